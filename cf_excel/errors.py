@@ -1,0 +1,31 @@
+"""The errors that cf_excel raises on purpose.
+
+    CfExcelError            anything below; the command line prints it as one line and exits with code 2
+    ├── InputError          a value or a table that was given is wrong (also a ValueError)
+    │   └── UnknownIdError  a user or movie that the data or the model does not have (also a KeyError)
+    └── FileError           a file can't be read, written or trusted (also an OSError)
+
+Every message is a single line, because it may land in a cell: what was given, what was expected, what to do.
+"""
+
+
+class CfExcelError(Exception):
+    """Base of every error that cf_excel raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InputError(CfExcelError, ValueError):
+    """A value or a table that was given is wrong."""
+
+
+class UnknownIdError(InputError, KeyError):
+    """A user or movie that the data or the model does not have."""
+
+
+class FileError(CfExcelError, OSError):
+    """A file can't be read, written or trusted."""

@@ -1,0 +1,140 @@
+"""The ratings table: ids and their indices, the lesson's validation split, the crosstab for the spreadsheet."""
+
+import heapq
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cf_excel.errors import InputError
+
+_WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
+
+
+def canonical_id(value: object) -> int | str:
+    """Return the one form of a raw id: 15, 15.0, "15" and " 15.0 " are all 15; any other text is itself, stripped.
+
+    Leading zeros are kept, so "007" is a text and not 7. Raises InputError for a blank.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        if value == value and float(value).is_integer() and abs(value) < 2**53:
+            return int(value)
+        text = "" if value != value else repr(float(value))
+    else:
+        text = "" if value is None else str(value).strip()
+    if not text:
+        raise InputError("an id is blank: expected a whole number or a text")
+    whole = _WHOLE_NUMBER.fullmatch(text)
+    return int(whole[1]) if whole else text
+
+
+def ids_as_array(ids: Sequence[int | str]) -> np.ndarray:
+    """Return canonical ids as int64 where every one is a whole number, else as an object array of texts."""
+    if all(isinstance(value, int) for value in ids):
+        return np.array(ids, dtype=np.int64)
+    return np.array([str(value) for value in ids], dtype=object)
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Ratings of movies by users, with ids mapped to indices by order of first appearance, as in the lesson.
+
+    user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts (object).
+    user_idx, movie_idx (n,): int32 rows of the ids above. rating (n,): float32. timestamp (n,): int64 seconds, or None.
+    titles, genres (n_movies,): texts, "" where unknown; genres are joined by "|". years (n_movies,): int16, 0 where unknown.
+    source: what the ratings were read from, for messages. n_duplicates: rows left out because a later row rates the same pair.
+    """
+
+    user_ids: np.ndarray
+    movie_ids: np.ndarray
+    user_idx: np.ndarray
+    movie_idx: np.ndarray
+    rating: np.ndarray
+    timestamp: np.ndarray | None
+    titles: np.ndarray
+    years: np.ndarray
+    genres: np.ndarray
+    source: str = "the ratings"
+    n_duplicates: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    @property
+    def n_users(self) -> int:
+        return len(self.user_ids)
+
+    @property
+    def n_movies(self) -> int:
+        return len(self.movie_ids)
+
+    @cached_property
+    def user2idx(self) -> dict[int | str, int]:
+        """Raw user id to row."""
+        return {user_id: row for row, user_id in enumerate(self.user_ids.tolist())}
+
+    @cached_property
+    def movie2idx(self) -> dict[int | str, int]:
+        """Raw movie id to row."""
+        return {movie_id: row for row, movie_id in enumerate(self.movie_ids.tolist())}
+
+    @cached_property
+    def rating_range(self) -> tuple[float, float]:
+        """Lowest and highest rating."""
+        return float(self.rating.min()), float(self.rating.max())
+
+
+def lesson_split(n: int, fraction: float = 0.2, seed: int = 42) -> np.ndarray:
+    """Return the validation rows that fastai 0.7's get_cv_idxs draws: the head of a seeded permutation of n rows."""
+    return np.random.RandomState(seed).permutation(n)[: int(fraction * n)]  # noqa: NPY002 - the lesson's own stream
+
+
+@dataclass(frozen=True, eq=False)
+class Crosstab:
+    """Ratings of the most active users (rows) for the most rated movies (columns); NaN where there is none."""
+
+    user_ids: list[int | str]
+    movie_ids: list[int | str]
+    titles: list[str]
+    values: np.ndarray
+
+
+def most_rated(counts: np.ndarray, ids: np.ndarray, n: int) -> list[int]:
+    """Return the rows of the n highest counts, ties to the smaller id, ordered by id: the lesson's rule."""
+    raw = ids.tolist()
+    top = heapq.nsmallest(n, range(len(raw)), key=lambda row: (-counts[row], raw[row]))
+    return sorted(top, key=raw.__getitem__)
+
+
+def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crosstab:
+    """Return the table of the users and the movies with most ratings.
+
+    Raises InputError where the ratings have fewer users or movies than asked.
+    """
+    for kind, asked, there in (("user", n_users, ratings.n_users), ("movie", n_movies, ratings.n_movies)):
+        if asked < 1:
+            raise InputError(f"--top-{kind}s {asked}: expected 1 or more")
+        if asked > there:
+            raise InputError(
+                f"asked for {asked:,} {kind}s, but {ratings.source} has {there:,}: pass --top-{kind}s {there}"
+            )
+    users = most_rated(np.bincount(ratings.user_idx, minlength=ratings.n_users), ratings.user_ids, n_users)
+    movies = most_rated(np.bincount(ratings.movie_idx, minlength=ratings.n_movies), ratings.movie_ids, n_movies)
+    user_row = np.full(ratings.n_users, -1)
+    user_row[users] = np.arange(n_users)
+    movie_column = np.full(ratings.n_movies, -1)
+    movie_column[movies] = np.arange(n_movies)
+    row, column = user_row[ratings.user_idx], movie_column[ratings.movie_idx]
+    inside = (row >= 0) & (column >= 0)
+    values = np.full((n_users, n_movies), np.nan)
+    values[row[inside], column[inside]] = ratings.rating[inside]
+    return Crosstab(
+        user_ids=ratings.user_ids[users].tolist(),
+        movie_ids=ratings.movie_ids[movies].tolist(),
+        titles=ratings.titles[movies].tolist(),
+        values=values,
+    )
