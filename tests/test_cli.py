@@ -1,0 +1,107 @@
+"""The command line: help with examples, one line and exit code 2 for what is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cf_excel.book.collab import build_collab
+from cf_excel.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_shows_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example:\n  python -m cf_excel {command}" in capsys.readouterr().out
+
+
+def test_build_prints_what_it_wrote(tmp_path, capsys, lesson_ratings):
+    assert main(["build", "--out", str(tmp_path / "a folder" / "with spaces")]) == 0
+    out = capsys.readouterr().out
+    path = tmp_path / "a folder" / "with spaces" / "collab_filter.xlsx"
+    assert path.is_file()
+    rmse = build_collab(lesson_ratings, tmp_path / "again.xlsx")
+    assert f"wrote {path} from MovieLens" in out
+    for sheet, value in rmse.items():
+        assert f"{sheet:<14} RMSE {value:.6f}" in out
+
+
+def test_build_takes_a_table_of_ones_own(tmp_path, capsys):
+    table = tmp_path / "my ratings.csv"
+    table.write_text("user,film,stars\nann,Alien,5\nbob,Alien,4\nann,Brazil,3\n")
+    options = ["--movie-column", "film", "--rating-column", "stars", "--top-users", "2", "--top-movies", "2"]
+    assert main(["build", "--ratings", str(table), "--out", str(tmp_path), *options]) == 0
+    assert "my ratings.csv" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            ["--top-users", "700"],
+            "asked for 700 users, but MovieLens (ml-latest-small, 2016) has 671: pass --top-users",
+        ),
+        (["--top-movies", "9067"], "has 9,066: pass --top-movies 9066"),
+        (["--top-users", "0"], "--top-users 0: expected 1 or more"),
+        (["--factors", "0"], "--factors 0: expected 1 or more"),
+        (["--factors", "16400", "--top-users", "1"], "1,048,576 and 16,384 is the most"),
+        (["--seed", "-1"], "--seed -1: expected 0 or more"),
+        (["--ratings", "nowhere.csv"], "nowhere.csv"),
+        (["--top-users", "x"], "invalid int value: 'x'"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_bad_options_get_one_line(tmp_path, capsys, options, says):
+    try:
+        code = main(["build", "--out", str(tmp_path), *options])
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.out == ""
+    assert says in captured.err
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_that_is_a_file_is_named(tmp_path, capsys):
+    (tmp_path / "taken").write_text("mine")
+    assert main(["build", "--out", str(tmp_path / "taken")]) == 2
+    assert "can't make this folder" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_good_workbook_survives_bad_input(tmp_path, capsys):
+    assert main(["build", "--out", str(tmp_path)]) == 0
+    before = (tmp_path / "collab_filter.xlsx").read_bytes()
+    assert main(["build", "--out", str(tmp_path), "--top-users", "700"]) == 2
+    assert (tmp_path / "collab_filter.xlsx").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["collab_filter.xlsx"]
+
+
+def test_a_folder_without_permission_is_named(tmp_path, capsys, monkeypatch):
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    assert main(["build", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("collab_filter.xlsx: Permission denied\n")
+
+
+def test_a_workbook_that_is_open_elsewhere_is_named(tmp_path, capsys, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.replace", refuse)
+    assert main(["build", "--out", str(tmp_path)]) == 2
+    assert "it is open in another program or write-protected; close it" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_python_m_cf_excel(tmp_path):
+    command = [sys.executable, "-m", "cf_excel", "build", "--out", str(tmp_path), "--seed", "-1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "cf_excel build: --seed -1: expected 0 or more\n"
