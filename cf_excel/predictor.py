@@ -74,11 +74,14 @@ class Predictor:
         start, end = self.factors.seen_offsets[row : row + 2]
         return self._best(self._left[row], n, self.factors.seen_movies[start:end] if exclude_seen else [])
 
-    def similar(self, movie: int | str, n: int = 10) -> list[ScoredMovie]:
-        """Return the n movies whose factors have the highest cosine with the movie's, without the movie itself."""
+    def similar(self, movie: int | str, n: int = 10, min_ratings: int = 0) -> list[ScoredMovie]:
+        """Return the n movies whose factors have the highest cosine with the movie's, without the movie itself.
+
+        min_ratings leaves out movies with fewer ratings, whose factors have hardly moved from where they started.
+        """
         row = self._movie_row(movie)
         cosines = self._unit_factors @ self._unit_factors[row]
-        return self._top(cosines, n, [row])
+        return self._top(cosines, n, np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
 
     def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
         """Recommend n movies to a user who is not in the data, from the ratings that the user gave; see fit_user."""
