@@ -14,7 +14,7 @@ _TABLE_SPAN = 1 << 22  # ids that span more are looked up one by one: a table of
 _YEAR = re.compile(r"\s*\(\d{4}\)$")
 _ALTERNATIVE = re.compile(r"\s*\((?:a\.k\.a\. )?([^()]*)\)")
 _ARTICLE = re.compile(
-    r"(.+), (the|an?|l[ea]s?|los|un[ae]?|e[ln]|il|i|gli|lo|d[eaio]|das|der|die|ein|ett?|den|l'|os?|as)$"
+    r"(.+), (the|an?|l[ea]s?|los|un[ae]?|e[ln]|il|i|gli|lo|d[eaio]|das|der|die|ein|ett?|den|l'|os?|as)$", re.IGNORECASE
 )
 
 
@@ -103,6 +103,12 @@ class TitleIndex:
         return levels
 
 
+def short_title(title: str, length: int) -> str:
+    """Return a title for a picture: without year and alternatives, "The" in front, cut to a length."""
+    name = _in_front(_ALTERNATIVE.sub("", _YEAR.sub("", title)).strip()) or title
+    return name if len(name) <= length else name[: length - 1].rstrip() + "…"
+
+
 def _names(title: str) -> tuple[set[str], set[str]]:
     """Return the names of a folded title: whole ones, and those that leave a part of it out.
 
@@ -117,7 +123,7 @@ def _names(title: str) -> tuple[set[str], set[str]]:
 
 
 def _in_front(name: str) -> str:
-    return _ARTICLE.sub(lambda found: found[2] + ("" if found[2] == "l'" else " ") + found[1], name)
+    return _ARTICLE.sub(lambda found: found[2] + ("" if found[2].endswith("'") else " ") + found[1], name)
 
 
 def _fold(text: str) -> str:

@@ -145,12 +145,14 @@ def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
     """Return the validation rows of a split: a fifth of the ratings, none for "none".
 
     "lesson": the lesson's own rows, whatever the seed. "random": a seeded draw. "time": the latest ratings.
-    Raises InputError for another split, and for "time" where the ratings have no timestamps.
+    Raises InputError for another split, for a negative seed, and for "time" where the ratings have no timestamps.
     """
     n = len(ratings)
     if split == "lesson":
         return lesson_split(n)
     if split == "random":
+        if not isinstance(seed, int) or seed < 0:
+            raise InputError(f"seed {seed!r}: expected a whole number, 0 or more")
         return np.random.default_rng(seed).permutation(n)[: n // 5]
     if split == "time":
         if ratings.timestamp is None:
