@@ -13,9 +13,9 @@ _PASSES = 20
 def place_labels(points: np.ndarray, sizes: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower left corners of titles (n, 2), NaN for no room, and their distances to the points (n,).
 
-    points (n, 2); sizes (n, 2): widths and heights of titles; area: (x0, y0, x1, y1), which no title leaves; all in
-    points (n, 2); sizes (n, 2): widths and heights of titles; area (4,): x0, y0, x1, y1 that no title leaves; in
-    pixels. Titles in crowded places choose first, then the one that ended farthest moves to the front of the queue, some
+    points (n, 2); sizes (n, 2): widths and heights of titles; area (4,): x0, y0, x1, y1, which no title leaves; in
+    pixels. Titles in crowded places choose first, then the one that ended farthest moves to the front of the queue,
+    some times over; the arrangement with the shortest distances wins. The same input has the same answer.
     """
     gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
     order = np.argsort(np.sort(gaps, axis=1)[:, :6].sum(axis=1), kind="stable").tolist()

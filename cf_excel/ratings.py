@@ -1,7 +1,6 @@
 """The ratings table: ids and their indices, the lesson's validation split, the crosstab for the spreadsheet."""
 
 import hashlib
-import heapq
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 
+LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
 _WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
 
 
@@ -46,8 +46,8 @@ class Ratings:
 
     user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts (object).
     user_idx, movie_idx (n,): int32 rows of the ids above. rating (n,): float32. timestamp (n,): int64 seconds, or None.
-    titles, genres (n_movies,): texts, "" where unknown; genres are joined by "|". years (n_movies,): int16, 0 where unknown.
-    source: what the ratings were read from, for messages. n_duplicates: rows left out because a later row rates the same pair.
+    titles, genres (n_movies,): texts, "" where unknown; genres are joined by "|". years (n_movies,): int16, 0 unknown.
+    source: what the ratings were read from, for messages. n_duplicates: rows left out for a later row of the same pair.
     """
 
     user_ids: np.ndarray
@@ -91,7 +91,7 @@ class Ratings:
 
 def lesson_split(n: int, fraction: float = 0.2, seed: int = 42) -> np.ndarray:
     """Return the validation rows that fastai 0.7's get_cv_idxs draws: the head of a seeded permutation of n rows."""
-    return np.random.RandomState(seed).permutation(n)[: int(fraction * n)]  # noqa: NPY002 - the lesson's own stream
+    return np.random.RandomState(seed).permutation(n)[: int(fraction * n)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +104,10 @@ class Crosstab:
     values: np.ndarray
 
 
-def most_rated(counts: np.ndarray, ids: np.ndarray, n: int) -> list[int]:
-    """Return the rows of the n highest counts, ties to the smaller id, ordered by id: the lesson's rule."""
-    raw = ids.tolist()
-    top = heapq.nsmallest(n, range(len(raw)), key=lambda row: (-counts[row], raw[row]))
-    return sorted(top, key=raw.__getitem__)
+def most_rated(counts: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return all rows by falling count, ties to the smaller id: the lesson's rule."""
+    by_id = sorted(range(len(ids)), key=ids.tolist().__getitem__)
+    return np.array(by_id)[np.argsort(-counts[by_id], kind="stable")]
 
 
 def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crosstab:
@@ -123,8 +122,8 @@ def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crossta
             raise InputError(
                 f"asked for {asked:,} {kind}s, but {ratings.source} has {there:,}: pass --top-{kind}s {there}"
             )
-    users = most_rated(np.bincount(ratings.user_idx, minlength=ratings.n_users), ratings.user_ids, n_users)
-    movies = most_rated(np.bincount(ratings.movie_idx, minlength=ratings.n_movies), ratings.movie_ids, n_movies)
+    users = _head(ratings.user_idx, ratings.user_ids, n_users)
+    movies = _head(ratings.movie_idx, ratings.movie_ids, n_movies)
     user_row = np.full(ratings.n_users, -1)
     user_row[users] = np.arange(n_users)
     movie_column = np.full(ratings.n_movies, -1)
@@ -139,6 +138,11 @@ def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crossta
         titles=ratings.titles[movies].tolist(),
         values=values,
     )
+
+
+def _head(idx: np.ndarray, ids: np.ndarray, n: int) -> list[int]:
+    rows = most_rated(np.bincount(idx, minlength=len(ids)), ids)[:n].tolist()
+    return sorted(rows, key=ids.tolist().__getitem__)
 
 
 def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:

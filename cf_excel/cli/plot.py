@@ -40,11 +40,12 @@ def run(args: argparse.Namespace) -> None:
     """Draw every picture that the model has, then write them."""
     from cf_excel import plots
     from cf_excel.predictor import load_predictor
+    from cf_excel.ratings import most_rated
 
     predictor = load_predictor(args.model)
     factors = predictor.factors
     predictions, truth, heading = validation_predictions(predictor, read_ratings(args))
-    top = _most_rated_rows(predictor, N_BIASES)
+    top = most_rated(predictor.n_ratings, factors.movie_ids)[:N_BIASES]
     figures = {"predictions": plots.plot_predictions(predictions, truth, heading)}
     if factors.movie_bias.any():
         figures["biases"] = plots.plot_biases(factors.titles[top], factors.movie_bias[top])
@@ -77,8 +78,3 @@ def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> tuple[
     predictions, truth = predictor.predict(users, movies), ratings.rating[rows]
     heading = f"Predictions of the {predictor.factors.kind} model against {len(rows):,} ratings: {name}"
     return predictions, truth, f"{heading}\nRMSE {rmse(predictions, truth):.3f}"
-
-
-def _most_rated_rows(predictor: "Predictor", n: int) -> np.ndarray:
-    """Return the movie rows with most ratings, the most rated first, ties in the model's order."""
-    return np.argsort(-predictor.n_ratings, kind="stable")[:n]

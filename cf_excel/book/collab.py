@@ -1,0 +1,262 @@
+"""Build the collaborative-filtering workbook: the lesson's sheets over a crosstab of real ratings."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+from openpyxl import Workbook
+from openpyxl.formatting.rule import ColorScaleRule, FormulaRule
+from openpyxl.styles import Font
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.worksheet import Worksheet
+
+from cf_excel.book.cells import Block, column_letters, on_sheet
+from cf_excel.book.charts import scatter_chart
+from cf_excel.book.embeddings import Embeddings, sheet_rmse
+from cf_excel.book.intro import Line, intro_lines, memorising_remark
+from cf_excel.book.layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, IntroSheet, MoviesSheet
+from cf_excel.book.package import SheetCells, shown_value, write_workbook
+from cf_excel.book.solver import solver_names
+from cf_excel.book.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
+from cf_excel.ratings import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
+
+START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
+
+
+def build_collab(
+    ratings: Ratings, path: Path, *, n_users: int = 15, n_movies: int = 15, n_factors: int = 5, seed: int = 42
+) -> dict[str, float]:
+    """Write the workbook and return the RMSE of each sheet.
+
+    Raises InputError where the ratings have too few users or movies or a sheet would be too large, FileError where the
+    file can't be written.
+    """
+    table = crosstab(ratings, n_users, n_movies)
+    rated = ~np.isnan(table.values)
+    book = CollabBook(n_users, n_movies, n_factors, int(rated.sum()))
+    start = Embeddings.random(n_users, n_movies, n_factors, seed)
+    products = start.products()
+    dot = np.where(rated, products, 0.0)
+    biased = np.where(rated, products + start.user_bias[:, None] + start.movie_bias[None, :], 0.0)
+    rmse = {
+        "dotprod": sheet_rmse(table.values, dot),
+        "bias": sheet_rmse(table.values, biased),
+        "movielens_emb": sheet_rmse(table.values, dot),
+    }
+
+    workbook = Workbook()
+    workbook.active.title = "intro"
+    styles = style_ids(workbook)
+    cells = {"intro": SheetCells(styles)}
+    is_lesson = ratings.source == LESSON_SOURCE and (n_users, n_movies, n_factors) == (15, 15, 5)
+    lines = intro_lines(book, source=ratings.source, seed=seed, is_lesson=is_lesson)
+    _write_intro(workbook["intro"], cells["intro"], lines, book, rmse)
+    for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
+        worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
+        _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title])
+        remark = memorising_remark(book, with_bias=sheet.with_bias)
+        cells[sheet.title].put(sheet.remark, "note", [[remark]])
+        _rating_scale(worksheet, sheet, ratings.rating_range)
+    sheet = book.movielens_emb
+    worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
+    _write_embedding(worksheet, cells[sheet.title], sheet, table, start, products, rmse[sheet.title])
+    cells[sheet.title].put(sheet.remark, "note", [[memorising_remark(book, with_bias=False)]])
+    movies = MoviesSheet(ratings.n_movies)
+    cells[movies.title] = SheetCells(styles)
+    _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
+    write_workbook(path, workbook, cells)
+    return rmse
+
+
+def _write_grid(
+    worksheet: Worksheet,
+    cells: SheetCells,
+    sheet: GridSheet,
+    table: Crosstab,
+    start: Embeddings,
+    predictions: np.ndarray,
+    rmse: float,
+) -> None:
+    numbers = [f"factor {k}" for k in range(1, sheet.n_factors + 1)]
+    labels = ["bias", *numbers] if sheet.with_bias else numbers
+    formulas = sheet.formulas
+    cells.put(sheet.rating_users, "id", [[user_id] for user_id in table.user_ids])
+    cells.put(sheet.rating_movies, "id", [table.movie_ids])
+    cells.put(sheet.ratings, "rating", table.values)
+    cells.put(sheet.note, "note", [[START_NOTE]])
+    cells.put(sheet.movie_titles, "upright", [table.titles])
+    cells.put(sheet.movie_labels, "side_note", [[f"movie {label}"] for label in labels])
+    cells.put(sheet.user_labels, "header", [labels])
+    cells.put(sheet.movie_factors, "input", start.movie_factors.T)
+    cells.put(sheet.user_factors, "input", start.user_factors)
+    if sheet.movie_bias and sheet.user_bias:
+        cells.put(sheet.movie_bias, "input", start.movie_bias[None, :])
+        cells.put(sheet.user_bias, "input", start.user_bias[:, None])
+    for block, ids in ((sheet.prediction_users, table.user_ids), (sheet.prediction_movies, table.movie_ids)):
+        cells.fill(block, "id", formulas[block], _ids_as_shown(ids))
+    cells.fill(sheet.predictions, "prediction", formulas[sheet.predictions], predictions)
+    cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
+    cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
+    cells.row_heights[sheet.movie_titles.top] = 120
+    worksheet.freeze_panes = sheet.freeze
+    _set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
+    _finish(worksheet, sheet)
+
+
+def _ids_as_shown(ids: list[int | str]) -> np.ndarray:
+    # what a formula gives that points to an id: a number, or the text that the id's cell holds
+    return np.array([shown_value(value) for value in ids], dtype=object)
+
+
+def _rating_scale(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
+    low, high = rating_range
+    scale = ColorScaleRule(
+        start_type="num",
+        start_value=low,
+        start_color=LOW,
+        mid_type="num",
+        mid_value=(low + high) / 2,
+        mid_color=MIDDLE,
+        end_type="num",
+        end_value=high,
+        end_color=HIGH,
+    )
+    blank = FormulaRule(formula=[sheet.blank_rule], font=Font(color=QUIET_INK), stopIfTrue=True)
+    for rule in (blank, scale):
+        worksheet.conditional_formatting.add(sheet.predictions.address, rule)
+
+
+def _write_embedding(
+    worksheet: Worksheet,
+    cells: SheetCells,
+    sheet: EmbeddingSheet,
+    table: Crosstab,
+    start: Embeddings,
+    products: np.ndarray,
+    rmse: float,
+) -> None:
+    user, movie = np.nonzero(~np.isnan(table.values))
+    rating = table.values[user, movie]
+    k = sheet.n_factors
+    numbers = [f"factor {i}" for i in range(1, k + 1)]
+    cells.put(sheet.note, "note", [[START_NOTE]])
+    cells.put(sheet.user_labels, "header", [["row", "user", *numbers]])
+    cells.put(sheet.user_rows, "index", [[row] for row in range(1, sheet.n_users + 1)])
+    cells.put(sheet.user_ids, "id", [[user_id] for user_id in table.user_ids])
+    cells.put(sheet.user_factors, "input", start.user_factors)
+    cells.put(sheet.movie_labels, "header", [["title", "movie", *numbers]])
+    cells.put(sheet.movie_titles, "plain", [[title] for title in table.titles])
+    cells.put(sheet.movie_ids, "id", [[movie_id] for movie_id in table.movie_ids])
+    cells.put(sheet.movie_factors, "input", start.movie_factors)
+    names = ["userId", "movieId", "rating", "user row", *numbers, "movie row", *numbers, "prediction", "error²"]
+    cells.put(sheet.headers, "header", [names])
+    rows = [[table.user_ids[u], table.movie_ids[m], r] for u, m, r in zip(user, movie, rating, strict=True)]
+    cells.put(sheet.ratings, "rating", rows or [[None] * 3])
+
+    formulas = sheet.formulas(text_users=_has_text(table.user_ids), text_movies=_has_text(table.movie_ids))
+    predicted = products[user, movie]
+    looked_up = {
+        sheet.user_index: (user + 1, NOT_FOUND),
+        sheet.rating_user_factors: (start.user_factors[user], 0.0),
+        sheet.movie_index: (movie + 1, NOT_FOUND),
+        sheet.rating_movie_factors: (start.movie_factors[movie], 0.0),
+        sheet.predictions: (predicted, 0.0),
+        sheet.squared_errors: ((rating - predicted) ** 2, ""),
+    }
+    styles = ("index", "looked_up", "index", "looked_up", "prediction", "error")
+    for (block, (results, without_rating)), style in zip(looked_up.items(), styles, strict=True):
+        if not len(rating):
+            results = np.full((1, block.n_columns), without_rating, dtype=object)
+        cells.fill(block, style, formulas[block], results)
+    cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
+    cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
+
+    if len(rating):
+        actual, shown = sheet.charted(sheet.ratings.column(2)), sheet.charted(sheet.predictions)
+        chart = scatter_chart(
+            "Predicted against actual rating",
+            x=("rating", on_sheet(sheet.title, actual), rating[: actual.n_rows]),
+            y=("prediction", on_sheet(sheet.title, shown), predicted[: shown.n_rows]),
+        )
+        worksheet.add_chart(chart, sheet.chart)
+    worksheet.freeze_panes = sheet.freeze
+    _set_widths(
+        worksheet,
+        {
+            sheet.movie_titles: 34,
+            sheet.movie_ids: 9,
+            sheet.movie_factors: 8,
+            sheet.ratings: 9,
+            sheet.user_index: 9,
+            sheet.rating_user_factors: 8,
+            sheet.movie_index: 10,
+            sheet.rating_movie_factors: 8,
+            sheet.predictions: 10.5,
+            sheet.squared_errors: 8,
+            sheet.rmse: 9,
+        },
+    )
+    _finish(worksheet, sheet)
+
+
+def _has_text(ids: list[int | str]) -> bool:
+    return any(isinstance(shown_value(value), str) for value in ids)
+
+
+def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, ratings: Ratings) -> None:
+    count = np.bincount(ratings.movie_idx, minlength=ratings.n_movies)
+    # ratings are multiples of a half, or few: a float64 sum in file order is the same on every machine
+    total = np.bincount(ratings.movie_idx, weights=ratings.rating, minlength=ratings.n_movies)
+    order = most_rated(count, ratings.movie_ids)
+    years = [int(year) or None for year in ratings.years[order]]
+    columns = (
+        ratings.movie_ids[order].tolist(),
+        ratings.titles[order].tolist(),
+        years,
+        [genres.replace("|", ", ") for genres in ratings.genres[order]],
+        count[order].tolist(),
+        (total[order] / count[order]).tolist(),
+    )
+    cells.put(sheet.headers, "header_left", [["movieId", "title", "year", "genres", "ratings", "mean rating"]])
+    styles = ("plain", "plain", "plain", "plain", "plain", "mean")
+    for i, (values, style) in enumerate(zip(columns, styles, strict=True)):
+        cells.put(sheet.table.column(i), style, [[value] for value in values])
+    worksheet.freeze_panes = sheet.freeze
+    worksheet.auto_filter.ref = sheet.whole.address
+    widths = (10, 60, 8, 40, 10, 13)
+    _set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
+
+
+def _write_intro(
+    worksheet: Worksheet, cells: SheetCells, lines: list[Line], book: CollabBook, rmse: dict[str, float]
+) -> None:
+    sheet = IntroSheet(len(lines))
+    for i, line in enumerate(lines):
+        cells.put(sheet.names.row(i), line.style, [[line.name or None]])
+        cells.put(sheet.texts.row(i), "wrapped", [[line.text or None]])
+        if line.rmse_of:
+            target = {"dotprod": book.dotprod, "bias": book.bias, "movielens_emb": book.movielens_emb}[line.rmse_of]
+            cells.fill(sheet.rmse(i), "result", on_sheet(target.title, target.rmse), [rmse[target.title]])
+        # not every program fits the height of a row to its text
+        cells.row_heights[i + 1] = 24 if line.style == "title" else 15.5 * max(1, len(textwrap.wrap(line.text, 95)))
+    _set_widths(worksheet, {sheet.names: 18, sheet.texts: 100, sheet.rmse(0): 11})
+    worksheet.sheet_view.showGridLines = False
+    _fit_to_page(worksheet)
+
+
+def _set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
+    for block, width in widths.items():
+        for column in range(block.left, block.right + 1):
+            worksheet.column_dimensions[column_letters(column)].width = width
+
+
+def _finish(worksheet: Worksheet, sheet: GridSheet | EmbeddingSheet) -> None:
+    for name, value in solver_names(sheet).items():
+        worksheet.defined_names.add(DefinedName(name, attr_text=value, hidden=True))
+    _fit_to_page(worksheet)
+
+
+def _fit_to_page(worksheet: Worksheet) -> None:
+    worksheet.page_setup.orientation = "landscape"
+    worksheet.page_setup.fitToHeight = 0
+    worksheet.sheet_properties.pageSetUpPr.fitToPage = True

@@ -1,0 +1,74 @@
+"""How cells look: one palette for every workbook."""
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+
+INPUT_FILL, HEADER_FILL, RESULT_FILL = "FFF8E1", "ECEFF1", "E8F5E9"
+INPUT_INK, QUIET_INK, INK = "1F4FBF", "78909C", "263238"
+LOW, MIDDLE, HIGH = "F8A9A0", "FFF3C4", "A5D6A7"
+
+_LINE = Side(style="thin", color="CFD8DC")
+_BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
+
+
+def _fill(color: str) -> PatternFill:
+    return PatternFill("solid", start_color=color)
+
+
+def _style(
+    *,
+    number: str = "General",
+    fill: str | None = None,
+    ink: str = INK,
+    bold: bool = False,
+    italic: bool = False,
+    size: float = 11,
+    box: bool = False,
+    **alignment: object,
+) -> dict[str, object]:
+    style: dict[str, object] = {
+        "number_format": number,
+        "font": Font(name="Calibri", size=size, color=ink, bold=bold, italic=italic),
+    }
+    if fill:
+        style["fill"] = _fill(fill)
+    if box:
+        style["border"] = _BOX
+    if alignment:
+        style["alignment"] = Alignment(**alignment)
+    return style
+
+
+STYLES: dict[str, dict[str, object]] = {
+    "plain": _style(),
+    "wrapped": _style(wrap_text=True, vertical="top"),
+    "title": _style(size=16, bold=True),
+    "name": _style(bold=True, vertical="top"),
+    "note": _style(italic=True, ink=QUIET_INK),
+    "side_note": _style(italic=True, ink=QUIET_INK, horizontal="right"),
+    "header": _style(fill=HEADER_FILL, bold=True, horizontal="center"),
+    "header_left": _style(fill=HEADER_FILL, bold=True),
+    "id": _style(fill=HEADER_FILL, bold=True, horizontal="center", shrink_to_fit=True),
+    "upright": _style(size=9, text_rotation=90, wrap_text=True, horizontal="center", vertical="bottom"),
+    "rating": _style(box=True, horizontal="center"),
+    "input": _style(number="0.00", fill=INPUT_FILL, ink=INPUT_INK, box=True),
+    "looked_up": _style(number="0.00", ink=QUIET_INK),
+    "index": _style(ink=QUIET_INK, horizontal="center"),
+    "prediction": _style(number="0.00", box=True),
+    "error": _style(number="0.00"),
+    "result": _style(number="0.0000", fill=RESULT_FILL, bold=True, box=True),
+    "result_name": _style(bold=True, horizontal="right"),
+    "mean": _style(number="0.00"),
+}
+
+
+def style_ids(workbook: Workbook) -> dict[str, int]:
+    """Register every style in a workbook and return the numbers by which its cells name them."""
+    ids = {}
+    for name, parts in STYLES.items():
+        scratch = Cell(workbook.worksheets[0], row=1, column=1)
+        for attribute, value in parts.items():
+            setattr(scratch, attribute, value)
+        ids[name] = scratch.style_id
+    return ids
