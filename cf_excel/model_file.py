@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from cf_excel.errors import FileError, InputError
+from cf_excel.files import make_folder, replacing
 
 KINDS = ("dot", "dot-bias", "net", "collab")
 FORMAT = "cf_excel model"
@@ -91,7 +92,11 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     arrays |= {name: _as_bytes(getattr(factors, name)) for name in _TEXTS}
     arrays |= {name: ids if ids.dtype == np.int64 else _as_bytes(ids) for name, ids in _ids(factors).items()}
     arrays |= {f"layers.{name}": layer for name, layer in factors.layers.items()}
-    _write_whole(Path(path), save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    path = Path(path)
+    make_folder(path.parent)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def load_factors(path: Path | str | None = None) -> Factors:
@@ -130,20 +135,6 @@ def _read(path: Path) -> bytes:
         if path.is_dir():
             raise FileError(f"{path} is a folder, expected a model file that {_TRAIN} wrote") from None
         raise FileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(data)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        reason = "it is a folder" if path.is_dir() else getattr(error, "strerror", None) or error
-        raise FileError(f"{path} can't be written: {reason}; name another file") from None
 
 
 def _unpack(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:

@@ -1,7 +1,6 @@
 """The lesson's three pictures of a trained model, as matplotlib figures and as PNG and SVG files."""
 
 import math
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cf_excel.errors import FileError, InputError
+from cf_excel.errors import InputError
+from cf_excel.files import make_folder, replacing
 from cf_excel.labels import NEAR, line_to, place_labels
 from cf_excel.lookup import short_title
 
@@ -116,20 +116,12 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
 
     Raises FileError where they can't be written.
     """
+    make_folder(path.parent)
     written = []
     for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
         target = path.with_name(f"{path.name}.{ending}")
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with _drawing():
-                    figure.savefig(part, format=ending, dpi=DPI, metadata=metadata)
-                os.replace(part, target)
-            finally:
-                part.unlink(missing_ok=True)
-        except OSError as error:
-            raise FileError(f"{target} can't be written: {error.strerror or error}; pass another --out") from None
+        with replacing(target) as temporary, _drawing():
+            figure.savefig(temporary, format=ending, dpi=DPI, metadata=metadata)
         written.append(target)
     return written
 

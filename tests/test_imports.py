@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "cf_excel"
-DATA = {"errors", "data", "ratings", "readers"}
-SCORE = {"errors", "ratings", "model_file", "metrics", "lookup", "fold_in", "predictor"}
+DATA = {"errors", "files", "data", "ratings", "readers"}
+SCORE = {"errors", "files", "ratings", "model_file", "metrics", "lookup", "fold_in", "predictor"}
 MAY_IMPORT = {
     "errors": set(),
+    "files": {"errors"},
     "ratings": {"errors", "ratings"},
     "metrics": {"errors"},
-    "model_file": {"errors"},
+    "model_file": {"errors", "files"},
     "lookup": {"errors", "ratings"},
     "fold_in": {"model_file"},
     "predictor": SCORE,
     "labels": set(),
-    "plots": {"errors", "lookup", "labels"},
+    "plots": {"errors", "files", "lookup", "labels"},
     "learn": DATA | {"metrics", "model_file", "learn"},
     "lesson": DATA | {"metrics", "model_file", "learn"},
     "book": SCORE | {"book"},
