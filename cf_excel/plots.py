@@ -54,10 +54,9 @@ def plot_predictions(predictions: np.ndarray, ratings: np.ndarray, heading: str)
         top.hist(predictions, bins=60, range=(low, high), color=_BLUE)
         levels, counts = np.unique(ratings, return_counts=True)
         right.barh(levels, counts, height=0.8 * step, color=_BLUE)
-        for axes in (top, right):
-            axes.tick_params(labelbottom=axes is right, labelleft=False, left=False)
-            axes.spines["left"].set_visible(axes is right)
-        top.tick_params(labelbottom=False)
+        top.tick_params(labelbottom=False, labelleft=False, left=False)
+        top.spines["left"].set_visible(False)
+        right.tick_params(labelleft=False, left=False)
         right.tick_params(axis="x", labelrotation=90)
         figure.colorbar(hexagons, cax=figure.add_subplot(grid[1, 2]), label="ratings in a hexagon")
     return figure

@@ -107,6 +107,12 @@ def test_figures_are_saved_whole_and_the_same_every_time(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "file"]
 
 
+def test_a_map_of_one_movie(tmp_path):
+    figure = plots.plot_map(np.array(["Up (2009)"], object), np.zeros((1, 2)))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["Up"]
+    plots.save_figure(figure, tmp_path / "map")
+
+
 @pytest.fixture
 def ratings(tiny_factors):
     """Thirty ratings of the tiny model's movies by its users."""
@@ -152,6 +158,15 @@ def test_plot_writes_every_picture_that_the_kind_has(kind, model, tmp_path, caps
     out = capsys.readouterr().out
     assert all(name in out for name in expected)
     assert ("no picture of biases" in out) == (kind in ("dot", "net"))
+
+
+def test_movies_without_titles_are_named_by_id(model, tmp_path, monkeypatch):
+    factors = model()
+    save_factors(replace(factors, titles=np.array([""] * 8, object)), tmp_path / "model")
+    shown = []
+    monkeypatch.setattr(plots, "plot_map", lambda names, positions: shown.extend(names) or plots.Figure())
+    assert main(["plot", "--out", str(tmp_path)]) == 0
+    assert sorted(shown) == sorted(f"movie {movie_id}" for movie_id in factors.movie_ids)
 
 
 def test_the_rows_are_those_of_the_record(model, ratings):

@@ -46,11 +46,13 @@ def run(args: argparse.Namespace) -> None:
     factors = predictor.factors
     predictions, truth, heading = validation_predictions(predictor, read_ratings(args))
     top = most_rated(predictor.n_ratings, factors.movie_ids)[:N_BIASES]
+    named = zip(factors.titles[top], factors.movie_ids[top].tolist(), strict=True)
+    names = np.array([title or f"movie {movie_id}" for title, movie_id in named], object)
     figures = {"predictions": plots.plot_predictions(predictions, truth, heading)}
     if factors.movie_bias.any():
-        figures["biases"] = plots.plot_biases(factors.titles[top], factors.movie_bias[top])
+        figures["biases"] = plots.plot_biases(names, factors.movie_bias[top])
     positions = plots.principal_components(factors.movie_factors[top])[:N_MAPPED, :2]
-    figures["map"] = plots.plot_map(factors.titles[top[:N_MAPPED]], positions)
+    figures["map"] = plots.plot_map(names[:N_MAPPED], positions)
     for name, figure in figures.items():
         print(*plots.save_figure(figure, args.out / name), sep="\n")
     if "biases" not in figures:
