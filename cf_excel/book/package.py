@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 from openpyxl import Workbook
+from openpyxl.formula.translate import Translator
 
 from cf_excel.book.cells import Block, column_letters
 from cf_excel.files import replacing
@@ -53,7 +54,7 @@ def _number(value: float) -> str:
 
 
 def shown_value(value: CellValue) -> CellValue:
-    """Return what a cell shows of a value: texts cleaned; whole numbers beyond 15 digits, which no cell keeps, as texts."""
+    """Return what a cell shows: texts cleaned, and whole numbers beyond the 15 digits that a cell keeps as texts."""
     if isinstance(value, int) and abs(value) >= 10**15:
         return str(value)
     return clean_text(value) if isinstance(value, str) else value
@@ -131,6 +132,17 @@ class _Filled:
         return f'<f t="shared" si="{self.index}"/>'
 
 
+class _FilledWithArrays(_Filled):
+    def row_xml(self, row: int) -> str:
+        origin = Translator(f"={self.formula}", self.block.first)
+        cells = []
+        for letters, value in zip(self._letters, self.results[row - self.block.top].tolist(), strict=True):
+            formula = escape(origin.translate_formula(f"{letters}{row}")[1:])
+            own = f'<f t="array" ref="{letters}{row}">{formula}</f>'
+            cells.append(self._cell(letters, value).replace(self._follower, own))
+        return "".join(cells).replace("\0", str(row))
+
+
 @dataclass
 class SheetCells:
     """The cells of one sheet, as rectangles that do not overlap."""
@@ -143,16 +155,20 @@ class SheetCells:
         """Put texts and numbers into a block, one sequence a row; None and NaN make blank cells of that style."""
         self._add(_Values(block, self.styles[style], _as_rows(block, rows)))
 
-    def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
+    def fill(
+        self, block: Block, style: str, formula: str, results: np.ndarray | Sequence, *, array: bool = False
+    ) -> None:
         """Fill a block from the formula of its first cell, as Excel's fill handle does, with the results beside it.
 
-        results: (n_rows, n_columns) floats, or an object array with texts in it.
+        results: (n_rows, n_columns) numbers and texts. array: every cell is an array formula of its own, as a function
+        that wants one text (EXACT) needs where it is given many.
         """
-        results = np.asarray(results)
-        if results.dtype != object:
+        results = np.asarray(results, dtype=getattr(results, "dtype", object))
+        if results.dtype != object or not any(isinstance(value, str) for value in results.flat):
             results = results.astype(float)
         results = results.reshape(block.n_rows, block.n_columns)
-        self._add(_Filled(block, self.styles[style], formula, len(self._regions), results))
+        kind = _FilledWithArrays if array else _Filled
+        self._add(kind(block, self.styles[style], formula, len(self._regions), results))
 
     def _add(self, region: _Values | _Filled) -> None:
         self._regions.append(region)

@@ -45,6 +45,7 @@ STYLES: dict[str, dict[str, object]] = {
     "wrapped": _style(wrap_text=True, vertical="top"),
     "title": _style(size=16, bold=True),
     "name": _style(bold=True, vertical="top"),
+    "heading": _style(size=12, bold=True, ink=INPUT_INK, vertical="top"),
     "note": _style(italic=True, ink=QUIET_INK),
     "side_note": _style(italic=True, ink=QUIET_INK, horizontal="right"),
     "header": _style(fill=HEADER_FILL, bold=True, horizontal="center"),
@@ -57,7 +58,7 @@ STYLES: dict[str, dict[str, object]] = {
     "index": _style(ink=QUIET_INK, horizontal="center"),
     "prediction": _style(number="0.00", box=True),
     "error": _style(number="0.00"),
-    "result": _style(number="0.0000", fill=RESULT_FILL, bold=True, box=True),
+    "result": _style(number="0.0000", fill=RESULT_FILL, bold=True, box=True, vertical="top"),
     "result_name": _style(bold=True, horizontal="right"),
     "mean": _style(number="0.00"),
 }

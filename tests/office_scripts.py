@@ -1,0 +1,53 @@
+"""What the tests ask of LibreOffice; runs inside tests/office_worker.py."""
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+
+from com.sun.star.beans import PropertyValue
+
+ERROR_RESULTS = 4  # com.sun.star.sheet.FormulaResult.ERROR
+NEVER_RUN_MACROS, ALWAYS_RUN_MACROS = 0, 4
+
+
+@contextmanager
+def opened(desktop, path, macros=False):
+    """Open a copy of a workbook: LibreOffice drops lock files beside what it opens."""
+    folder = tempfile.mkdtemp()
+    copy = shutil.copy(path, os.path.join(folder, "copy" + os.path.splitext(path)[1]))
+    arguments = {"Hidden": True, "MacroExecutionMode": ALWAYS_RUN_MACROS if macros else NEVER_RUN_MACROS}
+    properties = tuple(PropertyValue(Name=name, Value=value) for name, value in arguments.items())
+    document = desktop.loadComponentFromURL(f"file://{copy}", "_blank", 0, properties)
+    try:
+        yield document
+    finally:
+        document.close(True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_sheets(document):
+    """Return {sheet: {"values": rows from A1, "errors": addresses}}; a blank cell is ""."""
+    sheets = {}
+    for sheet in document.Sheets:
+        cursor = sheet.createCursor()
+        cursor.gotoEndOfUsedArea(False)
+        end = cursor.RangeAddress
+        rows = sheet.getCellRangeByPosition(0, 0, end.EndColumn, end.EndRow).getDataArray()
+        errors = sheet.queryFormulaCells(ERROR_RESULTS).RangeAddressesAsString
+        sheets[sheet.Name] = {"values": [list(row) for row in rows], "errors": errors}
+    return sheets
+
+
+def recalculate(desktop, context, path, changes=None):
+    """Recalculate everything, after changes {sheet: {address: number or text}}, and read all sheets."""
+    with opened(desktop, path) as document:
+        for name, cells in (changes or {}).items():
+            for address, value in cells.items():
+                cell = document.Sheets.getByName(name).getCellRangeByName(address)
+                if isinstance(value, str):
+                    cell.setString(value)
+                else:
+                    cell.setValue(value)
+        document.calculateAll()
+        return read_sheets(document)
