@@ -40,6 +40,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where there are none. Raises FileError where the system refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"can't make the folder {path}: {error.strerror or error}") from error
+
+
 def _umask() -> int:
     # mkstemp makes files that only their owner can read; the system tells the mask only by setting it
     mask = os.umask(0)

@@ -1,10 +1,27 @@
 """Factors: what training hands over, and the one file that holds it."""
 
+import json
+import math
+import os
+import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from cf_excel.errors import FileError, InputError
+from cf_excel.files import make_folder, replacing
 
 KINDS = ("dot", "dot-bias", "net", "collab")
+FORMAT = "cf_excel model"
+FORMAT_NUMBER = 1
+_TEXTS = ("titles", "genres")
+_MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
+_LAYERS = ("w1", "b1", "w2", "b2")
+_DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
+_TRAIN = "python -m cf_excel train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,10 +31,11 @@ class Factors:
     kind: one of KINDS. With x = p.q + bu + bm for a user's and a movie's factors and biases, the prediction is
     x itself for "dot", and lo + (hi - lo) * sigmoid(x) for "dot-bias" and "collab"; for "net" it is
     (hi - lo + 1) * sigmoid(w2.relu(w1.[p, q] + b1) + b2) + lo - 0.5 with the arrays of `layers` (LESSON: EmbeddingNet).
-    user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts. titles, genres (n_movies,): texts.
-    years (n_movies,): int16, 0 unknown. user_factors (n_users, n_factors), movie_factors (n_movies, n_factors),
-    user_bias, movie_bias: float32; biases are zeros where the kind has none. rating_range: (lo, hi).
-    layers: "w1" (n_hidden, 2 * n_factors), "b1", "w2" (1, n_hidden), "b2".
+    user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts (object). titles, genres (n_movies,): texts.
+    years (n_movies,): int16, 0 unknown. rating_range: (lo, hi).
+    user_factors (n_users, n_factors), movie_factors (n_movies, n_factors), user_bias (n_users,) and
+    movie_bias (n_movies,): float32; biases are zeros where the kind has none.
+    layers, for "net" alone: "w1" (n_hidden, 2 * n_factors), "b1" (n_hidden,), "w2" (1, n_hidden), "b2" (1,), float32.
     seen_offsets (n_users + 1,) int64, seen_movies (n_ratings,) int32: the movie rows that user u rated are
     seen_movies[seen_offsets[u]:seen_offsets[u + 1]], training and validation ratings together.
     record: the training record (data hash, split, seed, versions, metrics), ready for JSON.
@@ -38,3 +56,202 @@ class Factors:
     seen_movies: np.ndarray
     layers: dict[str, np.ndarray] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
+
+
+def default_model_path() -> Path:
+    """Return where the model is kept: the file that CF_EXCEL_MODEL names, else one in the user's data folder."""
+    named = os.environ.get("CF_EXCEL_MODEL", "").strip()
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("cf_excel", appauthor=False) / "model.safetensors"
+
+
+def save_factors(factors: Factors, path: Path | str) -> None:
+    """Write a model as one safetensors file, whole or not at all; its folder is made where there is none.
+
+    The arrays keep their names; ids that are texts, titles and genres are JSON lists as UTF-8 bytes; the rest is JSON
+    in the metadata. Raises InputError for factors that no prediction could use, FileError where nothing can be written.
+    """
+    fault = _fault(factors)
+    if fault:
+        raise InputError(f"the model was not saved: {fault}")
+    head = {
+        "format": FORMAT,
+        "number": FORMAT_NUMBER,
+        "kind": factors.kind,
+        "rating_range": [float(value) for value in factors.rating_range],
+        "record": factors.record,
+    }
+    try:
+        metadata = {"cf_excel": json.dumps(head, allow_nan=False)}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the model was not saved: its record is not JSON ({error})") from None
+    arrays = {name: getattr(factors, name) for name in _DTYPES}
+    arrays |= {name: _as_bytes(getattr(factors, name)) for name in _TEXTS}
+    arrays |= {name: ids if ids.dtype == np.int64 else _as_bytes(ids) for name, ids in _ids(factors).items()}
+    arrays |= {f"layers.{name}": layer for name, layer in factors.layers.items()}
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    path = Path(path)
+    make_folder(path.parent)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def load_factors(path: Path | str | None = None) -> Factors:
+    """Read a model that save_factors wrote, and check all of it; without a path, the one at default_model_path().
+
+    Raises FileError, in one line, for anything but a whole model: a missing or truncated file, another format, wrong
+    shapes, values that are not finite, a pickle. Nothing is ever unpickled.
+    """
+    path = default_model_path() if path is None else Path(path)
+    data = _read(path)
+    try:
+        head, arrays = _unpack(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+        raise FileError(f"{path} is not a whole cf_excel model: {_what_it_is(path, data)}") from None
+    if head.get("format") != FORMAT:
+        raise FileError(f"{path} is a safetensors file, but not a cf_excel model: make one with {_TRAIN}")
+    if head.get("number") != FORMAT_NUMBER:
+        number = str(head.get("number"))[:20]
+        raise FileError(f"{path} has model format {number}, expected {FORMAT_NUMBER}: train it again with {_TRAIN}")
+    try:
+        factors = _assemble(head, arrays)
+        fault = _fault(factors)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        fault = f"{error} is missing" if isinstance(error, KeyError) else "a part of it can't be read"
+    if fault:
+        raise FileError(f"{path} is damaged: {fault}; train it again with {_TRAIN}")
+    return factors
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FileError(f"there is no model at {path}: run {_TRAIN}") from None
+    except (OSError, ValueError) as error:
+        if path.is_dir():
+            raise FileError(f"{path} is a folder, expected a model file that {_TRAIN} wrote") from None
+        raise FileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _unpack(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the model's own JSON and its arrays; any error means that the bytes are not a whole safetensors file."""
+    arrays = load(data)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    head = json.loads(header.get("__metadata__", {}).get("cf_excel", "{}"))
+    return (head if isinstance(head, dict) else {}), arrays
+
+
+def _what_it_is(path: Path, data: bytes) -> str:
+    """Say what a file that is no safetensors file seems to be."""
+    if data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05":
+        return "it is a pickle, which is never read, because a pickle can run any code"
+    if data[:4] == b"PK\x03\x04":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                pickled = any(name.endswith(".pkl") for name in archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            pickled = False
+        if pickled:
+            return "it is a PyTorch file with a pickle inside, which is never read, because a pickle can run any code"
+        return f"it is a zip archive, expected a safetensors file that {_TRAIN} wrote"
+    if not data:
+        return f"it is empty, train it again with {_TRAIN}"
+    return f"it is truncated or no safetensors file, expected one that {_TRAIN} wrote"
+
+
+def _as_bytes(texts: np.ndarray) -> np.ndarray:
+    return np.frombuffer(json.dumps([str(text) for text in texts.tolist()]).encode(), np.uint8)
+
+
+def _as_texts(array: np.ndarray) -> np.ndarray:
+    """Return the object array of the texts that _as_bytes packed."""
+    texts = json.loads(array.tobytes())
+    if array.dtype != np.uint8 or not isinstance(texts, list):
+        raise ValueError("not a list of texts")
+    result = np.empty(len(texts), object)
+    result[:] = texts
+    return result
+
+
+def _ids(factors: Factors) -> dict[str, np.ndarray]:
+    return {"user_ids": factors.user_ids, "movie_ids": factors.movie_ids}
+
+
+def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
+    ids = {name: arrays[name] for name in ("user_ids", "movie_ids")}
+    low, high = head["rating_range"]
+    return Factors(
+        kind=head["kind"],
+        rating_range=(float(low), float(high)),
+        record=head["record"],
+        layers={name: arrays[f"layers.{name}"] for name in _LAYERS if f"layers.{name}" in arrays},
+        **{name: array if array.dtype == np.int64 else _as_texts(array) for name, array in ids.items()},
+        **{name: _as_texts(arrays[name]) for name in _TEXTS},
+        **{name: arrays[name] for name in _DTYPES},
+    )
+
+
+def _fault(factors: Factors) -> str:
+    """Return what makes the factors unusable, or "" where nothing does."""
+    if factors.kind not in KINDS:
+        return f"kind {str(factors.kind)[:40]!r} is none of {', '.join(KINDS)}"
+    low, high = factors.rating_range
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        return f"the rating range is {low} to {high}, expected two numbers in order"
+    if not isinstance(factors.record, dict):
+        return "the training record is not a table of names and values"
+    return _array_fault(factors) or _id_fault(factors) or _seen_fault(factors)
+
+
+def _array_fault(factors: Factors) -> str:
+    if factors.user_factors.ndim != 2 or 0 in factors.user_factors.shape or 0 in factors.movie_ids.shape:
+        return "it has no users, no movies or no factors"
+    n_users, n_factors = factors.user_factors.shape
+    n_movies = len(factors.movie_ids)
+    n_hidden = factors.layers["b1"].size if "b1" in factors.layers else 0
+    shapes = dict.fromkeys(("movie_ids", "titles", "genres", "years", "movie_bias"), (n_movies,))
+    shapes |= dict.fromkeys(("user_ids", "user_bias"), (n_users,))
+    shapes |= {"user_factors": (n_users, n_factors), "movie_factors": (n_movies, n_factors)}
+    shapes |= {"seen_offsets": (n_users + 1,), "seen_movies": (factors.seen_movies.size,)}
+    arrays = {name: getattr(factors, name) for name in shapes}
+    dtypes = dict(_DTYPES)
+    if factors.kind == "net":
+        shapes |= {"w1": (n_hidden, 2 * n_factors), "b1": (n_hidden,), "w2": (1, n_hidden), "b2": (1,)}
+        dtypes |= dict.fromkeys(_LAYERS, np.float32)
+    arrays |= factors.layers
+    if set(arrays) != set(shapes):
+        return f"kind {factors.kind} with layers {', '.join(sorted(factors.layers)) or 'none'}"
+    for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            return f"{name} has shape {array.shape}, expected {shapes[name]}"
+        if array.dtype != dtypes.get(name, array.dtype):
+            return f"{name} holds {array.dtype}, expected {np.dtype(dtypes[name])}"
+        if array.dtype == np.float32 and not np.isfinite(array).all():
+            return f"{name} has values that are not finite"
+    return ""
+
+
+def _id_fault(factors: Factors) -> str:
+    for name, ids in _ids(factors).items():
+        raw = ids.tolist()
+        if ids.dtype != np.int64 and not all(isinstance(value, str) and value for value in raw):
+            return f"{name} are neither whole numbers nor texts"
+        if len(set(raw)) != len(raw):
+            return f"{name} has the same id twice"
+    for name in _TEXTS:
+        if not all(isinstance(text, str) for text in getattr(factors, name).tolist()):
+            return f"{name} are not texts"
+    return ""
+
+
+def _seen_fault(factors: Factors) -> str:
+    offsets, seen = factors.seen_offsets, factors.seen_movies
+    if offsets[0] != 0 or offsets[-1] != len(seen) or (np.diff(offsets) < 0).any():
+        return "seen_offsets do not divide seen_movies"
+    if len(seen) and (seen.min() < 0 or seen.max() >= len(factors.movie_ids)):
+        return "seen_movies names movies that the model does not have"
+    return ""

@@ -1,5 +1,6 @@
 """The ratings table: ids and their indices, the lesson's validation split, the crosstab for the spreadsheet."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -142,3 +143,35 @@ def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crossta
 def _head(idx: np.ndarray, ids: np.ndarray, n: int) -> list[int]:
     rows = most_rated(np.bincount(idx, minlength=len(ids)), ids)[:n].tolist()
     return sorted(rows, key=ids.tolist().__getitem__)
+
+
+def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
+    """Return the validation rows of a split: a fifth of the ratings, none for "none".
+
+    "lesson": the lesson's own rows, whatever the seed. "random": a seeded draw. "time": the latest ratings.
+    Raises InputError for another split, for a negative seed, and for "time" where the ratings have no timestamps.
+    """
+    n = len(ratings)
+    if split == "lesson":
+        return lesson_split(n)
+    if split == "random":
+        if not isinstance(seed, int) or seed < 0:
+            raise InputError(f"seed {seed!r}: expected a whole number, 0 or more")
+        return np.random.default_rng(seed).permutation(n)[: n // 5]
+    if split == "time":
+        if ratings.timestamp is None:
+            raise InputError(f"{ratings.source} has no timestamps: pass --split lesson or --split random")
+        return np.argsort(ratings.timestamp, kind="stable")[n - n // 5 :]
+    if split == "none":
+        return np.empty(0, np.int64)
+    raise InputError(f"split {split!r}: expected lesson, random, time or none")
+
+
+def data_hash(ratings: Ratings) -> str:
+    """Return the SHA-256 of the ids, the indices and the ratings, in hexadecimal: the same ratings, the same text."""
+    digest = hashlib.sha256()
+    for ids in (ratings.user_ids, ratings.movie_ids):
+        digest.update("\0".join(map(str, ids.tolist())).encode(errors="surrogatepass") + b"\n")
+    for array, dtype in ((ratings.user_idx, "<i4"), (ratings.movie_idx, "<i4"), (ratings.rating, "<f4")):
+        digest.update(np.ascontiguousarray(array, dtype))
+    return digest.hexdigest()

@@ -1,0 +1,82 @@
+"""python -m cf_excel plot: the lesson's three pictures of a trained model."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cf_excel.cli.options import add_command, add_ratings_options, read_ratings
+from cf_excel.errors import InputError
+
+if TYPE_CHECKING:
+    from cf_excel.predictor import Predictor
+    from cf_excel.ratings import Ratings
+
+N_BIASES = 3000
+N_MAPPED = 50
+SPLITS = {"lesson": "the lesson's validation ratings", "random": "validation ratings", "time": "the latest ratings"}
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "plot",
+        "Draw predictions against ratings, movie biases, and a map of movies, as PNG and SVG.",
+        "python -m cf_excel plot --out pictures",
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this one)"
+    )
+    add_ratings_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw every picture that the model has, then write them."""
+    from cf_excel import plots
+    from cf_excel.predictor import load_predictor
+    from cf_excel.ratings import most_rated
+
+    predictor = load_predictor(args.model)
+    factors = predictor.factors
+    predictions, truth, heading = validation_predictions(predictor, read_ratings(args))
+    top = most_rated(predictor.n_ratings, factors.movie_ids)[:N_BIASES]
+    named = zip(factors.titles[top], factors.movie_ids[top].tolist(), strict=True)
+    names = np.array([title or f"movie {movie_id}" for title, movie_id in named], object)
+    figures = {"predictions": plots.plot_predictions(predictions, truth, heading)}
+    if factors.movie_bias.any():
+        figures["biases"] = plots.plot_biases(names, factors.movie_bias[top])
+    positions = plots.principal_components(factors.movie_factors[top])[:N_MAPPED, :2]
+    figures["map"] = plots.plot_map(names[:N_MAPPED], positions)
+    for name, figure in figures.items():
+        print(*plots.save_figure(figure, args.out / name), sep="\n")
+    if "biases" not in figures:
+        print(f"no picture of biases: the model's kind, {factors.kind}, has none")
+
+
+def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> tuple[np.ndarray, np.ndarray, str]:
+    """Return predictions and ratings of the model's validation rows, and a heading that says which rows those are.
+
+    Raises InputError for ratings that the model was not trained on.
+    """
+    from cf_excel.metrics import rmse
+    from cf_excel.ratings import data_hash, validation_rows
+
+    record = predictor.factors.record
+    if record.get("data_hash") != data_hash(ratings):
+        raise InputError(f"the model was not trained on {ratings.source}: pass the ratings that it was trained on")
+    rows = validation_rows(ratings, str(record.get("split")), record.get("seed", 42))
+    name = SPLITS.get(record["split"])
+    if name is None:
+        rows, name = np.arange(len(ratings)), "all ratings, which the model was trained on"
+    if not len(rows):
+        raise InputError(f"{ratings.source} has no validation ratings under the split {record['split']!r}")
+    users, movies = ratings.user_ids[ratings.user_idx[rows]], ratings.movie_ids[ratings.movie_idx[rows]]
+    predictions, truth = predictor.predict(users, movies), ratings.rating[rows]
+    heading = f"Predictions of the {predictor.factors.kind} model against {len(rows):,} ratings: {name}"
+    return predictions, truth, f"{heading}\nRMSE {rmse(predictions, truth):.3f}"

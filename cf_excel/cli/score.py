@@ -1,0 +1,162 @@
+"""python -m cf_excel predict, recommend, similar and rate: answers of a trained model."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cf_excel.cli.options import add_command
+from cf_excel.errors import InputError
+
+if TYPE_CHECKING:
+    from cf_excel.predictor import Predictor, ScoredMovie
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the four commands to the parser."""
+    predict = add_command(
+        commands, "predict", "Predict a user's rating of a movie.", 'python -m cf_excel predict 15 "The Matrix"'
+    )
+    predict.add_argument("user", metavar="USER", help="the user's id")
+    predict.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
+    predict.set_defaults(run=run_predict)
+
+    recommend = add_command(
+        commands, "recommend", "List the movies that a user will like best.", "python -m cf_excel recommend 15 -n 5"
+    )
+    recommend.add_argument("user", metavar="USER", help="the user's id")
+    recommend.add_argument("--include-seen", action="store_true", help="list movies that the user rated, too")
+    recommend.set_defaults(run=run_recommend)
+
+    similar = add_command(
+        commands, "similar", "List the movies whose factors are most alike.", 'python -m cf_excel similar "Toy Story"'
+    )
+    similar.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
+    similar.add_argument(
+        "--min-ratings", type=int, default=20, metavar="N", help="leave out movies with fewer ratings (default: 20)"
+    )
+    similar.set_defaults(run=run_similar)
+
+    rate = add_command(
+        commands,
+        "rate",
+        "Recommend movies to someone who is not in the data, from a few ratings.",
+        'python -m cf_excel rate "Toy Story=5" "The Matrix=4.5" "Heat=3"',
+    )
+    rate.add_argument("ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's id or title, =, and your rating")
+    rate.set_defaults(run=run_rate)
+
+    for parser in (recommend, similar, rate):
+        parser.add_argument("-n", type=int, default=10, metavar="N", help="how many movies (default: 10)")
+    for parser in (predict, recommend, similar, rate):
+        parser.add_argument(
+            "--model",
+            type=Path,
+            metavar="FILE",
+            help="the model file (default: CF_EXCEL_MODEL, or where train left it)",
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run_predict(args: argparse.Namespace) -> None:
+    """Print one prediction."""
+    predictor = _predictor(args)
+    movie_id = predictor.movie_id(args.movie)
+    prediction = float(predictor.predict(args.user, movie_id))
+    title = predictor.title(movie_id)
+    if args.json:
+        user_id = _raw(args.user)
+        _print_json({"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction})
+    else:
+        _print_table(("user", "movie", "title", "prediction"), [(args.user, movie_id, title, f"{prediction:.2f}")])
+
+
+def run_recommend(args: argparse.Namespace) -> None:
+    """Print the movies with a user's highest predictions."""
+    movies = _predictor(args).recommend(args.user, args.n, exclude_seen=not args.include_seen)
+    head = {"user_id": _raw(args.user)}
+    _print_movies(args, head, "recommendations", "prediction", movies, "the user rated every movie: add --include-seen")
+
+
+def run_similar(args: argparse.Namespace) -> None:
+    """Print the movies that are most like one."""
+    predictor = _predictor(args)
+    movie_id = predictor.movie_id(args.movie)
+    movies = predictor.similar(movie_id, args.n, args.min_ratings)
+    head = {"movie_id": movie_id, "title": predictor.title(movie_id)}
+    empty = f"no other movie has {args.min_ratings} ratings: pass --min-ratings 0"
+    _print_movies(args, head, "similar", "similarity", movies, empty)
+
+
+def run_rate(args: argparse.Namespace) -> None:
+    """Print recommendations for ratings that are given on the command line."""
+    predictor = _predictor(args)
+    named = [_split_rating(text) for text in args.ratings]
+    ids = [predictor.movie_id(movie) for movie, _ in named]
+    movies = predictor.fold_in(ids, [rating for _, rating in named], args.n)
+    rated = [
+        {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
+        for movie_id, (_, rating) in zip(ids, named, strict=True)
+    ]
+    _print_movies(args, {"rated": rated}, "recommendations", "prediction", movies, "you rated every movie in the model")
+
+
+def _predictor(args: argparse.Namespace) -> "Predictor":
+    from cf_excel.predictor import load_predictor
+
+    return load_predictor(args.model)
+
+
+def _raw(user: str) -> int | str:
+    from cf_excel.ratings import canonical_id
+
+    return canonical_id(user)
+
+
+def _split_rating(text: str) -> tuple[str, str]:
+    """Split "title=rating" at the last "=", because titles may have one of their own."""
+    movie, equals, rating = text.rpartition("=")
+    if not (equals and movie.strip() and rating.strip()):
+        raise InputError(f'{text!r}: expected a movie, = and a rating, such as "Toy Story=5"')
+    return movie.strip(), rating.strip()
+
+
+def _print_movies(
+    args: argparse.Namespace, head: dict, name: str, score: str, movies: "Sequence[ScoredMovie]", empty: str
+) -> None:
+    """Print scored movies, as JSON behind head, or as a table; where there are none, raise InputError with a reason."""
+    if not movies:
+        raise InputError(empty)
+    if args.json:
+        listed = [{"movie_id": movie.movie_id, "title": movie.title, score: movie.score} for movie in movies]
+        _print_json(head | {name: listed})
+    else:
+        rows = [(movie.movie_id, movie.title, f"{movie.score:.2f}") for movie in movies]
+        _print_table(("movie", "title", score), rows)
+
+
+def _print_json(value: dict) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table: framed on a terminal, plain and aligned elsewhere. Numbers stand at the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # for titles that the output's encoding lacks
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console.width = 10_000  # a line a row: files and pipes don't wrap
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "title" else "right", overflow="fold")
+    for row in rows:
+        cells = (" ".join(str(cell).split()) for cell in row)
+        table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in cells))
+    console.print(table)

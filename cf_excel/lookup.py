@@ -1,0 +1,146 @@
+"""Find users and movies by raw id, and movies by title."""
+
+import re
+import unicodedata
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cf_excel.errors import InputError, UnknownIdError
+from cf_excel.ratings import canonical_id
+
+_TABLE_SPAN = 1 << 22  # ids that span more are looked up one by one: a table of int32 would pass 16 MB
+_YEAR = re.compile(r"\s*\(\d{4}\)$")
+_ALTERNATIVE = re.compile(r"\s*\((?:a\.k\.a\. )?([^()]*)\)")
+_ARTICLE = re.compile(
+    r"(.+), (the|an?|l[ea]s?|los|un[ae]?|e[ln]|il|i|gli|lo|d[eaio]|das|der|die|ein|ett?|den|l'|os?|as)$", re.IGNORECASE
+)
+
+
+class IdIndex:
+    """Raw ids to rows; kind is "user" or "movie", for messages."""
+
+    def __init__(self, kind: str, ids: np.ndarray) -> None:
+        self.kind = kind
+        self.ids = ids
+        self._whole = ids.dtype == np.int64
+
+    def rows(self, ids: ArrayLike) -> np.ndarray:
+        """Return the row of each id, in the shape of ids; -1 where it is unknown. Raises InputError for a blank id."""
+        array = _as_array(ids)
+        if self._table is not None and array.dtype.kind in "iu" and array.dtype != np.uint64:
+            low, high = self._low, self._low + len(self._table) - 1
+            inside = (array >= low) & (array <= high)
+            return np.where(inside, self._table[np.where(inside, array, low) - low], -1)
+        found = [self._row(value) for value in array.ravel().tolist()]
+        return np.array(found, dtype=np.intp).reshape(array.shape)
+
+    def require(self, ids: ArrayLike) -> np.ndarray:
+        """Return the row of each id. Raises UnknownIdError, with the first unknown id in its text."""
+        rows = self.rows(ids)
+        unknown = np.flatnonzero(rows.ravel() < 0)
+        if len(unknown):
+            raise self.unknown(_as_array(ids).ravel()[unknown[0]])
+        return rows
+
+    def unknown(self, value: object, hint: str = "") -> UnknownIdError:
+        """Return the error for an id that is not in the model."""
+        return UnknownIdError(f"{self.kind} {_shown(value)} is not in the model ({len(self.ids):,} {self.kind}s){hint}")
+
+    def _row(self, value: object) -> int:
+        identity = canonical_id(value)
+        return self._rows.get(identity if self._whole else str(identity), -1)
+
+    @cached_property
+    def _rows(self) -> dict[int | str, int]:
+        return {identity: row for row, identity in enumerate(self.ids.tolist())}
+
+    @cached_property
+    def _low(self) -> int:
+        return int(self.ids.min())
+
+    @cached_property
+    def _table(self) -> np.ndarray | None:
+        """Row by id - lowest id, where the ids are whole numbers that lie close enough together."""
+        if not self._whole or int(self.ids.max()) - self._low >= _TABLE_SPAN:
+            return None
+        table = np.full(int(self.ids.max()) - self._low + 1, -1, np.int32)
+        table[self.ids - self._low] = np.arange(len(self.ids))
+        return table
+
+
+class TitleIndex:
+    """Titles to rows: as they are, then in any case, then without the year and with "The" in front, then in part."""
+
+    def __init__(self, titles: np.ndarray) -> None:
+        self.titles = titles
+
+    def rows(self, text: str) -> list[int]:
+        """Return the rows of the closest way in which titles match a text: none, one, or several that share it."""
+        for level, names in enumerate(self._levels):
+            rows = names.get(text if level == 0 else _fold(text))
+            if rows:
+                return rows
+        return []
+
+    def containing(self, text: str) -> list[int]:
+        """Return the rows of the titles that have every word of a text in them, in any case."""
+        words = _fold(text).split()
+        return [row for row, title in enumerate(self._folded) if all(word in title for word in words)]
+
+    @cached_property
+    def _folded(self) -> list[str]:
+        return [_fold(title) for title in self.titles.tolist()]
+
+    @cached_property
+    def _levels(self) -> list[dict[str, list[int]]]:
+        levels: list[dict[str, list[int]]] = [{} for _ in range(4)]
+        for row, (title, folded) in enumerate(zip(self.titles.tolist(), self._folded, strict=True)):
+            for level, names in zip(levels, ({title}, {folded}, *_names(folded)), strict=True):
+                for name in names - {""}:
+                    level.setdefault(name, []).append(row)
+        return levels
+
+
+def short_title(title: str, length: int) -> str:
+    """Return a title for a picture: without year and alternatives, "The" in front, cut to a length."""
+    name = _in_front(_ALTERNATIVE.sub("", _YEAR.sub("", title)).strip()) or title
+    return name if len(name) <= length else name[: length - 1].rstrip() + "…"
+
+
+def _names(title: str) -> tuple[set[str], set[str]]:
+    """Return the names of a folded title: whole ones, and those that leave a part of it out.
+
+    "matrix, the (1999)" is wholly "matrix, the", "the matrix" and "the matrix (1999)", and in part "matrix".
+    """
+    name = _YEAR.sub("", title)
+    year = title[len(name) :]
+    parts = [_ALTERNATIVE.sub("", name), *_ALTERNATIVE.findall(name)]
+    return {name, _in_front(name), _in_front(name) + year}, {
+        form for part in parts for form in (part, _in_front(part), _ARTICLE.sub(r"\1", part))
+    }
+
+
+def _in_front(name: str) -> str:
+    return _ARTICLE.sub(lambda found: found[2] + ("" if found[2].endswith("'") else " ") + found[1], name)
+
+
+def _fold(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _as_array(ids: ArrayLike) -> np.ndarray:
+    """Return ids as an array: int64 where all are whole numbers, though a spreadsheet hands them over as floats."""
+    try:
+        array = np.asarray(ids)
+    except ValueError:
+        raise InputError("ids: expected one id, a row, a column or a rectangle of ids") from None
+    if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and (array == np.trunc(array)).all():
+        return array.astype(np.int64)
+    return array
+
+
+def _shown(value: object) -> str:
+    text = repr(canonical_id(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,222 @@
+import json
+import os
+import pickle
+import zipfile
+from contextlib import suppress
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from cf_excel import model_file
+from cf_excel.errors import FileError, InputError
+from cf_excel.model_file import KINDS, default_model_path, load_factors, save_factors
+
+
+def assert_equal(left, right):
+    for field in fields(left):
+        a, b = getattr(left, field.name), getattr(right, field.name)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype
+            assert a.tolist() == b.tolist()
+        elif field.name == "layers":
+            assert {k: v.tolist() for k, v in a.items()} == {k: v.tolist() for k, v in b.items()}
+        else:
+            assert a == b
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_round_trip(kind, tiny_factors, tmp_path):
+    factors = tiny_factors(kind)
+    save_factors(factors, tmp_path / "new folder" / "model.safetensors")
+    assert_equal(factors, load_factors(tmp_path / "new folder" / "model.safetensors"))
+    assert os.listdir(tmp_path / "new folder") == ["model.safetensors"]
+
+
+def test_the_same_model_is_the_same_bytes(tiny_factors, tmp_path):
+    for name in "ab":
+        save_factors(tiny_factors("net"), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+texts = st.text(max_size=30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    titles=st.lists(texts, min_size=8, max_size=8),
+    ids=st.lists(texts.filter(bool), min_size=8, max_size=8, unique=True),
+)
+def test_any_text_round_trips(titles, ids, tiny_model, scratch):
+    factors = replace(tiny_model, titles=np.array(titles, object), movie_ids=np.array(ids, object))
+    save_factors(factors, scratch)
+    assert_equal(factors, load_factors(scratch))
+
+
+@pytest.mark.parametrize("ids", [[2**62, -(2**63), 0, 5, 6], ["007", "אבג", "🎬", "a\nb", "15"]])
+def test_ids_of_every_kind_round_trip(ids, tiny_factors, tmp_path):
+    array = np.array(ids, np.int64 if isinstance(ids[0], int) else object)
+    save_factors(replace(tiny_factors(), user_ids=array), tmp_path / "m")
+    assert load_factors(tmp_path / "m").user_ids.tolist() == ids
+
+
+def test_default_place(monkeypatch, tmp_path):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "mine"))
+    assert default_model_path() == tmp_path / "mine"
+    monkeypatch.delenv("CF_EXCEL_MODEL")
+    assert default_model_path().name == "model.safetensors"
+    assert "cf_excel" in default_model_path().parts
+
+
+def nan_at(array):
+    array = array.copy()
+    array.flat[-1] = np.nan
+    return array
+
+
+FAULTS = {
+    "kind": (lambda f: {"kind": "svd"}, "'svd' is none of dot, dot-bias"),
+    "nan": (lambda f: {"movie_factors": nan_at(f.movie_factors)}, "movie_factors has values that are not finite"),
+    "infinite bias": (lambda f: {"user_bias": f.user_bias + np.float32(np.inf)}, "user_bias has values that are not"),
+    "nan in a layer": (lambda f: {"layers": f.layers | {"w2": nan_at(f.layers["w2"])}}, "w2 has values"),
+    "shape": (lambda f: {"user_bias": f.user_bias[1:]}, r"user_bias has shape \(4,\), expected \(5,\)"),
+    "factors": (lambda f: {"movie_factors": f.movie_factors[:, 1:]}, "movie_factors has shape"),
+    "dtype": (lambda f: {"user_bias": f.user_bias.astype(np.float64)}, "user_bias holds float64, expected float32"),
+    "no users": (lambda f: {"user_factors": f.user_factors[:0]}, "no users"),
+    "flat factors": (lambda f: {"user_factors": f.user_factors[0]}, "no users"),
+    "no layers": (lambda f: {"layers": {}}, "kind net with layers none"),
+    "odd layer": (lambda f: {"layers": f.layers | {"w1": f.layers["w1"].T}}, "w1 has shape"),
+    "twice": (lambda f: {"user_ids": np.zeros(5, np.int64)}, "user_ids has the same id twice"),
+    "float ids": (lambda f: {"user_ids": np.arange(5.0)}, "user_ids are neither"),
+    "range": (lambda f: {"rating_range": (5.0, 0.5)}, "rating range is 5.0 to 0.5"),
+    "range nan": (lambda f: {"rating_range": (0.5, float("nan"))}, "rating range is 0.5 to nan"),
+    "offsets fall": (lambda f: {"seen_offsets": f.seen_offsets[[0, 2, 1, 3, 4, 5]]}, "seen_offsets do not divide"),
+    "offsets short": (lambda f: {"seen_offsets": np.minimum(f.seen_offsets, 7)}, "seen_offsets do not divide"),
+    "seen": (lambda f: {"seen_movies": f.seen_movies + np.int32(1)}, "seen_movies names movies"),
+    "record": (lambda f: {"record": ["no"]}, "training record is not"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_unusable_factors_are_neither_saved_nor_loaded(fault, tiny_factors, tmp_path, monkeypatch):
+    change, words = FAULTS[fault]
+    factors = tiny_factors("net")
+    broken = replace(factors, **change(factors))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"the old model")
+    with pytest.raises(InputError, match=words):
+        save_factors(broken, path)
+    assert path.read_bytes() == b"the old model"
+    if fault in ("range nan", "float ids"):  # these can't even be written
+        return
+    with monkeypatch.context() as patch:
+        patch.setattr(model_file, "_fault", lambda factors: "")
+        save_factors(broken, path)
+    with pytest.raises(FileError, match=words) as caught:
+        load_factors(path)
+    assert str(path) in str(caught.value)
+
+
+def test_record_must_be_json(tiny_factors, tmp_path):
+    with pytest.raises(InputError, match="record is not JSON"):
+        save_factors(replace(tiny_factors(), record={"loss": float("nan")}), tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.mkdir, ("exploded",)
+
+
+def test_what_is_no_model_is_refused(tiny_factors, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_factors(tiny_factors(), "good")
+    good = Path("good").read_bytes()
+    with zipfile.ZipFile("model.pt", "w") as archive:
+        archive.writestr("model/data.pkl", pickle.dumps(Bomb()))
+    with zipfile.ZipFile("table.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    save_file({"weight": np.zeros(3, np.float32)}, "other")
+    save_file({"weight": np.zeros(3, np.float32)}, "newer", {"cf_excel": '{"format": "cf_excel model", "number": 99}'})
+    save_file({"weight": np.zeros(3, np.float32)}, "hollow", {"cf_excel": '{"format": "cf_excel model", "number": 1}'})
+    os.mkdir("folder")
+    files = {
+        "model.pkl": (pickle.dumps(Bomb()), "it is a pickle, which is never read"),
+        "half-pickle": (pickle.dumps(Bomb())[:9], "it is a pickle, which is never read"),
+        "model.pt": (None, "a PyTorch file with a pickle inside, which is never read"),
+        "table.xlsx": (None, "it is a zip archive"),
+        "other": (None, "is a safetensors file, but not a cf_excel model"),
+        "newer": (None, "has model format 99, expected 1: train it again"),
+        "hollow": (None, "is missing"),
+        "folder": (None, "is a folder, expected a model file"),
+        "empty": (b"", "it is empty"),
+        "truncated": (good[:-1], "it is truncated"),
+        "short": (good[:5], "it is truncated"),
+        "ratings.csv": (b"userId,movieId,rating\n1,31,2.5\n", "it is truncated or no safetensors file"),
+        "huge-header": (b"\xff" * 64, "it is truncated"),
+        "absent": (None, "there is no model at absent: run python -m cf_excel train"),
+    }
+    for name, (data, words) in files.items():
+        if data is not None:
+            Path(name).write_bytes(data)
+        with pytest.raises(FileError, match=words) as caught:
+            load_factors(name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert not os.path.exists("exploded")
+
+
+def test_a_file_that_can_not_be_written(tiny_factors, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="can't make the folder"):
+        save_factors(tiny_factors(), tmp_path / "file" / "model")
+    with pytest.raises(FileError, match="is a folder: expected the name of a file"):
+        save_factors(tiny_factors(), tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_write_keeps_the_old_file(tiny_factors, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    save_factors(tiny_factors("dot"), path)
+    monkeypatch.setattr(os, "replace", lambda *args: (_ for _ in ()).throw(PermissionError(13, "in use")))
+    with pytest.raises(FileError, match=r"can't replace .*model: it is open in another program"):
+        save_factors(tiny_factors("net"), path)
+    assert load_factors(path).kind == "dot"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("model") / "scratch"
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_never_raises_anything_else(data, tiny_model, scratch):
+    save_factors(tiny_model, scratch)
+    good = bytearray(scratch.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    scratch.write_bytes(good[: data.draw(st.integers(len(good) - 3, len(good)))])
+    with suppress(FileError):
+        load_factors(scratch)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    head=st.dictionaries(
+        st.sampled_from(["kind", "rating_range", "record"]),
+        st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), st.lists, max_leaves=4),
+    )
+)
+def test_odd_metadata_never_raises_anything_else(head, tiny_model, scratch):
+    save_factors(tiny_model, scratch)
+    _, arrays = model_file._unpack(scratch.read_bytes())
+    whole = {"format": model_file.FORMAT, "number": 1, "kind": "net", "rating_range": [0.5, 5], "record": {}}
+    save_file(arrays, scratch, {"cf_excel": json.dumps(whole | head)})
+    with suppress(FileError):
+        load_factors(scratch)

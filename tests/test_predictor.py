@@ -1,0 +1,285 @@
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cf_excel import predictor as predictor_module
+from cf_excel.errors import FileError, InputError, UnknownIdError
+from cf_excel.model_file import KINDS, save_factors
+from cf_excel.predictor import Predictor, load_predictor
+
+
+def one_prediction(factors, user, movie, user_row=None):
+    """The definition, for one pair of rows, in float64."""
+    p, bias = (factors.user_factors[user], factors.user_bias[user]) if user_row is None else user_row
+    q = factors.movie_factors[movie].astype(float)
+    low, high = factors.rating_range
+    if factors.kind == "dot":
+        return p.astype(float) @ q
+    x = p.astype(float) @ q + bias + factors.movie_bias[movie]
+    if factors.kind == "net":
+        w1, b1, w2, b2 = (factors.layers[name].astype(float) for name in ("w1", "b1", "w2", "b2"))
+        x = (w2 @ np.maximum(w1 @ np.concatenate([p, q]) + b1, 0) + b2)[0]
+        low, high = low - 0.5, high + 0.5
+    return low + (high - low) / (1 + np.exp(-x))
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def predictor(request, tiny_factors):
+    return Predictor(tiny_factors(request.param))
+
+
+@pytest.fixture
+def collab(tiny_factors):
+    return Predictor(tiny_factors("collab"))
+
+
+shapes = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=4, min_side=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shapes=shapes, seed=st.integers(0, 99))
+def test_predictions_broadcast(predictor, shapes, seed):
+    factors, rng = predictor.factors, np.random.default_rng(seed)
+    users, movies = rng.integers(0, 5, shapes.input_shapes[0]), rng.integers(0, 8, shapes.input_shapes[1])
+    predictions = predictor.predict(factors.user_ids[users], factors.movie_ids[movies])
+    expected = np.vectorize(lambda u, m: one_prediction(factors, u, m), otypes=[float])(
+        *np.broadcast_arrays(users, movies)
+    )
+    assert predictions.shape == shapes.result_shape
+    assert predictions.dtype == np.float32
+    np.testing.assert_allclose(predictions, expected, atol=1e-5)
+
+
+def test_a_million_pairs_are_scored_in_chunks_and_a_grid_of_any_length(predictor, monkeypatch):
+    factors = predictor.factors
+    monkeypatch.setattr(predictor_module, "_CHUNK", 7)
+    users, movies = np.repeat(factors.user_ids, 8), np.tile(factors.movie_ids, 5)
+    pairs = predictor.predict(users, movies)
+    grid = predictor.predict(factors.user_ids[:, None], factors.movie_ids)
+    expected = [one_prediction(factors, u, m) for u in range(5) for m in range(8)]
+    np.testing.assert_allclose(pairs, expected, atol=1e-5)
+    np.testing.assert_allclose(grid.ravel(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("user", [15, 15.0, "15", " 15.0 ", np.int32(15), np.float32(15)])
+def test_an_id_in_any_form(user, collab):
+    assert collab.predict(user, 2571) == collab.predict([15], [2571])[0]
+    assert collab.recommend(user) == collab.recommend(15)
+
+
+def test_ids_that_are_texts_or_far_apart(tiny_factors):
+    texts = replace(tiny_factors(), user_ids=np.array(["007", "7", "שלום", "🎬", "15"], object))
+    far = replace(tiny_factors(), user_ids=np.array([-(2**63), 2**63 - 1, 0, 5, 15]))
+    for factors in (texts, far):
+        predictor = Predictor(factors)
+        for row, user in enumerate(factors.user_ids.tolist()):
+            assert predictor.predict(user, 1) == pytest.approx(one_prediction(factors, row, 0), abs=1e-5)
+        assert predictor.predict(15.0, 1) == predictor.predict("15", 1)
+    assert Predictor(texts).predict("007", 1) != Predictor(texts).predict(7, 1)
+
+
+@pytest.mark.parametrize(
+    ("users", "movies", "error", "words"),
+    [
+        (1, 99999, UnknownIdError, r"^movie 99999 is not in the model \(8 movies\)$"),
+        (99999.0, 1, UnknownIdError, r"^user 99999 is not in the model \(5 users\)$"),
+        ("99999", 1, UnknownIdError, "^user 99999 is not"),
+        ([1, 7, 2, 4], 1, UnknownIdError, "^user 2 is not"),
+        (-1, 1, UnknownIdError, "user -1 is not"),
+        (2**64, 1, UnknownIdError, "user 18446744073709551616 is not"),
+        (np.uint64(2**64 - 1), 1, UnknownIdError, "is not in the model"),
+        (np.inf, 1, UnknownIdError, "user 'inf' is not"),
+        (1, "x\ny", UnknownIdError, r"movie 'x\\ny' is not"),
+        (1, "x" * 500, UnknownIdError, r"movie 'x{56}\.\.\. is not"),
+        (1, np.nan, InputError, "an id is blank"),
+        ([1, None], 1, InputError, "an id is blank"),
+        ([[1], [2, 3]], 1, InputError, "a rectangle of ids"),
+        ([1, 7], [1, 10, 11], InputError, r"users of shape \(2,\) and movies of shape \(3,\)"),
+    ],
+)
+def test_what_can_not_be_predicted(users, movies, error, words, collab):
+    with pytest.raises(error, match=words):
+        collab.predict(users, movies)
+
+
+def test_an_unknown_id_can_count_as_the_mean(predictor):
+    factors = predictor.factors
+    mean_user = factors.user_factors.mean(axis=0), factors.user_bias.mean()
+    predictions = predictor.predict([1, 99999], [[1], [2571]], unknown="bias")
+    np.testing.assert_allclose(predictions[:, 0], predictor.predict(1, [1, 2571]), atol=1e-6)
+    expected = [one_prediction(factors, None, movie, mean_user) for movie in (0, 1)]
+    np.testing.assert_allclose(predictions[:, 1], expected, atol=1e-5)
+    with pytest.raises(InputError, match="unknown 'guess': expected raise or bias"):
+        predictor.predict(1, 1, unknown="guess")
+
+
+@pytest.mark.parametrize("exclude_seen", [True, False])
+@pytest.mark.parametrize("n", [1, 3, 8, 100])
+def test_recommend_is_the_best_of_every_prediction(predictor, n, exclude_seen):
+    factors = predictor.factors
+    for row, user in enumerate(factors.user_ids.tolist()):
+        seen = factors.seen_movies[factors.seen_offsets[row] : factors.seen_offsets[row + 1]] if exclude_seen else []
+        scores = {movie: one_prediction(factors, row, movie) for movie in range(8) if movie not in seen}
+        best = sorted(scores, key=lambda movie: -scores[movie])[:n]
+        found = predictor.recommend(user, n, exclude_seen)
+        assert [movie.movie_id for movie in found] == factors.movie_ids[best].tolist()
+        assert [movie.title for movie in found] == factors.titles[best].tolist()
+        assert [movie.score for movie in found] == pytest.approx([scores[movie] for movie in best], abs=1e-5)
+
+
+def test_ties_keep_the_order_of_the_model(tiny_factors):
+    factors = tiny_factors("dot")
+    same = replace(factors, movie_factors=np.repeat(factors.movie_factors[:2], 4, axis=0))
+    best = Predictor(same).predict(42, same.movie_ids).argmax()
+    found = [movie.movie_id for movie in Predictor(same).recommend(42, 6, exclude_seen=False)]
+    halves = [same.movie_ids[:4].tolist(), same.movie_ids[4:].tolist()]
+    assert found == (halves[best // 4] + halves[1 - best // 4])[:6]
+
+
+def test_similar_is_the_cosine(predictor):
+    vectors = predictor.factors.movie_factors.astype(float)
+    lengths = np.linalg.norm(vectors, axis=1)
+    cosines = vectors @ vectors[1] / lengths / lengths[1]
+    order = [row for row in np.argsort(-cosines) if row != 1]
+    for movie in (2571, "2571", "The Matrix"):
+        found = predictor.similar(movie, 20)
+        assert [m.movie_id for m in found] == predictor.factors.movie_ids[order].tolist()
+        assert [m.score for m in found] == pytest.approx(cosines[order], abs=1e-6)
+    assert {m.movie_id for m in predictor.similar(2571, 20, min_ratings=2)} == {1}  # rated twice, as no other movie
+
+
+def test_similar_to_a_movie_with_no_factors(tiny_factors):
+    factors = tiny_factors()
+    found = Predictor(replace(factors, movie_factors=np.zeros_like(factors.movie_factors))).similar(1)
+    assert [movie.score for movie in found] == [0.0] * 7
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, np.nan, np.inf, True, "3", None])
+def test_n_must_be_a_count(n, collab):
+    for work in (collab.recommend, collab.similar, collab.find):
+        with pytest.raises(InputError, match=f"n {n}: expected a whole number, 1 or more"):
+            work("1", n)
+    with pytest.raises(InputError, match=f"n {n}: expected"):
+        collab.fold_in([1], [5], n)
+
+
+def test_one_id_where_one_is_expected(collab):
+    for work in (collab.recommend, collab.similar):
+        with pytest.raises(InputError, match="expected one id"):
+            work([1, 7])
+
+
+def test_factors_and_biases_by_id(predictor):
+    factors = predictor.factors
+    np.testing.assert_array_equal(predictor.user_factors([[7], [1]]), factors.user_factors[[[1], [0]]])
+    np.testing.assert_array_equal(predictor.movie_factors("2571"), factors.movie_factors[1])
+    np.testing.assert_array_equal(predictor.user_bias([7.0, 1.0]), factors.user_bias[[1, 0]])
+    np.testing.assert_array_equal(predictor.movie_bias(10), factors.movie_bias[4])
+    with pytest.raises(UnknownIdError, match="movie 5 is not"):
+        predictor.movie_factors([1, 5])
+
+
+@pytest.mark.parametrize(
+    ("name", "movie_id"),
+    [
+        (12, 12),
+        ("12", 12),
+        ("Matrix, The (1999)", 2571),
+        ("matrix, the (1999)", 2571),
+        ("MATRIX, THE", 2571),
+        ("The  Matrix", 2571),
+        ("the matrix (1999)", 2571),
+        ("Matrix", 2571),
+        ("Toy Story", 1),
+        ("a=b", 10),
+        ("Hamlet (1996)", 1411),
+        ("Le Fabuleux destin d'Amélie Poulain", 4973),
+        ("Ame\u0301lie", 4973),
+        ("שלום", 11),
+        (" up 🎈 ", 12),
+    ],
+)
+def test_a_movie_by_id_or_title(name, movie_id, collab):
+    assert collab.movie_id(name) == movie_id
+    assert type(collab.movie_id(name)) is int
+
+
+def test_titles_that_name_no_single_movie(collab):
+    with pytest.raises(
+        InputError, match=r"^'hamlet' is 2 movies: 1411 Hamlet \(1996\), 3598 Hamlet \(2000\): give the id"
+    ):
+        collab.similar("hamlet")
+    with pytest.raises(UnknownIdError, match=r"movie 'Matri' is not .*: did you mean Matrix, The \(1999\)\?"):
+        collab.title("Matri")
+    with pytest.raises(UnknownIdError, match=r"movie 'Heat' is not in the model \(8 movies\)$"):
+        collab.fold_in(["Heat"], [5])
+
+
+def test_find(collab):
+    assert collab.find("the MATRIX") == [(2571, "Matrix, The (1999)")]
+    assert collab.find("(2", 2) == [
+        (3598, "Hamlet (2000)"),
+        (10, "a=b (2001)"),
+    ]  # rated once, as 4973 is, and before it
+    assert collab.find("(2", 3)[2][0] == 4973
+    assert collab.find("nothing like it") == []
+
+
+def test_load_predictor_reads_a_file_again_only_when_it_changed(tiny_factors, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(path))
+    with pytest.raises(FileError, match="there is no model"):
+        load_predictor()
+    save_factors(tiny_factors("collab"), path)
+    first = load_predictor()
+    assert load_predictor(path) is first
+    save_factors(tiny_factors("dot"), path)
+    os.utime(path, ns=(1, 1))
+    assert load_predictor().factors.kind == "dot"
+    path.write_bytes(b"broken")
+    with pytest.raises(FileError):
+        load_predictor()
+    path.unlink()
+    with pytest.raises(FileError, match="there is no model"):
+        load_predictor()
+
+
+def test_threads_share_one_load(tiny_factors, tmp_path, monkeypatch):
+    save_factors(tiny_factors(), tmp_path / "model")
+    loads, start, found = [], threading.Barrier(8), []
+    real = predictor_module.load_factors
+    monkeypatch.setattr(predictor_module, "load_factors", lambda path: loads.append(path) or real(path))
+
+    def work():
+        start.wait()
+        found.append(load_predictor(tmp_path / "model"))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
+    assert len(found) == 8
+    assert len(set(map(id, found))) == 1
+
+
+def test_scoring_loads_numpy_and_safetensors_alone(tiny_factors, tmp_path):
+    save_factors(tiny_factors(), tmp_path / "model")
+    code = (
+        "import sys; from cf_excel.predictor import load_predictor; load_predictor().fold_in(['Toy Story'], [5]);"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    environment = os.environ | {"CF_EXCEL_MODEL": str(tmp_path / "model")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    loaded = set(done.stdout.split())
+    assert {"numpy", "safetensors"} <= loaded
+    assert not loaded & {"torch", "pandas", "openpyxl", "matplotlib", "numba", "scipy", "rich", "xlwings"}
