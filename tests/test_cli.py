@@ -2,19 +2,32 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cf_excel.book.collab import build_collab
-from cf_excel.cli import COMMANDS, main
+from cf_excel.cli import main, make_parser
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def commands() -> list[str]:
+    """Return the name of every command."""
+    actions = make_parser()._actions
+    return next(list(action.choices) for action in actions if action.dest == "command")
+
+
+@pytest.mark.parametrize("command", commands())
 def test_every_help_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0
     assert f"example:\n  python -m cf_excel {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_readme_mentions_every_command(command):
+    readme = Path(__file__).parent.parent / "README.md"
+    assert f"python -m cf_excel {command}" in readme.read_text()
 
 
 def test_build_prints_what_it_wrote(tmp_path, capsys, lesson_ratings):

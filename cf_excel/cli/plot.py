@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cf_excel.cli.options import add_command, add_ratings_options, read_ratings
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cf_excel.predictor import Predictor
     from cf_excel.ratings import Ratings
 
@@ -38,6 +38,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw every picture that the model has, then write them."""
+    import numpy as np
+
     from cf_excel import plots
     from cf_excel.predictor import load_predictor
     from cf_excel.ratings import most_rated
@@ -59,11 +61,13 @@ def run(args: argparse.Namespace) -> None:
         print(f"no picture of biases: the model's kind, {factors.kind}, has none")
 
 
-def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> tuple[np.ndarray, np.ndarray, str]:
+def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> "tuple[np.ndarray, np.ndarray, str]":
     """Return predictions and ratings of the model's validation rows, and a heading that says which rows those are.
 
     Raises InputError for ratings that the model was not trained on.
     """
+    import numpy as np
+
     from cf_excel.metrics import rmse
     from cf_excel.ratings import data_hash, validation_rows
 
