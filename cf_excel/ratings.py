@@ -11,26 +11,29 @@ import numpy as np
 from cf_excel.errors import InputError
 
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
-_WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
+_WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(?:\.0+)?")
+_INT64 = range(-(2**63), 2**63)
 
 
 def canonical_id(value: object) -> int | str:
     """Return the one form of a raw id: 15, 15.0, "15" and " 15.0 " are all 15; any other text is itself, stripped.
 
-    Leading zeros are kept, so "007" is a text and not 7. Raises InputError for a blank.
+    Leading zeros are kept, so "007" is a text and not 7, and so is a number beyond 64 bits.
+    Raises InputError for a blank.
     """
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        if value == value and float(value).is_integer() and abs(value) < 2**53:
-            return int(value)
-        text = "" if value != value else repr(float(value))
+    if isinstance(value, str):
+        text = value.strip()
+    elif isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        text = str(int(value))
+    elif isinstance(value, (float, np.floating)):
+        is_whole = float(value).is_integer() and abs(value) < 2**53
+        text = "" if value != value else str(int(value)) if is_whole else repr(float(value))
     else:
         text = "" if value is None else str(value).strip()
     if not text:
         raise InputError("an id is blank: expected a whole number or a text")
     whole = _WHOLE_NUMBER.fullmatch(text)
-    return int(whole[1]) if whole else text
+    return number if whole and (number := int(whole[1])) in _INT64 else text
 
 
 def ids_as_array(ids: Sequence[int | str]) -> np.ndarray:
@@ -47,7 +50,9 @@ class Ratings:
     user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts (object).
     user_idx, movie_idx (n,): int32 rows of the ids above. rating (n,): float32. timestamp (n,): int64 seconds, or None.
     titles, genres (n_movies,): texts, "" where unknown; genres are joined by "|". years (n_movies,): int16, 0 unknown.
-    source: what the ratings were read from, for messages. n_duplicates: rows left out for a later row of the same pair.
+    source: what the ratings were read from, for messages.
+    n_duplicates: rows left out because a later row rates the same pair.
+    declared_range: lowest and highest rating there may be, if the user said so.
     """
 
     user_ids: np.ndarray
@@ -61,6 +66,7 @@ class Ratings:
     genres: np.ndarray
     source: str = "the ratings"
     n_duplicates: int = 0
+    declared_range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.rating)
@@ -85,8 +91,16 @@ class Ratings:
 
     @cached_property
     def rating_range(self) -> tuple[float, float]:
-        """Lowest and highest rating."""
-        return float(self.rating.min()), float(self.rating.max())
+        """Lowest and highest rating: as declared, or else those in the table."""
+        if self.declared_range is not None:
+            return self.declared_range
+        low, high = as_written(np.array([self.rating.min(), self.rating.max()]))
+        return float(low), float(high)
+
+
+def as_written(ratings: np.ndarray) -> np.ndarray:
+    """Return float32 ratings as the float64 that was written: 3.7 and not 3.7000000477."""
+    return ratings.astype(str).astype(np.float64)
 
 
 def lesson_split(n: int, fraction: float = 0.2, seed: int = 42) -> np.ndarray:
@@ -131,7 +145,7 @@ def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crossta
     row, column = user_row[ratings.user_idx], movie_column[ratings.movie_idx]
     inside = (row >= 0) & (column >= 0)
     values = np.full((n_users, n_movies), np.nan)
-    values[row[inside], column[inside]] = ratings.rating[inside]
+    values[row[inside], column[inside]] = as_written(ratings.rating[inside])
     return Crosstab(
         user_ids=ratings.user_ids[users].tolist(),
         movie_ids=ratings.movie_ids[movies].tolist(),

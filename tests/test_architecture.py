@@ -13,7 +13,7 @@ import cf_excel
 PACKAGE = Path(cf_excel.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # SHA256 and the like have the form of an address: what stands in a text of ours and is none
-NOT_ADDRESSES = {"MD5", "UTF8", "UTF16", "SHA256"}
+NOT_ADDRESSES = {"ISO8601", "MD5", "UTF8", "UTF16", "SHA256"}
 ADDRESS = re.compile(r"(?<![\w.])\$?[A-Z]{1,3}\$?[1-9]\d{0,6}(?![\w(])")
 
 

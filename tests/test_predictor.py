@@ -94,7 +94,7 @@ def test_ids_that_are_texts_or_far_apart(tiny_factors):
         ("99999", 1, UnknownIdError, "^user 99999 is not"),
         ([1, 7, 2, 4], 1, UnknownIdError, "^user 2 is not"),
         (-1, 1, UnknownIdError, "user -1 is not"),
-        (2**64, 1, UnknownIdError, "user 18446744073709551616 is not"),
+        (2**64, 1, UnknownIdError, "user '18446744073709551616' is not"),
         (np.uint64(2**64 - 1), 1, UnknownIdError, "is not in the model"),
         (np.inf, 1, UnknownIdError, "user 'inf' is not"),
         (1, "x\ny", UnknownIdError, r"movie 'x\\ny' is not"),

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from cf_excel.errors import FileError
 
 if TYPE_CHECKING:
     from cf_excel.ratings import Ratings
+
+_COLUMNS = ("user", "movie", "rating", "timestamp")
 
 
 def add_command(commands: argparse._SubParsersAction, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -24,24 +27,45 @@ def add_command(commands: argparse._SubParsersAction, name: str, summary: str, e
 def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which ratings to read."""
     group = parser.add_argument_group("ratings (default: MovieLens, 100,004 ratings, comes with cf_excel)")
-    group.add_argument("--ratings", type=Path, metavar="PATH", help="CSV, TSV, gzip, or a MovieLens folder or zip")
-    group.add_argument("--movies", type=Path, metavar="PATH", help="movies file with id, title and genres")
-    group.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
-    for column in ("user", "movie", "rating", "timestamp"):
-        group.add_argument(f"--{column}-column", metavar="NAME", help=f"column of the {column} in the ratings file")
+    source = group.add_mutually_exclusive_group()
+    source.add_argument("--ratings", type=Path, metavar="PATH", help="CSV, TSV, gzip, or a MovieLens folder or zip")
+    source.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
+    group.add_argument("--movies", type=Path, metavar="PATH", help="movies file with id, title, genres and year")
+    for column in _COLUMNS:
+        or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
+        group.add_argument(f"--{column}-column", metavar="NAME", help=f"column of the {column} in the ratings{or_none}")
+    group.add_argument(
+        "--rating-range",
+        type=float,
+        nargs=2,
+        metavar=("LO", "HI"),
+        help="lowest and highest rating there may be (default: those there are)",
+    )
 
 
 def read_ratings(args: argparse.Namespace) -> "Ratings":
-    """Read the ratings that the options above name."""
+    """Read the ratings that the options above name, and say on stderr what was left out.
+
+    Raises FileError and InputError as load_ratings and download do.
+    """
     from cf_excel.readers import load_ratings
 
-    columns = {name: getattr(args, f"{name}_column") for name in ("user", "movie", "rating", "timestamp")}
     path = args.ratings
     if args.download is not None:
         from cf_excel.download import download
 
         path = download(args.download)
-    return load_ratings(path, movies=args.movies, columns={k: v for k, v in columns.items() if v})
+    named = {column: getattr(args, f"{column}_column") for column in _COLUMNS}
+    ratings = load_ratings(
+        path,
+        movies=args.movies,
+        columns={column: name for column, name in named.items() if name is not None},
+        rating_range=tuple(args.rating_range) if args.rating_range else None,
+    )
+    if ratings.n_duplicates:
+        n = f"{ratings.n_duplicates:,} rating{'s' if ratings.n_duplicates > 1 else ''}"
+        print(f"note: {n} left out: the same user rates the same movie in a later row, which counts", file=sys.stderr)
+    return ratings
 
 
 def output_folder(path: Path) -> Path:

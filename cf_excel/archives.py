@@ -1,0 +1,181 @@
+"""Open text files safely: plain, gzipped, in a folder, or inside a zip, which is never unpacked to disk."""
+
+import gzip
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from cf_excel.errors import FileError
+
+# What a compressed file may unpack to. Ratings shrink about fivefold, with long names as ids seventeenfold.
+MAX_UNPACKED_BYTES = 8 * 2**30
+MAX_RATIO = 30
+SMALL_BYTES = 64 * 2**20
+MAX_LINE_BYTES = 2**20
+
+_BLOCK_BYTES = 2**18
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK"
+_NOT_TEXT = {
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
+    _ZIP: "a zip inside another archive",
+    _GZIP: "a gzip inside another archive",
+    b"SQLite": "an SQLite database",
+    b"\x89HDF": "an HDF file",
+    b"%PDF": "a PDF",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"ARROW1": "an Arrow file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89PNG": "a picture",
+}
+# What the standard library raises over damaged archives.
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text file: one on disk, plain or gzipped, or a member of a zip."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages call it, on one line of a terminal."""
+        name = f"{self.path.name}/{self.member}" if self.member else self.path.name
+        return "".join(character if character.isprintable() else "?" for character in name)
+
+    @property
+    def file_name(self) -> str:
+        """The bare name in lower case, without .gz."""
+        return (self.member or self.path.name).rsplit("/")[-1].lower().removesuffix(".gz")
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open for reading unpacked bytes.
+
+        Raises FileError, also while reading, for a file that is missing, broken or encrypted, that unpacks to too much,
+        or that is of a known kind that is no text.
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self.path.open("rb"))
+                raw = self._open_member(file, stack) if self.member else _open_plain_or_gzip(file, stack)
+            except FileError:
+                raise
+            except _BROKEN as error:
+                raise FileError(f"{self.name} can't be read: {_reason(error)}") from error
+            stream = io.BufferedReader(_Guarded(raw, file, self.name), _BLOCK_BYTES)
+            _refuse_binary(self.name, stream.peek(16))
+            yield stream
+
+    def _open_member(self, file: BinaryIO, stack: ExitStack) -> BinaryIO:
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        entry = archive.getinfo(self.member)
+        if entry.flag_bits & 1:
+            raise FileError(f"{self.name} is encrypted: unpack it with its password and pass the folder")
+        if entry.file_size > _limit(entry.compress_size):
+            raise _too_big(self.name, entry.file_size)
+        file.seek(entry.header_offset)
+        return stack.enter_context(archive.open(entry))
+
+
+def _open_plain_or_gzip(file: BinaryIO, stack: ExitStack) -> BinaryIO:
+    magic = file.read(len(_GZIP))
+    file.seek(0)
+    return stack.enter_context(gzip.GzipFile(fileobj=file)) if magic == _GZIP else file
+
+
+def list_sources(path: Path) -> list[Source]:
+    """Return the files that a path stands for: itself, or those in a folder (two levels deep) or zip.
+
+    Raises FileError where nothing is there, for a workbook, and for a zip that is broken or names files outside itself.
+    """
+    try:
+        if path.is_dir():
+            found = sorted(path.glob("*")) + sorted(path.glob("*/*"))
+            return [Source(file) for file in found if file.is_file()]
+        if not path.exists():
+            raise FileError(f"{path}: no such file or folder")
+        if not path.is_file():
+            raise FileError(f"{path}: expected a file or a folder")
+        with open(path, "rb") as file:
+            if file.read(len(_ZIP)) != _ZIP:
+                return [Source(path)]
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name and not name.endswith("/")]
+    except FileError:
+        raise
+    except _BROKEN as error:
+        raise FileError(f"{path.name} can't be read: {_reason(error)}") from error
+    if "[Content_Types].xml" in members:
+        raise FileError(f"{path.name} is an Excel workbook: save the sheet with the ratings as CSV and pass that")
+    for member in members:
+        # Nothing is ever unpacked, but such a zip was made to harm: trust none of it.
+        if ".." in member.replace("\\", "/").split("/") or _is_absolute(member):
+            raise FileError(f"{path.name} names a file outside itself ({member!r}): not read")
+    return [Source(path, member) for member in sorted(members, key=lambda member: (member.count("/"), member))]
+
+
+def _refuse_binary(name: str, head: bytes) -> None:
+    for magic, kind in _NOT_TEXT.items():
+        if head.startswith(magic):
+            raise FileError(f"{name} is {kind}: expected a text table (CSV, TSV)")
+
+
+class _Guarded(io.RawIOBase):
+    """The unpacked bytes of a source, counted against the packed ones; every fault of the file becomes a FileError."""
+
+    def __init__(self, raw: BinaryIO, file: BinaryIO, name: str) -> None:
+        self._raw, self._file, self._name = raw, file, name
+        self._start = file.tell()
+        self._count = self._line_count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        try:
+            data = self._raw.read(len(buffer))
+        except _BROKEN as error:
+            raise FileError(f"{self._name} can't be read to its end: {_reason(error)}") from error
+        self._count += len(data)
+        if self._raw is not self._file and self._count > _limit(self._file.tell() - self._start):
+            raise _too_big(self._name, self._count)
+        after_last_line = len(data) - 1 - max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._line_count = after_last_line + (self._line_count if after_last_line == len(data) else 0)
+        if self._line_count > MAX_LINE_BYTES:
+            raise FileError(f"{self._name} has a line of more than {MAX_LINE_BYTES:,} bytes: expected a table")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _limit(packed_bytes: int) -> int:
+    return min(MAX_UNPACKED_BYTES, max(SMALL_BYTES, MAX_RATIO * packed_bytes))
+
+
+def _too_big(name: str, size: int) -> FileError:
+    return FileError(f"{name} unpacks to {size:,} bytes or more: no ratings are packed like that, not read")
+
+
+def _is_absolute(member: str) -> bool:
+    windows = PureWindowsPath(member)
+    return PurePosixPath(member).is_absolute() or bool(windows.drive or windows.root)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "it ends too early (a broken download?)"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
