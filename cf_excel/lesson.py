@@ -1,7 +1,8 @@
 """Everything that the code of fast.ai's 2018 lesson 5 uses: from cf_excel.lesson import *
 
-The names are the lesson's (fastai 0.7), the work is done in cf_excel.learn. A model is fitted where you put it: `.cuda()`
-is yours to write or to leave out; the learner, T and V use CUDA where there is one, else Apple's MPS, else the CPU.
+The names are the lesson's (fastai 0.7), the work is done in cf_excel.learn. A model is fitted where you put it:
+`.cuda()` is yours to write or to leave out. The learner, T and V use CUDA where there is one, else Apple's MPS, else
+the CPU.
 """
 
 import math

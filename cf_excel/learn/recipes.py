@@ -28,7 +28,7 @@ class Settings:
     """How to train: kind of model, epochs, learning rate, weight decay (L2), and where.
 
     optimizer: "sgd" has momentum 0.9. device: "auto", "cpu", "cuda" or "mps". threads: None lets the trainer choose.
-    Raises InputError for values that can't work.
+    Raises InputError for values that can't work and for a device that is not there.
     """
 
     kind: str
@@ -58,6 +58,7 @@ class Settings:
             raise InputError(f"weight decay {self.wd:g}: expected 0 or more, such as {RECIPES[self.kind].wd:g}")
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed {self.seed}: expected a whole number from 0 to {MAX_SEED}")
+        pick_device(self.device)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
     """Train a model as the settings say, with MSE as the loss and MAE as the metric of the history.
 
     The same seed on the same device gives the same numbers; torch's own random state is left as it was.
-    Raises InputError when the fit diverges, for a device that is not there, and for a model that memory can't hold.
+    Raises InputError when the fit diverges and for a model that memory can't hold.
     """
     device = pick_device(settings.device)
     val_rows = np.sort(val_rows)

@@ -184,7 +184,7 @@ class _Loop:
         if not self.loss <= float(self._limit):
             raise InputError(
                 f"the loss is {self.loss:.4g} after {self.step:,} batches at learning rate {lr:g}: "
-                f"it diverges; start again with a lower learning rate, such as {lr / 10:g}"
+                f"it diverges; start again with a lower learning rate, such as {min(lr / 10, 0.1):g}"
             )
         self.progress.batches(self.step, self.loss)
 
