@@ -10,7 +10,8 @@ from cf_excel.errors import InputError
 from cf_excel.learn.export import to_factors
 from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.metrics import mae, mse, rmse
-from cf_excel.model_file import Factors, load_factors, save_factors
+from cf_excel.model_file import load_factors, save_factors
+from cf_excel.predictor import Predictor
 from cf_excel.ratings import data_hash, validation_rows
 
 RATINGS = low_rank_ratings(12, 9)
@@ -22,32 +23,16 @@ def trained_model(kind: str) -> Trained:
     return train(RATINGS, VAL_ROWS, settings)
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
-def table(factors: Factors) -> np.ndarray:
-    """Return the prediction for every user and movie, as the docstring of Factors says."""
-    lo, hi = factors.rating_range
-    if factors.kind == "net":
-        n, m = len(factors.user_ids), len(factors.movie_ids)
-        pairs = np.concatenate([np.repeat(factors.user_factors, m, 0), np.tile(factors.movie_factors, (n, 1))], axis=1)
-        hidden = np.maximum(pairs @ factors.layers["w1"].T + factors.layers["b1"], 0)
-        x = hidden @ factors.layers["w2"].T + factors.layers["b2"]
-        return ((hi - lo + 1) * sigmoid(x) + lo - 0.5).reshape(n, m)
-    x = factors.user_factors @ factors.movie_factors.T + factors.user_bias[:, None] + factors.movie_bias
-    return x if factors.kind == "dot" else lo + (hi - lo) * sigmoid(x)
-
-
 @pytest.mark.parametrize("kind", list(RECIPES))
-def test_factors_say_what_the_model_says(kind: str, tmp_path: Path) -> None:
+def test_a_predictor_says_what_the_model_says(kind: str, tmp_path: Path) -> None:
     trained = trained_model(kind)
     save_factors(to_factors(trained, RATINGS, "random"), tmp_path / "m.safetensors")
-    factors = load_factors(tmp_path / "m.safetensors")
+    predictor = Predictor(load_factors(tmp_path / "m.safetensors"))
     users, movies = np.indices((RATINGS.n_users, RATINGS.n_movies)).reshape(2, -1)
     with torch.no_grad():
         expected = trained.model.eval()(torch.from_numpy(np.stack([users, movies], 1)), None)
-    assert table(factors).ravel() == pytest.approx(expected.numpy(), abs=1e-5)
+    predictions = predictor.predict(RATINGS.user_ids[users], RATINGS.movie_ids[movies])
+    assert predictions == pytest.approx(expected.numpy(), abs=1e-5)
 
 
 def test_seen_movies_are_those_of_all_ratings() -> None:

@@ -230,6 +230,14 @@ def test_an_optimizer_with_a_choice_of_kernel_keeps_it() -> None:
     assert open_.param_groups[0]["fused"]
 
 
+def test_sparse_embeddings_can_be_fitted() -> None:
+    model = EmbeddingDot(RATINGS.n_users, RATINGS.n_movies, 4)
+    model.u.sparse = model.m.sparse = True
+    opt = optim.SGD(model.parameters(), 0.01)
+    epochs = fit(model, make_data(RATINGS, VAL_ROWS), 3, opt, F.mse_loss).epochs
+    assert epochs[-1].train_loss < epochs[0].train_loss
+
+
 def test_dropout_is_off_in_validation_and_the_mode_is_kept() -> None:
     model = nn.Sequential()
     model.forward = lambda cats, conts: torch.full((len(cats),), float(model.training))

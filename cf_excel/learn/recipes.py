@@ -132,7 +132,7 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
     val_rows = np.sort(val_rows)
     data = make_data(ratings, val_rows, settings.batch_size)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
             torch.manual_seed(settings.seed)
             model = make_model(settings.kind, ratings, settings.n_factors).to(device)
             history = fit(

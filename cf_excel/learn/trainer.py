@@ -88,7 +88,7 @@ def fit(
     history = History()
     progress = progress or Progress()
     progress.begin(n_epochs, data.n_batches, len(training.y))
-    _use_fused(opt, device)
+    _use_fused(opt, model, device)
     loop = _Loop(model, opt, crit, data.bs, schedule, progress)
     with _cpu_threads(threads or (1 if data.bs <= SMALL_BATCH else None), device), _interrupt() as interrupted:
         for number in range(1, n_epochs + 1):
@@ -158,7 +158,8 @@ class _Loop:
                 if self.step % REPORT_EVERY == 0:
                     self._report()
         finally:
-            self._set_lrs(1.0)
+            if self.schedule is not None:
+                self._set_lrs(1.0)
         self._report()
 
     def _batch(self, cats: Tensor, conts: Tensor, y: Tensor) -> None:
@@ -174,7 +175,7 @@ class _Loop:
     def _smooth(self, loss: Tensor, y: Tensor) -> None:
         if self._average is None:
             self._average = torch.zeros_like(loss)
-            self._limit = DIVERGED * torch.clamp(torch.maximum(loss, self.crit(torch.zeros_like(y), y)), min=1.0)
+            self._limit = DIVERGED * torch.clamp(torch.fmax(loss, self.crit(torch.zeros_like(y), y)), min=1.0)
         self._average.mul_(SMOOTHING).add_(loss, alpha=1 - SMOOTHING)
 
     def _report(self) -> None:
@@ -215,10 +216,12 @@ def _device_of(model: nn.Module) -> torch.device:
     raise InputError(f"{type(model).__name__} has no parameters: there is nothing to fit")
 
 
-def _use_fused(opt: Optimizer, device: torch.device) -> None:
+def _use_fused(opt: Optimizer, model: nn.Module, device: torch.device) -> None:
     """Pick torch's fused kernels where the optimizer has no choice set: the same steps in one pass over the weights."""
     if type(opt) not in (SGD, Adam, AdamW) or opt.state or device.type not in ("cpu", "cuda"):
         return
+    if any(getattr(module, "sparse", False) for module in model.modules()):
+        return  # the fused kernels take dense gradients only
     for group in opt.param_groups:
         if group["fused"] is None and group["foreach"] is None and not group["differentiable"]:
             group["fused"] = True
