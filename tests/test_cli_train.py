@@ -1,3 +1,4 @@
+import io
 import os
 import pty
 import re
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import low_rank_ratings
+from rich.console import Console
 
 from cf_excel.cli import main
+from cf_excel.cli.train_report import TerminalReport
 from cf_excel.model_file import load_factors
 from cf_excel.ratings import Ratings, data_hash, validation_rows
 
@@ -181,9 +184,21 @@ def test_a_terminal_shows_a_bar_and_then_the_table(tmp_path: Path) -> None:
     os.close(leader)
     assert running.wait(60) == 0, shown.decode()
     text = shown.decode()
-    for part in ("epoch 1/1", "ratings/s", "loss 0.", "left", "val RMSE", "user + movie bias", "model: "):
+    for part in ("ratings/s", "val RMSE", "user + movie bias", "└", "model: "):
         assert part in text
     assert load_factors(tmp_path / "model").record["settings"]["batch_size"] == 512
+
+
+def test_the_bar_shows_loss_speed_and_time_left() -> None:
+    report = TerminalReport()
+    report.begin(n_epochs=3, n_batches=100, n_rows=6400)
+    for step in (50, 100, 150):
+        report.batches(step, 0.9 - step / 1000)
+        time.sleep(0.01)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(report.bar)
+    shown = console.file.getvalue()
+    assert re.search(r"epoch 2/3 .* loss 0\.7500 [\d,]+ ratings/s 0:00:\d\d left", shown), shown
 
 
 def _read(terminal: int) -> bytes:
