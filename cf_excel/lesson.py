@@ -6,7 +6,6 @@ the CPU.
 """
 
 import math
-import os
 import zipfile
 from collections.abc import Sequence
 from importlib.resources import files
@@ -19,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
-from cf_excel.errors import FileError, InputError
+from cf_excel.errors import InputError
+from cf_excel.files import make_folder, replacing
 from cf_excel.learn import collab, trainer
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
@@ -129,14 +129,10 @@ def lesson_data(folder: str = "data/ml-latest-small/") -> str:
     Raises FileError where the folder can't be written.
     """
     target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(files("cf_excel.data") / DEFAULT_DATA) as archive:
-            for name in ("ratings.csv", "movies.csv"):
-                if not (target / name).exists():
-                    part = target / f"{name}.part"
+    make_folder(target)
+    with zipfile.ZipFile(files("cf_excel.data") / DEFAULT_DATA) as archive:
+        for name in ("ratings.csv", "movies.csv"):
+            if not (target / name).exists():
+                with replacing(target / name) as part:
                     part.write_bytes(archive.read(name))
-                    os.replace(part, target / name)
-    except OSError as error:
-        raise FileError(f"{target} can't be written: {error.strerror}; name another folder") from None
     return f"{target.as_posix()}/"

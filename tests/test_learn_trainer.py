@@ -157,9 +157,22 @@ def test_a_diverging_loss_says_what_to_change(lr: float) -> None:
         small_fit(EmbeddingDot(RATINGS.n_users, RATINGS.n_movies, 4), lr=lr)
 
 
-def test_a_category_outside_its_embedding_says_so() -> None:
+def test_a_last_step_that_breaks_the_weights_is_not_kept() -> None:
+    model = EmbeddingDot(RATINGS.n_users, RATINGS.n_movies, 4)
+    data = make_data(RATINGS, VAL_ROWS, len(RATINGS))  # the one batch of the epoch sees weights that are still good
+    with pytest.raises(InputError, match=r"the loss is (nan|inf) after 1 batches"):
+        fit(model, data, 1, optim.SGD(model.parameters(), 1e30), F.mse_loss)
+
+
+@pytest.mark.parametrize("user", [0, 29], ids=["in training", "in validation"])
+def test_a_category_outside_its_embedding_says_so(user: int) -> None:
+    cats = np.stack([RATINGS.user_idx, RATINGS.movie_idx], axis=1)
+    cats[VAL_ROWS] = 0
+    cats[VAL_ROWS if user else 0] = user + RATINGS.n_users
+    data = ColumnarModelData(VAL_ROWS, cats, np.empty((len(cats), 0)), RATINGS.rating, 8)
+    model = EmbeddingDot(RATINGS.n_users, RATINGS.n_movies + 100, 4)
     with pytest.raises(InputError, match="outside its embedding"):
-        small_fit(EmbeddingDot(3, RATINGS.n_movies, 4))
+        fit(model, data, 1, optim.SGD(model.parameters(), 0.01), F.mse_loss)
 
 
 def test_a_model_without_parameters_has_nothing_to_fit() -> None:

@@ -184,7 +184,7 @@ def test_lesson_data_keeps_files_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text("mine")
     lesson_data(str(tmp_path))
     assert (tmp_path / "ratings.csv").read_text() == "mine"
-    with pytest.raises(FileError, match="can't be written"):
+    with pytest.raises(FileError, match="can't make the folder"):
         lesson_data(str(tmp_path / "ratings.csv" / "data"))
 
 

@@ -15,7 +15,7 @@ from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.models import CollabModel
 from cf_excel.learn.schedules import lesson_cycles, sgdr
-from cf_excel.learn.trainer import History, Progress, fit, predict
+from cf_excel.learn.trainer import Progress, fit, predict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,10 +101,11 @@ class CollabLearner:
 
     def fit(
         self, lr: float, n_cycle: int, *, wds: float = 0.0, cycle_len: int | None = None, cycle_mult: int = 1
-    ) -> History:
+    ) -> list[float]:
         """Fit for n_cycle epochs at a constant rate, or with cycle_len for n_cycle cycles of cosine annealing (SGDR).
 
         The first cycle takes cycle_len epochs, each later one cycle_mult times as many. wds: L2 penalty.
+        Return the last validation loss, in a list, as fastai did.
         """
         check_lr(lr)
         if not (math.isfinite(wds) and wds >= 0):
@@ -114,7 +115,9 @@ class CollabLearner:
         opt = self.opt_fn(self.model.parameters(), lr=lr, weight_decay=wds)
         cycles = lesson_cycles(n_cycle, cycle_len or 1, cycle_mult if cycle_len else 1)
         schedule = sgdr(cycles, self.data.n_batches) if cycle_len else None
-        return fit(self.model, self.data, sum(cycles), opt, self.crit, schedule=schedule, progress=self.progress())
+        progress = self.progress()
+        history = fit(self.model, self.data, sum(cycles), opt, self.crit, schedule=schedule, progress=progress)
+        return [history.epochs[-1].val_loss]
 
     def predict(self) -> np.ndarray:
         """Return the predictions for the validation rows, (n_val,), in the order of data.val_y."""

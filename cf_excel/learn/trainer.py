@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +96,8 @@ def fit(
             start = time.perf_counter()
             loop.epoch(training, interrupted)
             scores = _evaluate(model, validation, (crit, *metrics))
+            if len(validation.y) and not math.isfinite(scores[0]):
+                loop.refuse(scores[0])
             epoch = Epoch(number, loop.loss, scores[0], scores[1:], time.perf_counter() - start)
             history.epochs.append(epoch)
             progress.epoch(epoch)
@@ -112,7 +115,7 @@ def predict(model: nn.Module, columns: Columns) -> Tensor:
     model.eval()
     with torch.no_grad():
         chunks = zip(*(part.split(PREDICT_ROWS) for part in columns), strict=True)
-        parts = [flat(model(cats, conts), len(y)) for cats, conts, y in chunks if len(y)]
+        parts = [flat(_forward(model, cats, conts), len(y)) for cats, conts, y in chunks if len(y)]
     model.train(was_training)
     return torch.cat(parts) if parts else torch.empty(0)
 
@@ -176,18 +179,22 @@ class _Loop:
         if self._average is None:
             self._average = torch.zeros_like(loss)
             self._limit = DIVERGED * torch.clamp(torch.fmax(loss, self.crit(torch.zeros_like(y), y)), min=1.0)
-        self._average.mul_(SMOOTHING).add_(loss, alpha=1 - SMOOTHING)
+        self._average.lerp_(loss, 1 - SMOOTHING)
 
     def _report(self) -> None:
         """Read the smoothed loss from the device and stop a fit that got lost."""
         self.loss = float(self._average) / (1 - SMOOTHING**self.step)
-        lr = max(self.base_lrs)
         if not self.loss <= float(self._limit):
-            raise InputError(
-                f"the loss is {self.loss:.4g} after {self.step:,} batches at learning rate {lr:g}: "
-                f"it diverges; start again with a lower learning rate, such as {min(lr / 10, 0.1):g}"
-            )
+            self.refuse(self.loss)
         self.progress.batches(self.step, self.loss)
+
+    def refuse(self, loss: float) -> NoReturn:
+        """Raise InputError for a loss that went astray."""
+        lr = max(self.base_lrs)
+        raise InputError(
+            f"the loss is {loss:.4g} after {self.step:,} batches at learning rate {lr:g}: "
+            f"it diverges; start again with a lower learning rate, such as {min(lr / 10, 0.1):g}"
+        )
 
     def _set_lrs(self, factor: float) -> None:
         for group, lr in zip(self.opt.param_groups, self.base_lrs, strict=True):
