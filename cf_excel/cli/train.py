@@ -25,7 +25,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the ratings (default: the lesson's)")
     parser.add_argument("--lr", type=float, metavar="RATE", help="learning rate (default: the lesson's)")
-    parser.add_argument("--wd", type=float, metavar="DECAY", help="weight decay, L2 (default: the lesson's)")
+    parser.add_argument(
+        "--wd", type=float, metavar="DECAY", help="weight decay, which pulls weights to zero (default: the lesson's)"
+    )
     parser.add_argument("--factors", type=int, default=50, metavar="N", help="numbers per user and movie (default: 50)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="ratings in a step (default: 64)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same numbers (default: 0)")
