@@ -1,0 +1,123 @@
+"""How a training run looks: a table that grows under a progress bar on a terminal, plain lines elsewhere."""
+
+import math
+from types import TracebackType
+
+import numpy as np
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from cf_excel.learn.baselines import bias_baseline, mean_baseline
+from cf_excel.learn.trainer import Epoch, Progress
+from cf_excel.metrics import mae, mse, rmse
+from cf_excel.ratings import Ratings
+
+HEADINGS = ("epoch", "train loss", "val MSE", "val RMSE", "val MAE", "seconds")
+Scores = dict[str, tuple[float, float, float]]
+"""Name of a baseline to its validation MSE, RMSE and MAE."""
+
+
+def baseline_scores(ratings: Ratings, val_rows: np.ndarray) -> Scores:
+    """Return validation MSE, RMSE and MAE of the predictions that a model must beat; none without validation rows."""
+    if not len(val_rows):
+        return {}
+    truth = ratings.rating[val_rows]
+    baselines = {"mean": mean_baseline(ratings, val_rows), "user + movie bias": bias_baseline(ratings, val_rows)}
+    return {name: (mse(values, truth), rmse(values, truth), mae(values, truth)) for name, values in baselines.items()}
+
+
+def epoch_cells(epoch: Epoch) -> list[str]:
+    """Return the cells of an epoch's row."""
+    errors = (epoch.val_loss, math.sqrt(epoch.val_loss), *epoch.metrics)
+    return [str(epoch.number), f"{epoch.train_loss:.4f}", *map(_number, errors), f"{epoch.seconds:.1f}"]
+
+
+def baseline_cells(name: str, errors: tuple[float, float, float]) -> list[str]:
+    """Return the cells of a baseline's row."""
+    return [name, "", *map(_number, errors), ""]
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"
+
+
+class LinesReport(Progress):
+    """Print a line an epoch, for files, pipes and notebooks."""
+
+    WIDTHS = (18, 11, 9, 9, 9, 9)
+
+    def __enter__(self) -> "LinesReport":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def begin(self, n_epochs: int, n_batches: int, n_rows: int) -> None:
+        self._print(list(HEADINGS))
+
+    def epoch(self, epoch: Epoch) -> None:
+        self._print(epoch_cells(epoch))
+
+    def baselines(self, scores: Scores) -> None:
+        """Print the rows of the baselines."""
+        for name, errors in scores.items():
+            self._print(baseline_cells(name, errors))
+
+    def _print(self, cells: list[str]) -> None:
+        first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, self.WIDTHS, strict=True))
+        print(f"{first.strip():<{self.WIDTHS[0]}}{''.join(rest)}".rstrip(), flush=True)
+
+
+class TerminalReport(Progress):
+    """Grow a table of epochs over a bar with loss, ratings a second and time left."""
+
+    def __init__(self) -> None:
+        self.table = Table(header_style="bold")
+        for heading in HEADINGS:
+            self.table.add_column(heading, justify="left" if heading == "epoch" else "right")
+        self.bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[speed]} ratings/s"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+        )
+        self.live = Live(Group(self.table, self.bar), refresh_per_second=8)
+
+    def __enter__(self) -> "TerminalReport":
+        self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.update(self.table if self.table.row_count else "")
+        self.live.stop()
+
+    def begin(self, n_epochs: int, n_batches: int, n_rows: int) -> None:
+        self.n_epochs, self.n_batches, self.n_rows = n_epochs, n_batches, n_rows
+        self.task = self.bar.add_task(f"epoch 1/{n_epochs}", total=n_epochs * n_batches, loss="-", speed="-")
+
+    def batches(self, step: int, loss: float) -> None:
+        number = min(step // self.n_batches + 1, self.n_epochs)
+        speed = (self.bar.tasks[0].speed or 0) * self.n_rows / self.n_batches
+        self.bar.update(
+            self.task,
+            completed=step,
+            description=f"epoch {number}/{self.n_epochs}",
+            loss=f"{loss:.4f}",
+            speed=f"{speed:,.0f}" if speed else "-",
+        )
+
+    def epoch(self, epoch: Epoch) -> None:
+        self.table.add_row(*epoch_cells(epoch))
+
+    def baselines(self, scores: Scores) -> None:
+        """Add the rows of the baselines."""
+        self.table.add_section()
+        for name, errors in scores.items():
+            self.table.add_row(*baseline_cells(name, errors))

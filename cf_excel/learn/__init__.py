@@ -1,0 +1,1 @@
+"""The room where models are trained: the only one with torch."""

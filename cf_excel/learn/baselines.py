@@ -1,0 +1,34 @@
+"""What a model must beat: predictions that know no factors."""
+
+import numpy as np
+
+from cf_excel.ratings import Ratings
+
+SHRINK = 5.0  # ratings' worth of trust in the mean
+ROUNDS = 20
+
+
+def mean_baseline(ratings: Ratings, val_rows: np.ndarray) -> np.ndarray:
+    """Return the mean of the training ratings for each validation row, (n_val,)."""
+    return np.full(len(val_rows), np.delete(ratings.rating, val_rows).mean(dtype=np.float64))
+
+
+def bias_baseline(ratings: Ratings, val_rows: np.ndarray) -> np.ndarray:
+    """Return mean + user bias + movie bias for each validation row, (n_val,), fitted to the training ratings.
+
+    Each bias is the mean of what the rest leaves over, shrunk to 0 as if by SHRINK more ratings; movies and users
+    take turns (Koren 2010, "Factor in the neighbors", section 2.1).
+    """
+    users, movies, rating = (
+        np.delete(part, val_rows) for part in (ratings.user_idx, ratings.movie_idx, ratings.rating)
+    )
+    mean = rating.mean(dtype=np.float64)
+    user_bias, movie_bias = np.zeros(ratings.n_users), np.zeros(ratings.n_movies)
+    for _ in range(ROUNDS):
+        movie_bias = _shrunk_mean(movies, rating - mean - user_bias[users], ratings.n_movies)
+        user_bias = _shrunk_mean(users, rating - mean - movie_bias[movies], ratings.n_users)
+    return mean + user_bias[ratings.user_idx[val_rows]] + movie_bias[ratings.movie_idx[val_rows]]
+
+
+def _shrunk_mean(idx: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    return np.bincount(idx, values, n) / (np.bincount(idx, minlength=n) + SHRINK)

@@ -1,0 +1,208 @@
+import io
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import low_rank_ratings
+from rich.console import Console
+
+from cf_excel.cli import main
+from cf_excel.cli.train_report import TerminalReport
+from cf_excel.model_file import load_factors
+from cf_excel.ratings import Ratings, data_hash, validation_rows
+
+SMALL = low_rank_ratings(30, 40)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Ratings:
+    """Let the command read the planted ratings."""
+    monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: SMALL)
+    return SMALL
+
+
+def train(*args: str) -> int:
+    return main(["train", "--device", "cpu", "--factors", "4", *args])
+
+
+def rows_of(printed: str) -> dict[str, list[str]]:
+    """Return the cells of the printed table by its first column."""
+    lines = printed.splitlines()
+    return {line[:18].strip(): line[18:].split() for line in lines[1:] if ":" not in line}
+
+
+@pytest.mark.parametrize("model", ["dot", "dot-bias", "net", "collab"])
+def test_a_model_is_trained_and_kept(
+    model: str, small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model.safetensors"
+    assert train("--model", model, "--epochs", "4", "--lr", "0.01", "--out", str(out)) == 0
+    printed = capsys.readouterr().out
+    rows = rows_of(printed)
+    assert list(rows) == ["epoch", "1", "2", "3", "4", "mean", "user + movie bias"]
+    assert printed.splitlines()[-1] == f"model: {out}"
+    factors = load_factors(out)
+    assert factors.kind == model
+    assert factors.user_factors.shape == (30, 4)
+    record = factors.record
+    assert record["data_hash"] == data_hash(small)
+    _, val_mse, val_rmse, val_mae, _ = rows["4"]
+    assert [float(val_mse), float(val_rmse), float(val_mae)] == pytest.approx(
+        [record["metrics"][f"val_{name}"] for name in ("mse", "rmse", "mae")], abs=1e-4
+    )
+    truth = small.rating[validation_rows(small, "lesson")]
+    assert float(rows["mean"][0]) == pytest.approx(np.square(truth - truth.mean()).mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("split", ["random", "time", "none"])
+def test_splits(
+    split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = dict(vars(SMALL), timestamp=np.arange(len(SMALL)))
+    names = Ratings.__dataclass_fields__
+    ratings = Ratings(**{name: value for name, value in full.items() if name in names})
+    monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: ratings)
+    out = tmp_path / "model.safetensors"
+    assert train("--split", split, "--seed", "7", "--epochs", "1", "--out", str(out)) == 0
+    record = load_factors(out).record
+    assert (record["split"], record["seed"]) == (split, 7)
+    assert record["n_validation"] == (0 if split == "none" else 120)
+    printed = capsys.readouterr().out
+    assert ("mean" in rows_of(printed)) == (split != "none")
+    assert "nan" not in printed
+    assert (rows_of(printed)["1"][1] == "-") == (split == "none")
+
+
+def test_the_default_place_is_the_one_that_predict_reads(
+    small: Ratings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "new" / "mine.safetensors"))
+    assert train("--epochs", "1") == 0
+    assert load_factors().record["settings"]["epochs"] == 1
+
+
+def test_a_model_that_is_no_better_than_the_mean_says_so(
+    small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--model", "dot", "--lr", "1e-9", "--out", str(tmp_path / "m")) == 0
+    assert "no better than the mean rating" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--epochs", "0"], "epochs 0: expected 1 or more"),
+        (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["--lr", "nan"], "learning rate nan"),
+        (["--lr", "-1"], "learning rate -1"),
+        (["--wd", "inf"], "weight decay inf"),
+        (["--factors", "0"], "factors 0"),
+        (["--factors", "99999999"], "factors 99999999"),
+        (["--batch-size", "0"], "batch size 0"),
+        (["--seed", "-1"], "seed -1"),
+        (["--threads", "0"], "threads 0"),
+        (["--device", "tpu"], "device 'tpu': expected one of"),
+        (["--split", "half"], "invalid choice: 'half'"),
+        (["--split", "time"], "planted ratings has no timestamps"),
+        (["--model", "forest"], "invalid choice: 'forest'"),
+        (["--model", "dot", "--lr", "1e9"], "diverges"),
+        (["--out", "missing/model"], "there is no folder missing"),
+        (["--out", "."], "--out . is a folder"),
+    ],
+)
+def test_what_can_not_work_is_one_line_and_exit_code_2(
+    args: list[str],
+    message: str,
+    small: Ratings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "default"))
+    try:
+        code = train(*args)
+    except SystemExit as stop:  # argparse's own refusals
+        code = stop.code
+    assert code == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_without_cuda(small: Ratings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["train", "--device", "cuda"]) == 2
+    assert "device cuda: PyTorch finds none on this machine" in capsys.readouterr().err
+
+
+def test_a_failed_training_keeps_the_model_that_was_there(small: Ratings, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.write_text("before")
+    assert train("--model", "dot", "--lr", "1e9", "--out", str(out)) == 2
+    assert out.read_text() == "before"
+
+
+COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu")
+
+
+def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    command = [*COMMAND, "--epochs", "500", "--out", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        for line in running.stdout:
+            if line.startswith("epoch"):
+                break
+        time.sleep(0.2)
+        running.send_signal(signal.SIGINT)
+        printed, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors
+    assert errors == ""
+    assert "stopped after batch " in printed
+    record = load_factors(out).record
+    assert re.fullmatch(r"batch [\d,]+ of 1,251 in epoch \d+ of 500", record["stopped"])
+    assert record["metrics"]["val_mse"] < 5
+
+
+def test_a_terminal_shows_a_bar_and_then_the_table(tmp_path: Path) -> None:
+    leader, follower = pty.openpty()
+    command = [*COMMAND, "--epochs", "1", "--batch-size", "512", "--out", str(tmp_path / "model")]
+    env = dict(os.environ, TERM="xterm", COLUMNS="120", LINES="40")
+    running = subprocess.Popen(command, stdout=follower, stderr=follower, env=env)
+    os.close(follower)
+    shown = b""
+    while chunk := _read(leader):
+        shown += chunk
+    os.close(leader)
+    assert running.wait(60) == 0, shown.decode()
+    text = shown.decode()
+    for part in ("ratings/s", "val RMSE", "user + movie bias", "└", "model: "):
+        assert part in text
+    assert load_factors(tmp_path / "model").record["settings"]["batch_size"] == 512
+
+
+def test_the_bar_shows_loss_speed_and_time_left() -> None:
+    report = TerminalReport()
+    report.begin(n_epochs=3, n_batches=100, n_rows=6400)
+    for step in (50, 100, 150):
+        report.batches(step, 0.9 - step / 1000)
+        time.sleep(0.01)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(report.bar)
+    shown = console.file.getvalue()
+    assert re.search(r"epoch 2/3 .* loss 0\.7500 [\d,]+ ratings/s 0:00:\d\d left", shown), shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other side is closed
+        return b""
