@@ -1,5 +1,8 @@
 """The bytes of a workbook: results beside formulas, texts of every kind, nothing half written."""
 
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from cf_excel.book.cells import Block, one_cell
+from cf_excel.book.collab import build_collab
 from cf_excel.book.package import MAX_TEXT, SheetCells, clean_text, write_workbook
 from cf_excel.book.styles import style_ids
 from cf_excel.errors import FileError
@@ -113,6 +117,16 @@ def test_wrong_shapes_are_a_programming_error():
 
 def test_same_inputs_same_bytes(tmp_path):
     assert write(tmp_path / "a.xlsx", [["x", 1]]).read_bytes() == write(tmp_path / "b.xlsx", [["x", 1]]).read_bytes()
+
+
+@pytest.mark.parametrize("flag", ["True", "False"])
+def test_same_bytes_with_and_without_lxml(tmp_path, lesson_ratings, flag):
+    """openpyxl writes other XML where lxml is installed."""
+    here = tmp_path / "here.xlsx"
+    build_collab(lesson_ratings, here)
+    command = [sys.executable, "-m", "cf_excel", "build", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OPENPYXL_LXML": flag})
+    assert (tmp_path / "collab_filter.xlsx").read_bytes() == here.read_bytes()
 
 
 def test_a_good_file_survives_a_failure(tmp_path, monkeypatch):

@@ -34,6 +34,15 @@ _FONT_ORDER = (
     *("name", "family", "charset", "scheme"),
 )
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_PREFIXES = {
+    "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
+    "c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
+    "cp": "http://schemas.openxmlformats.org/package/2006/metadata/core-properties",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "dcterms": "http://purl.org/dc/terms/",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+}
 
 CellValue = str | int | float | None
 
@@ -231,8 +240,9 @@ def write_workbook(path: Path, workbook: Workbook, cells: dict[str, SheetCells])
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o600 << 16
             with target.open(entry, "w", force_zip64=False) as part:
+                content = _mended(name, source.read(name))
                 sheet = parts.get(name)
-                for chunk in [_mended(name, source.read(name))] if sheet is None else _sheet(source.read(name), sheet):
+                for chunk in [content] if sheet is None else _sheet(content, sheet):
                     part.write(chunk)
 
 
@@ -250,30 +260,34 @@ def _sheet(frame: bytes, cells: SheetCells) -> Iterator[bytes]:
 
 
 def _mended(name: str, content: bytes) -> bytes:
-    if name.endswith(".rels"):
-        return _with_relative_targets(name, content)
-    if name == "xl/styles.xml":
-        return _with_ordered_fonts(content)
-    if name == "docProps/core.xml":
-        stamp = b"2018-01-01T00:00:00Z"
-        return re.sub(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*", rb"\g<1>" + stamp, content)
-    return content
-
-
-def _with_relative_targets(name: str, content: bytes) -> bytes:
-    # openpyxl's absolute targets are legal, but some readers take them for relative ones
-    folder = posixpath.dirname(posixpath.dirname(name))
-    return re.sub(
-        rb'Target="/([^"]*)"',
-        lambda m: f'Target="{posixpath.relpath(m[1].decode(), folder or ".")}"'.encode(),
-        content,
-    )
-
-
-def _with_ordered_fonts(content: bytes) -> bytes:
-    # the schema fixes the order of a font's parts; openpyxl writes another one
-    ElementTree.register_namespace("", _MAIN)
+    """Return a part of the frame as every program wants it, in the same bytes whichever XML library openpyxl found."""
+    if not name.endswith((".xml", ".rels")):
+        return content
     root = ElementTree.fromstring(content)
+    if name.endswith(".rels"):
+        _make_targets_relative(name, root)
+    elif name == "xl/styles.xml":
+        _order_fonts(root)
+    elif name == "docProps/core.xml":
+        for tag in ("created", "modified"):
+            for stamp in root.iter(f"{{{_PREFIXES['dcterms']}}}{tag}"):
+                stamp.text = "2018-01-01T00:00:00Z"
+    for prefix, uri in _PREFIXES.items():
+        ElementTree.register_namespace(prefix, uri)
+    ElementTree.register_namespace("", root.tag[1:].partition("}")[0])
+    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _make_targets_relative(name: str, root: ElementTree.Element) -> None:
+    # openpyxl's absolute targets are legal, but some readers take them for relative ones
+    folder = posixpath.dirname(posixpath.dirname(name)) or "."
+    for relationship in root:
+        target = relationship.get("Target", "")
+        if target.startswith("/"):
+            relationship.set("Target", posixpath.relpath(target[1:], folder))
+
+
+def _order_fonts(root: ElementTree.Element) -> None:
+    # the schema fixes the order of a font's parts; openpyxl writes another one
     for font in root.iter(f"{{{_MAIN}}}font"):
         font[:] = sorted(font, key=lambda part: _FONT_ORDER.index(part.tag.rpartition("}")[2]))
-    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
