@@ -184,7 +184,7 @@ def _write_embedding(
     _set_widths(
         worksheet,
         {
-            sheet.movie_titles: 34,
+            sheet.movie_titles: min(60, max(20, *(len(title) for title in table.titles))),
             sheet.movie_ids: 9,
             sheet.movie_factors: 8,
             sheet.ratings: 9,
@@ -219,13 +219,15 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, r
         (total[order] / count[order]).tolist(),
     )
     cells.put(sheet.headers, "header_left", [["movieId", "title", "year", "genres", "ratings", "mean rating"]])
-    styles = ("plain", "plain", "plain", "plain", "plain", "mean")
+    styles = ("id_left", "plain", "id_left", "plain", "plain", "mean")
     for i, (values, style) in enumerate(zip(columns, styles, strict=True)):
         cells.put(sheet.table.column(i), style, [[value] for value in values])
     worksheet.freeze_panes = sheet.freeze
     worksheet.auto_filter.ref = sheet.whole.address
-    widths = (10, 60, 8, 40, 10, 13)
+    widths = (10, 60, 8, 48, 10, 13)
     _set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
+    worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"
+    _fit_to_page(worksheet)
 
 
 def _write_intro(

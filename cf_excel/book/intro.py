@@ -41,7 +41,7 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
     lines = [
         Line("Collaborative filtering, cell by cell", style="title"),
         Line(
-            "",
+            "Data",
             f"{book.n_ratings:,} ratings by the {book.n_users} most active users of the {book.n_movies} most rated "
             f"movies. Source: {source}. Factors drawn with seed {seed}.",
         ),

@@ -51,6 +51,7 @@ STYLES: dict[str, dict[str, object]] = {
     "header": _style(fill=HEADER_FILL, bold=True, horizontal="center"),
     "header_left": _style(fill=HEADER_FILL, bold=True),
     "id": _style(fill=HEADER_FILL, bold=True, horizontal="center", shrink_to_fit=True),
+    "id_left": _style(horizontal="left"),
     "upright": _style(size=9, text_rotation=90, wrap_text=True, horizontal="center", vertical="bottom"),
     "rating": _style(box=True, horizontal="center"),
     "input": _style(number="0.00", fill=INPUT_FILL, ink=INPUT_INK, box=True),
