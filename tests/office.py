@@ -16,12 +16,16 @@ class OfficeError(Exception):
 class Office:
     """Call functions of a script file inside a running LibreOffice."""
 
-    def __init__(self) -> None:
+    def __init__(self, display: str | None = None) -> None:
+        """Start it without windows, or with windows on a display such as :99."""
         # the bridge belongs to the system's Python, which need not be the one that runs the tests
         python = os.environ.get("CF_EXCEL_UNO_PYTHON", "/usr/bin/python3")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        command = [python, str(HERE / "office_worker.py")]
+        if display:
+            command, clean = [*command, "--visible"], {**clean, "DISPLAY": display}
         self._process = subprocess.Popen(
-            [python, str(HERE / "office_worker.py")],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -12,11 +12,11 @@ NEVER_RUN_MACROS, ALWAYS_RUN_MACROS = 0, 4
 
 
 @contextmanager
-def opened(desktop, path, macros=False):
+def opened(desktop, path, macros=False, hidden=True):
     """Open a copy of a workbook: LibreOffice drops lock files beside what it opens."""
     folder = tempfile.mkdtemp()
     copy = shutil.copy(path, os.path.join(folder, "copy" + os.path.splitext(path)[1]))
-    arguments = {"Hidden": True, "MacroExecutionMode": ALWAYS_RUN_MACROS if macros else NEVER_RUN_MACROS}
+    arguments = {"Hidden": hidden, "MacroExecutionMode": ALWAYS_RUN_MACROS if macros else NEVER_RUN_MACROS}
     properties = tuple(PropertyValue(Name=name, Value=value) for name, value in arguments.items())
     document = desktop.loadComponentFromURL(f"file://{copy}", "_blank", 0, properties)
     try:
@@ -26,10 +26,10 @@ def opened(desktop, path, macros=False):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_sheets(document):
-    """Return {sheet: {"values": rows from A1, "errors": addresses}}; a blank cell is ""."""
+def read_sheets(document, only=None):
+    """Return {sheet: {"values": rows from A1, "errors": addresses}} of all sheets or of one; a blank cell is ""."""
     sheets = {}
-    for sheet in document.Sheets:
+    for sheet in [document.Sheets.getByName(only)] if only else document.Sheets:
         cursor = sheet.createCursor()
         cursor.gotoEndOfUsedArea(False)
         end = cursor.RangeAddress

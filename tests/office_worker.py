@@ -1,5 +1,7 @@
 """Drive a headless LibreOffice: runs in the Python that has its bridge (uno), speaks JSON lines with tests/office.py.
 
+With --visible it has windows, on the display that the environment names.
+
 Requests: {"script": path of a Python file, "function": its function, "args": [...]}; the function gets the desktop, the
 component context and the arguments. Answers: {"result": ...} or {"error": traceback}.
 """
@@ -17,10 +19,12 @@ import traceback
 import uno
 
 
-def start(profile):
+def start(profile, visible):
     """Start LibreOffice with a profile of its own and return (process, component context)."""
     name = f"cf_excel_{os.getpid()}"
-    flags = ["--headless", "--invisible", "--norestore", "--nologo", "--nodefault", "--nolockcheck"]
+    flags = ["--norestore", "--nologo", "--nodefault", "--nolockcheck"]
+    if not visible:
+        flags += ["--headless", "--invisible"]
     address = f"pipe,name={name};urp;"
     process = subprocess.Popen(
         ["soffice", *flags, f"-env:UserInstallation=file://{profile}", f"--accept={address}"],
@@ -33,6 +37,8 @@ def start(profile):
         try:
             return process, resolver.resolve(f"uno:{address}StarOffice.ComponentContext")
         except Exception:
+            if process.poll() is not None:
+                raise RuntimeError(f"LibreOffice ended with code {process.returncode}") from None
             time.sleep(0.1)
     process.kill()
     raise RuntimeError("LibreOffice did not start within a minute")
@@ -41,7 +47,7 @@ def start(profile):
 def main():
     """Answer requests until the input ends."""
     profile = tempfile.mkdtemp(prefix="cf_excel_office_")
-    process, context = start(profile)
+    process, context = start(profile, visible="--visible" in sys.argv)
     desktop = context.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", context)
     print(json.dumps({"result": "ready"}), flush=True)
     modules = {}

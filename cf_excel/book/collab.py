@@ -1,6 +1,5 @@
 """Build the collaborative-filtering workbook: the lesson's sheets over a crosstab of real ratings."""
 
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,13 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import Block, column_letters, on_sheet
-from cf_excel.book.charts import scatter_chart
+from cf_excel.book.cells import on_sheet
+from cf_excel.book.charts import Chart, Curve
 from cf_excel.book.embeddings import Embeddings, sheet_rmse
-from cf_excel.book.intro import Line, intro_lines, memorising_remark
-from cf_excel.book.layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, IntroSheet, MoviesSheet
+from cf_excel.book.intro import intro_lines, memorising_remark
+from cf_excel.book.layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.book.package import SheetCells, shown_value, write_workbook
+from cf_excel.book.pages import fit_to_page, set_widths, write_intro
 from cf_excel.book.solver import solver_names
 from cf_excel.book.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
 from cf_excel.ratings import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
@@ -50,7 +50,8 @@ def build_collab(
     cells = {"intro": SheetCells(styles)}
     is_lesson = ratings.source == LESSON_SOURCE and (n_users, n_movies, n_factors) == (15, 15, 5)
     lines = intro_lines(book, source=ratings.source, seed=seed, is_lesson=is_lesson)
-    _write_intro(workbook["intro"], cells["intro"], lines, book, rmse)
+    shown = {s.title: (on_sheet(s.title, s.rmse), rmse[s.title]) for s in (book.dotprod, book.bias, book.movielens_emb)}
+    write_intro(workbook["intro"], cells["intro"], lines, shown)
     for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
         worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
         _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title])
@@ -59,12 +60,12 @@ def build_collab(
         _rating_scale(worksheet, sheet, ratings.rating_range)
     sheet = book.movielens_emb
     worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
-    _write_embedding(worksheet, cells[sheet.title], sheet, table, start, products, rmse[sheet.title])
+    charts = _write_embedding(worksheet, cells[sheet.title], sheet, table, start, products, rmse[sheet.title])
     cells[sheet.title].put(sheet.remark, "note", [[memorising_remark(book, with_bias=False)]])
     movies = MoviesSheet(ratings.n_movies)
     cells[movies.title] = SheetCells(styles)
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
-    write_workbook(path, workbook, cells)
+    write_workbook(path, workbook, cells, charts={sheet.title: charts})
     return rmse
 
 
@@ -99,7 +100,7 @@ def _write_grid(
     cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
     cells.row_heights[sheet.movie_titles.top] = 120
     worksheet.freeze_panes = sheet.freeze
-    _set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
+    set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
     _finish(worksheet, sheet)
 
 
@@ -134,7 +135,7 @@ def _write_embedding(
     start: Embeddings,
     products: np.ndarray,
     rmse: float,
-) -> None:
+) -> list[Chart]:
     user, movie = np.nonzero(~np.isnan(table.values))
     rating = table.values[user, movie]
     k = sheet.n_factors
@@ -172,16 +173,8 @@ def _write_embedding(
     cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
     cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
 
-    if len(rating):
-        actual, shown = sheet.charted(sheet.ratings.column(2)), sheet.charted(sheet.predictions)
-        chart = scatter_chart(
-            "Predicted against actual rating",
-            x=("rating", on_sheet(sheet.title, actual), rating[: actual.n_rows]),
-            y=("prediction", on_sheet(sheet.title, shown), predicted[: shown.n_rows]),
-        )
-        worksheet.add_chart(chart, sheet.chart)
     worksheet.freeze_panes = sheet.freeze
-    _set_widths(
+    set_widths(
         worksheet,
         {
             sheet.movie_titles: min(60, max(20, *(len(title) for title in table.titles))),
@@ -198,6 +191,15 @@ def _write_embedding(
         },
     )
     _finish(worksheet, sheet)
+    if not len(rating):
+        return []
+    actual, shown = sheet.charted(sheet.ratings.column(2)), sheet.charted(sheet.predictions)
+    points = (
+        (on_sheet(sheet.title, actual), rating[: actual.n_rows]),
+        (on_sheet(sheet.title, shown), predicted[: shown.n_rows]),
+    )
+    curve = Curve("ratings", *points, size=5, joined=False)
+    return [Chart("Predicted against actual rating", "rating", "prediction", [curve], sheet.chart)]
 
 
 def _has_text(ids: list[int | str]) -> bool:
@@ -225,41 +227,12 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, r
     worksheet.freeze_panes = sheet.freeze
     worksheet.auto_filter.ref = sheet.whole.address
     widths = (10, 60, 8, 48, 10, 13)
-    _set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
+    set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
     worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"
-    _fit_to_page(worksheet)
-
-
-def _write_intro(
-    worksheet: Worksheet, cells: SheetCells, lines: list[Line], book: CollabBook, rmse: dict[str, float]
-) -> None:
-    sheet = IntroSheet(len(lines))
-    for i, line in enumerate(lines):
-        cells.put(sheet.names.row(i), line.style, [[line.name or None]])
-        cells.put(sheet.texts.row(i), "wrapped", [[line.text or None]])
-        if line.rmse_of:
-            target = {"dotprod": book.dotprod, "bias": book.bias, "movielens_emb": book.movielens_emb}[line.rmse_of]
-            cells.fill(sheet.rmse(i), "result", on_sheet(target.title, target.rmse), [rmse[target.title]])
-        # not every program fits the height of a row to its text
-        cells.row_heights[i + 1] = 24 if line.style == "title" else 16 * max(1, len(textwrap.wrap(line.text, 106)))
-    _set_widths(worksheet, {sheet.names: 18, sheet.texts: 100, sheet.rmse(0): 11})
-    worksheet.sheet_view.showGridLines = False
-    _fit_to_page(worksheet)
-
-
-def _set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
-    for block, width in widths.items():
-        for column in range(block.left, block.right + 1):
-            worksheet.column_dimensions[column_letters(column)].width = width
+    fit_to_page(worksheet)
 
 
 def _finish(worksheet: Worksheet, sheet: GridSheet | EmbeddingSheet) -> None:
     for name, value in solver_names(sheet).items():
         worksheet.defined_names.add(DefinedName(name, attr_text=value, hidden=True))
-    _fit_to_page(worksheet)
-
-
-def _fit_to_page(worksheet: Worksheet) -> None:
-    worksheet.page_setup.orientation = "landscape"
-    worksheet.page_setup.fitToHeight = 0
-    worksheet.sheet_properties.pageSetUpPr.fitToPage = True
+    fit_to_page(worksheet)

@@ -270,9 +270,10 @@ class EmbeddingSheet:
         return one_cell(2, 3 * self.n_factors + 12)
 
     @property
-    def chart(self) -> str:
-        """Top left cell of the chart."""
-        return cell(5, 3 * self.n_factors + 12)
+    def chart(self) -> Block:
+        """The cells under the chart."""
+        left = 3 * self.n_factors + 12
+        return Block(5, left, 24, left + 8)
 
     def charted(self, block: Block, most: int = 2000) -> Block:
         """Return the head of a column that the chart shows: more points than that slow every program down."""

@@ -1,4 +1,4 @@
-"""Write workbooks: openpyxl makes the frame (styles, names, charts, views), the cells come with their results.
+"""Write workbooks: openpyxl makes the frame (styles, names, views), the cells come with their results.
 
 openpyxl writes formulas without results, so that previewers, phones and pandas show blanks. Here every formula cell
 carries its result, a rectangle of formulas is stored once and filled (ECMA-376, 18.3.1.40: shared formulas), and a
@@ -6,43 +6,31 @@ sheet streams row by row, so that millions of cells need little memory. The byte
 """
 
 import io
-import posixpath
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import numpy as np
 from openpyxl import Workbook
 from openpyxl.formula.translate import Translator
 
+from cf_excel.book.buttons import Macros, add_buttons, add_macros
 from cf_excel.book.cells import Block, column_letters
+from cf_excel.book.charts import Chart, add_charts
+from cf_excel.book.parts import Parts, mended
 from cf_excel.files import replacing
 
 MAX_TEXT = 32_767
 _ROWS_AT_ONCE = 500
+_COMPRESSION = 3
 _TIME = (2018, 1, 1, 0, 0, 0)
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData></sheetData>")
-_FONT_ORDER = (
-    *("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color"),
-    *("name", "family", "charset", "scheme"),
-)
-_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_PREFIXES = {
-    "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-    "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
-    "c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
-    "cp": "http://schemas.openxmlformats.org/package/2006/metadata/core-properties",
-    "dc": "http://purl.org/dc/elements/1.1/",
-    "dcterms": "http://purl.org/dc/terms/",
-    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
-}
 
 CellValue = str | int | float | None
 
@@ -52,7 +40,8 @@ def clean_text(text: str) -> str:
 
     Characters that XML forbids become spaces; beyond the 32,767 characters of a cell a text ends in an ellipsis.
     """
-    text = _NOT_XML.sub(" ", text)
+    if not text.isprintable():
+        text = _NOT_XML.sub(" ", text)
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + "…"
     return text
@@ -69,14 +58,18 @@ def shown_value(value: CellValue) -> CellValue:
     return clean_text(value) if isinstance(value, str) else value
 
 
-def _cell(address: str, style: int, value: CellValue) -> str:
+def _text(text: str) -> str:
+    return escape(_LOOKS_ESCAPED.sub("_x005F_", text) if "_x" in text else text)
+
+
+def _content(value: CellValue) -> str:
+    """Return the rest of a <c> element after its address and style."""
     if value is None or value != value:
-        return f'<c r="{address}" s="{style}"/>'
+        return "/>"
     value = shown_value(value)
     if isinstance(value, str):
-        text = escape(_LOOKS_ESCAPED.sub("_x005F_", value))
-        return f'<c r="{address}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
-    return f'<c r="{address}" s="{style}"><v>{_number(value)}</v></c>'
+        return f' t="inlineStr"><is><t xml:space="preserve">{_text(value)}</t></is></c>'
+    return f"><v>{_number(value)}</v></c>"
 
 
 @dataclass(frozen=True)
@@ -85,11 +78,14 @@ class _Values:
     style: int
     rows: Sequence[Sequence[CellValue]]
 
-    def row_xml(self, row: int) -> str:
-        values = self.rows[row - self.block.top]
-        return "".join(
-            _cell(f"{column_letters(self.block.left + i)}{row}", self.style, value) for i, value in enumerate(values)
-        )
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the cells of each row."""
+        letters = [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
+        for row, values in enumerate(self.rows, self.block.top):
+            style = f'{row}" s="{self.style}"'
+            yield "".join(
+                [f'<c r="{name}{style}{_content(value)}' for name, value in zip(letters, values, strict=True)]
+            )
 
 
 @dataclass(frozen=True)
@@ -100,20 +96,30 @@ class _Filled:
     index: int
     results: np.ndarray
 
-    def row_xml(self, row: int) -> str:
-        results = self.results[row - self.block.top].tolist()
-        if self.results.dtype == object:
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the cells of each row."""
+        rows = self._numbers_xml(self._template) if self.results.dtype != object else self._texts_xml()
+        yield next(rows).replace(self._follower, self._leader, 1)
+        yield from rows
+
+    def _results(self) -> Iterator[tuple[int, list]]:
+        for start in range(0, len(self.results), _ROWS_AT_ONCE):
+            yield from enumerate(self.results[start : start + _ROWS_AT_ONCE].tolist(), self.block.top + start)
+
+    def _numbers_xml(self, template: str) -> Iterator[str]:
+        for row, results in self._results():
+            yield template.replace("\0", str(row)) % tuple(results)
+
+    def _texts_xml(self) -> Iterator[str]:
+        for row, results in self._results():
             cells = [self._cell(*pair) for pair in zip(self._letters, results, strict=True)]
-            xml = "".join(cells).replace("\0", str(row))
-        else:
-            xml = self._template.replace("\0", str(row)) % tuple(results)
-        return xml.replace(self._follower, self._leader, 1) if row == self.block.top else xml
+            yield "".join(cells).replace("\0", str(row))
 
     @cached_property
     def _letters(self) -> list[str]:
         return [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
 
-    @cached_property
+    @property
     def _template(self) -> str:
         # most of a large workbook: one replacement and one % a row are three times faster than a call a cell
         return "".join(
@@ -121,11 +127,7 @@ class _Filled:
         )
 
     def _cell(self, letters: str, value: float | str) -> str:
-        kind, result = (
-            (' t="str"', escape(_LOOKS_ESCAPED.sub("_x005F_", value)))
-            if isinstance(value, str)
-            else ("", _number(value))
-        )
+        kind, result = (' t="str"', _text(value)) if isinstance(value, str) else ("", _number(value))
         return f'<c r="{letters}\0" s="{self.style}"{kind}>{self._follower}<v>{result}</v></c>'
 
     @property
@@ -141,15 +143,37 @@ class _Filled:
         return f'<f t="shared" si="{self.index}"/>'
 
 
+@dataclass(frozen=True)
+class _SideBySide:
+    """Filled blocks of numbers with the same rows, written together: one replacement and one % a row for all."""
+
+    parts: list[_Filled]
+
+    @property
+    def block(self) -> Block:
+        first, last = self.parts[0].block, self.parts[-1].block
+        return Block(first.top, first.left, last.bottom, last.right)
+
+    def rows_xml(self) -> Iterator[str]:
+        whole = _Filled(self.block, 0, "", 0, np.hstack([part.results for part in self.parts]))
+        rows = whole._numbers_xml("".join(part._template for part in self.parts))
+        first = next(rows)
+        for part in self.parts:
+            first = first.replace(part._follower, part._leader, 1)
+        yield first
+        yield from rows
+
+
 class _FilledWithArrays(_Filled):
-    def row_xml(self, row: int) -> str:
+    def rows_xml(self) -> Iterator[str]:
         origin = Translator(f"={self.formula}", self.block.first)
-        cells = []
-        for letters, value in zip(self._letters, self.results[row - self.block.top].tolist(), strict=True):
-            formula = escape(origin.translate_formula(f"{letters}{row}")[1:])
-            own = f'<f t="array" ref="{letters}{row}">{formula}</f>'
-            cells.append(self._cell(letters, value).replace(self._follower, own))
-        return "".join(cells).replace("\0", str(row))
+        for row, results in self._results():
+            cells = []
+            for letters, value in zip(self._letters, results, strict=True):
+                formula = escape(origin.translate_formula(f"{letters}{row}")[1:])
+                own = f'<f t="array" ref="{letters}{row}">{formula}</f>'
+                cells.append(self._cell(letters, value).replace(self._follower, own))
+            yield "".join(cells).replace("\0", str(row))
 
 
 @dataclass
@@ -158,11 +182,12 @@ class SheetCells:
 
     styles: dict[str, int]
     row_heights: dict[int, float] = field(default_factory=dict)
-    _regions: list[_Values | _Filled] = field(default_factory=list)
+    _regions: list["_Values | _Filled | _SideBySide"] = field(default_factory=list)
+    _n_filled: int = 0
 
     def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
         """Put texts and numbers into a block, one sequence a row; None and NaN make blank cells of that style."""
-        self._add(_Values(block, self.styles[style], _as_rows(block, rows)))
+        self._regions.append(_Values(block, self.styles[style], _as_rows(block, rows)))
 
     def fill(
         self, block: Block, style: str, formula: str, results: np.ndarray | Sequence, *, array: bool = False
@@ -177,10 +202,21 @@ class SheetCells:
             results = results.astype(float)
         results = results.reshape(block.n_rows, block.n_columns)
         kind = _FilledWithArrays if array else _Filled
-        self._add(kind(block, self.styles[style], formula, len(self._regions), results))
+        self._regions.append(kind(block, self.styles[style], formula, self._n_filled, results))
+        self._n_filled += 1
 
-    def _add(self, region: _Values | _Filled) -> None:
-        self._regions.append(region)
+    def fill_side_by_side(self, fills: Sequence[tuple[Block, str, str]], results: np.ndarray) -> None:
+        """Fill blocks that have the same rows, from left to right, each a (block, style, formula), with numbers.
+
+        results: (n_rows, columns of all blocks); the blocks may leave columns between them blank, but hold no others.
+        """
+        ends = np.cumsum([block.n_columns for block, _, _ in fills])[:-1]
+        parts = [
+            _Filled(block, self.styles[style], formula, self._n_filled + i, part)
+            for i, ((block, style, formula), part) in enumerate(zip(fills, np.hsplit(results, ends), strict=True))
+        ]
+        self._n_filled += len(parts)
+        self._regions.append(_SideBySide(parts))
 
     @property
     def blocks(self) -> list[Block]:
@@ -201,18 +237,24 @@ class SheetCells:
     def rows_xml(self) -> Iterator[str]:
         """Yield the <row> elements in order."""
         waiting = sorted(self._regions, key=lambda region: -region.block.top)
-        active: list[_Values | _Filled] = []
+        # left column, last row, and the rows still to come of every region that crosses the current row
+        active: list[tuple[int, int, Iterator[str]]] = []
+        next_end = 0
         for row in range(self.extent.top, self.extent.bottom + 1):
             arrived = bool(waiting) and waiting[-1].block.top == row
             while waiting and waiting[-1].block.top == row:
-                active.append(waiting.pop())
+                region = waiting.pop()
+                active.append((region.block.left, region.block.bottom, region.rows_xml()))
             if arrived:
-                active.sort(key=lambda region: region.block.left)
+                active.sort(key=lambda region: region[0])
+                next_end = min(bottom for _, bottom, _ in active)
             if active:
                 height = self.row_heights.get(row)
                 custom = f' ht="{height}" customHeight="1"' if height else ""
-                yield f'<row r="{row}"{custom}>{"".join(region.row_xml(row) for region in active)}</row>'
-            active = [region for region in active if region.block.bottom > row]
+                yield f'<row r="{row}"{custom}>{"".join([next(rows) for _, _, rows in active])}</row>'
+            if row == next_end:
+                active = [region for region in active if region[1] > row]
+                next_end = min((bottom for _, bottom, _ in active), default=0)
 
 
 def _as_rows(block: Block, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> list[list[CellValue]]:
@@ -222,26 +264,40 @@ def _as_rows(block: Block, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> 
     return rows
 
 
-def write_workbook(path: Path, workbook: Workbook, cells: dict[str, SheetCells]) -> None:
-    """Write a workbook whose cells are given by sheet name, whole or not at all.
+def write_workbook(
+    path: Path,
+    workbook: Workbook,
+    cells: dict[str, SheetCells],
+    *,
+    charts: dict[str, list[Chart]] | None = None,
+    macros: Macros | None = None,
+) -> None:
+    """Write a workbook whose cells and charts are given by sheet name, whole or not at all.
 
-    Every sheet of the openpyxl workbook that is named in cells must hold no cell of its own. Raises FileError.
+    Every sheet of the openpyxl workbook that is named in cells must hold no cell of its own, and none of its sheets a
+    chart. Raises FileError.
     """
+    code_names = macros.name_sheets(workbook) if macros else []
     frame = io.BytesIO()
     workbook.save(frame)
-    parts = {f"xl/worksheets/sheet{i}.xml": cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
-    with (
-        replacing(path) as temporary,
-        zipfile.ZipFile(frame) as source,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target,
-    ):
-        for name in source.namelist():
+    with zipfile.ZipFile(frame) as source:
+        parts = Parts({name: mended(name, source.read(name)) for name in source.namelist()})
+    for number, worksheet in enumerate(workbook.worksheets, 1):
+        add_charts(parts, number, (charts or {}).get(worksheet.title, []))
+        if macros and macros.buttons.get(worksheet.title):
+            add_buttons(parts, number, macros.buttons[worksheet.title])
+    if macros:
+        add_macros(parts, macros.project, code_names)
+    sheets = {f"xl/worksheets/sheet{i}.xml": cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in parts.items():
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
+            # half the time of the usual level for a tenth more bytes; open() takes no level, only its entry has one
+            entry._compresslevel = _COMPRESSION
             entry.external_attr = 0o600 << 16
             with target.open(entry, "w", force_zip64=False) as part:
-                content = _mended(name, source.read(name))
-                sheet = parts.get(name)
+                sheet = sheets.get(name)
                 for chunk in [content] if sheet is None else _sheet(content, sheet):
                     part.write(chunk)
 
@@ -257,37 +313,3 @@ def _sheet(frame: bytes, cells: SheetCells) -> Iterator[bytes]:
             rows = []
     yield "".join(rows).encode()
     yield b"</sheetData>" + tail
-
-
-def _mended(name: str, content: bytes) -> bytes:
-    """Return a part of the frame as every program wants it, in the same bytes whichever XML library openpyxl found."""
-    if not name.endswith((".xml", ".rels")):
-        return content
-    root = ElementTree.fromstring(content)
-    if name.endswith(".rels"):
-        _make_targets_relative(name, root)
-    elif name == "xl/styles.xml":
-        _order_fonts(root)
-    elif name == "docProps/core.xml":
-        for tag in ("created", "modified"):
-            for stamp in root.iter(f"{{{_PREFIXES['dcterms']}}}{tag}"):
-                stamp.text = "2018-01-01T00:00:00Z"
-    for prefix, uri in _PREFIXES.items():
-        ElementTree.register_namespace(prefix, uri)
-    ElementTree.register_namespace("", root.tag[1:].partition("}")[0])
-    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-
-
-def _make_targets_relative(name: str, root: ElementTree.Element) -> None:
-    # openpyxl's absolute targets are legal, but some readers take them for relative ones
-    folder = posixpath.dirname(posixpath.dirname(name)) or "."
-    for relationship in root:
-        target = relationship.get("Target", "")
-        if target.startswith("/"):
-            relationship.set("Target", posixpath.relpath(target[1:], folder))
-
-
-def _order_fonts(root: ElementTree.Element) -> None:
-    # the schema fixes the order of a font's parts; openpyxl writes another one
-    for font in root.iter(f"{{{_MAIN}}}font"):
-        font[:] = sorted(font, key=lambda part: _FONT_ORDER.index(part.tag.rpartition("}")[2]))

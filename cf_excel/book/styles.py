@@ -6,7 +6,12 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
 INPUT_FILL, HEADER_FILL, RESULT_FILL = "FFF8E1", "ECEFF1", "E8F5E9"
 INPUT_INK, QUIET_INK, INK = "1F4FBF", "78909C", "263238"
+WARNING_INK = "D32F2F"
 LOW, MIDDLE, HIGH = "F8A9A0", "FFF3C4", "A5D6A7"
+
+# numbers that run away stay readable
+_TWO_DIGITS = "[>=1000000]0.00E+00;[<=-1000000]0.00E+00;0.00"
+_FOUR_DIGITS = "[>=100000]0.00E+00;[<=-100000]0.00E+00;0.0000"
 
 _LINE = Side(style="thin", color="CFD8DC")
 _BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
@@ -62,6 +67,18 @@ STYLES: dict[str, dict[str, object]] = {
     "result": _style(number="0.0000", fill=RESULT_FILL, bold=True, box=True, vertical="top"),
     "result_name": _style(bold=True, horizontal="right"),
     "mean": _style(number="0.00"),
+    "setting": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True),
+    "derived": _style(ink=QUIET_INK, box=True),
+    "warning": _style(bold=True, ink=WARNING_INK),
+    "group": _style(size=9, italic=True, ink=QUIET_INK),
+    "point": _style(horizontal="center"),
+    "step": _style(number=_TWO_DIGITS),
+    "weight": _style(number=_FOUR_DIGITS),
+    "new_weight": _style(number=_FOUR_DIGITS, fill=RESULT_FILL),
+    "carried": _style(number=_FOUR_DIGITS, italic=True, ink=QUIET_INK, horizontal="right"),
+    "carried_whole": _style(italic=True, ink=QUIET_INK, horizontal="center"),
+    "epoch": _style(number="0", fill=RESULT_FILL, bold=True, box=True, horizontal="center"),
+    "epoch_result": _style(number=_FOUR_DIGITS, fill=RESULT_FILL, bold=True, box=True),
 }
 
 
