@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from office import Office, OfficeError
 
+from cf_excel.book.gradient.build import build_gradient
 from cf_excel.model_file import Factors
 from cf_excel.ratings import Ratings, ids_as_array, most_rated
 from cf_excel.readers import load_ratings
@@ -69,6 +70,20 @@ def office() -> Iterator[Office]:
         missing("LibreOffice's Python bridge (python3-uno)")
     yield office
     office.close()
+
+
+@pytest.fixture(scope="session")
+def gradient_folder(tmp_path_factory) -> Path:
+    """The folder of the default workbooks of gradient descent."""
+    folder = tmp_path_factory.mktemp("gradient")
+    build_gradient(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gradient_values(gradient_folder, office) -> dict:
+    """All sheets of gradient_descent.xlsx as LibreOffice calculates them."""
+    return office.recalculate(gradient_folder / "gradient_descent.xlsx")
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,12 @@ def test_build_takes_a_table_of_ones_own(tmp_path, capsys):
         (["--factors", "0"], "--factors 0: expected 1 or more"),
         (["--factors", "16400", "--top-users", "1"], "1,048,576 and 16,384 is the most"),
         (["--seed", "-1"], "--seed -1: expected 0 or more"),
+        (["--epochs", "0"], "--epochs 0: expected 1 to 1,000"),
+        (["--points", "-3", "--only", "gradient"], "--points -3: expected 1 to 10,000"),
+        (["--points", "9999", "--epochs", "999"], "--epochs 999 --points 9999: expected at most 100,000 rows"),
+        (["--slope", "inf"], "--slope inf: expected a number from -1,000,000 to 1,000,000"),
+        (["--intercept", "1e7"], "--intercept 10000000.0: expected a number"),
+        (["--only", "nothing"], "invalid choice: 'nothing'"),
         (["--ratings", "nowhere.csv"], "nowhere.csv"),
         (["--top-users", "x"], "invalid int value: 'x'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
@@ -88,10 +94,11 @@ def test_out_that_is_a_file_is_named(tmp_path, capsys):
 
 def test_a_good_workbook_survives_bad_input(tmp_path, capsys):
     assert main(["build", "--out", str(tmp_path)]) == 0
-    before = (tmp_path / "collab_filter.xlsx").read_bytes()
-    assert main(["build", "--out", str(tmp_path), "--top-users", "700"]) == 2
-    assert (tmp_path / "collab_filter.xlsx").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["collab_filter.xlsx"]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["collab_filter.xlsx", "gradient_descent.xlsm", "gradient_descent.xlsx"]
+    for bad in (["--top-users", "700"], ["--epochs", "0"]):
+        assert main(["build", "--out", str(tmp_path), "--seed", "7", *bad]) == 2
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_folder_without_permission_is_named(tmp_path, capsys, monkeypatch):

@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command, add_ratings_options, output_folder, read_ratings
 from cf_excel.errors import InputError
+
+if TYPE_CHECKING:
+    from cf_excel.ratings import Ratings
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -14,23 +18,49 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: this one)"
     )
-    parser.add_argument("--top-users", type=int, default=15, metavar="N", help="most active users (default: 15)")
-    parser.add_argument("--top-movies", type=int, default=15, metavar="N", help="most rated movies (default: 15)")
-    parser.add_argument("--factors", type=int, default=5, metavar="N", help="factors of each (default: 5)")
-    parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of the starting factors (default: 42)")
+    parser.add_argument(
+        "--only", action="append", choices=("collab", "gradient"), help="write this workbook alone (may be repeated)"
+    )
+    parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
+    collab = parser.add_argument_group("collab: collab_filter.xlsx")
+    collab.add_argument("--top-users", type=int, default=15, metavar="N", help="most active users (default: 15)")
+    collab.add_argument("--top-movies", type=int, default=15, metavar="N", help="most rated movies (default: 15)")
+    collab.add_argument("--factors", type=int, default=5, metavar="N", help="factors of each (default: 5)")
+    gradient = parser.add_argument_group("gradient: gradient_descent.xlsx and, with buttons, gradient_descent.xlsm")
+    gradient.add_argument("--epochs", type=int, default=20, metavar="N", help="epochs in the .xlsx (default: 20)")
+    gradient.add_argument("--points", type=int, default=29, metavar="N", help="points of the line (default: 29)")
+    gradient.add_argument("--slope", type=float, default=2.0, metavar="A", help="slope of the line (default: 2)")
+    gradient.add_argument("--intercept", type=float, default=30.0, metavar="B", help="its intercept (default: 30)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
-    from cf_excel.book.collab import build_collab
+    only = args.only or ("collab", "gradient")
+    _check(args)
+    # what is read comes before what is written
+    ratings = read_ratings(args) if "collab" in only else None
+    folder = output_folder(args.out)
+    if ratings is not None:
+        _build_collab(args, folder, ratings)
+    if "gradient" in only:
+        _build_gradient(args, folder)
+
+
+def _check(args: argparse.Namespace) -> None:
+    from cf_excel.book.gradient.build import check_options
 
     if args.factors < 1:
         raise InputError(f"--factors {args.factors}: expected 1 or more")
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
-    ratings = read_ratings(args)
-    path = output_folder(args.out) / "collab_filter.xlsx"
+    check_options(n_epochs=args.epochs, n_points=args.points, slope=args.slope, intercept=args.intercept)
+
+
+def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
+    from cf_excel.book.collab import build_collab
+
+    path = folder / "collab_filter.xlsx"
     rmse = build_collab(
         ratings,
         path,
@@ -42,3 +72,20 @@ def run(args: argparse.Namespace) -> None:
     print(f"wrote {path} from {ratings.source}")
     for sheet, value in rmse.items():
         print(f"  {sheet:<14} RMSE {value:.6f}")
+
+
+def _build_gradient(args: argparse.Namespace, folder: Path) -> None:
+    from cf_excel.book.gradient.build import build_gradient
+
+    descents = build_gradient(
+        folder,
+        n_epochs=args.epochs,
+        n_points=args.points,
+        slope=args.slope,
+        intercept=args.intercept,
+        seed=args.seed,
+    )
+    print(f"wrote {folder / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
+    for sheet, descent in descents.items():
+        found = f"y = {descent.a[-1]:.3f} * x + {descent.b[-1]:.3f}"
+        print(f"  {sheet:<14} RMSE {descent.rmse[-1]:.6f} after {args.epochs} epochs, {found}")

@@ -1,0 +1,1 @@
+"""The lesson's second spreadsheet: gradient descent, row by row."""

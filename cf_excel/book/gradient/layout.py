@@ -1,0 +1,312 @@
+"""Where everything is on the sheets of gradient descent, and what the formulas say. No other module knows a cell."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cf_excel.book.cells import Block, cell, on_sheet, one_cell
+
+FAR = 1e15  # beyond that a weight is held, so that a learning rate that is too high makes no #NUM!
+N_STATE = 6
+N_INPUTS = 8
+HISTORY_ROWS = 100  # epochs that the buttons can run before a reset
+
+_BEFORE_STATE = ("epoch", "step", "x", "y", "b", "a", "prediction", "error", "de_db", "de_da")
+_NEW_B = len(_BEFORE_STATE) + N_STATE + 1
+_HISTORY = _NEW_B + 3
+_INPUTS_TOP = 5
+_RESULT = _INPUTS_TOP + N_INPUTS + 2
+_HEADER = _RESULT + 3
+
+RUNAWAY = 10  # a learning rate is too high where the RMSE is so many times what it was at the start, and above so much
+RUNS_AWAY = "The error grows instead of falling: the learning rate is too high. Try a tenth of it."
+HISTORY_FULL = "The history is full: press Reset to start again."
+
+
+@dataclass(frozen=True)
+class DataSheet:
+    """The sheet `data`: the line at the left, its points beside."""
+
+    n_points: int
+    title: str = "data"
+
+    @property
+    def heading(self) -> Block:
+        return one_cell(1, 1)
+
+    @property
+    def note(self) -> Block:
+        return one_cell(2, 1)
+
+    @property
+    def labels(self) -> Block:
+        return Block(4, 1, 6, 1)
+
+    @property
+    def slope(self) -> Block:
+        return one_cell(4, 2)
+
+    @property
+    def intercept(self) -> Block:
+        return one_cell(5, 2)
+
+    @property
+    def points(self) -> Block:
+        """The number of points."""
+        return one_cell(6, 2)
+
+    @property
+    def headers(self) -> Block:
+        return Block(4, 4, 4, 5)
+
+    @property
+    def x(self) -> Block:
+        return Block(5, 4, self.n_points + 4, 4)
+
+    @property
+    def y(self) -> Block:
+        return Block(5, 5, self.n_points + 4, 5)
+
+    @property
+    def formulas(self) -> dict[Block, str]:
+        return {self.points: f"COUNT({self.x.span()})", self.y: f"slope*{self.x.first}+intercept"}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names that every sheet of the workbook knows."""
+        return {name: on_sheet(self.title, getattr(self, name)) for name in ("slope", "intercept", "points")}
+
+    @property
+    def chart(self) -> Block:
+        """The cells under the chart."""
+        return Block(4, 7, 22, 14)
+
+
+@dataclass(frozen=True)
+class OptimizerSheet:
+    """The sheet of an optimizer: inputs and charts on top, one row a point below, RMSE and weights by epoch beside.
+
+    state: names of the state's columns, in the groups that are filled from one formula, as b and a are. With buttons
+    the rows are one epoch, and the history is blank until the buttons fill it.
+    """
+
+    title: str
+    state: tuple[tuple[str, ...], ...]
+    n_points: int
+    n_epochs: int
+    with_buttons: bool = False
+
+    @property
+    def heading(self) -> Block:
+        return one_cell(1, 1)
+
+    @property
+    def rule(self) -> Block:
+        return one_cell(2, 1)
+
+    @property
+    def status(self) -> Block:
+        """The sentence that says when a learning rate is too high."""
+        return one_cell(3, 1)
+
+    def input_label(self, index: int) -> Block:
+        """Return the label of an input cell, counted from 0."""
+        return one_cell(_INPUTS_TOP + index, 1)
+
+    def input(self, index: int) -> Block:
+        """Return an input cell, counted from 0."""
+        return one_cell(_INPUTS_TOP + index, 4)
+
+    @property
+    def result_note(self) -> Block:
+        """The line that says which epoch the result is of."""
+        return one_cell(_RESULT - 2, 1)
+
+    @property
+    def result_labels(self) -> Block:
+        return Block(_RESULT - 1, 1, _RESULT - 1, 4)
+
+    @property
+    def result(self) -> Block:
+        """Epoch, RMSE, and the weights after the last rows."""
+        return Block(_RESULT, 1, _RESULT, 4)
+
+    def button(self, index: int) -> Block:
+        """Return the cells under a button, counted from 0."""
+        top = _INPUTS_TOP + 3 * index
+        return Block(top, 6, top + 1, 7)
+
+    @property
+    def charts(self) -> tuple[Block, Block]:
+        """The cells under the charts."""
+        top, left = _INPUTS_TOP - 1, 9 if self.with_buttons else 6
+        return Block(top, left, _RESULT, _NEW_B - 4), Block(top, _NEW_B - 3, _RESULT, _HISTORY + 3)
+
+    @property
+    def groups(self) -> dict[str, Block]:
+        """Names above the headers of what belongs together."""
+        starts = {"weights before": 5, "gradients": 9, "state": 11, "weights after": _NEW_B, "by epoch": _HISTORY}
+        return {name: one_cell(_HEADER - 1, column) for name, column in starts.items()}
+
+    @property
+    def headers(self) -> Block:
+        return Block(_HEADER, 1, _HEADER, _NEW_B + 1)
+
+    @property
+    def rows(self) -> Block:
+        """One row a point, epoch below epoch."""
+        return Block(_HEADER + 2, 1, _HEADER + 1 + self.n_points * self.n_epochs, _NEW_B + 1)
+
+    @property
+    def start(self) -> Block:
+        """The row that the first one starts from: blank but for the weights. It holds what the buttons carry over."""
+        return Block(_HEADER + 1, 1, _HEADER + 1, _NEW_B + 1)
+
+    @property
+    def start_point(self) -> Block:
+        """Step, x and y of the row that the first one starts from."""
+        return Block(_HEADER + 1, 2, _HEADER + 1, 4)
+
+    @property
+    def start_numbers(self) -> Block:
+        """What follows in that row, up to its weights."""
+        return Block(_HEADER + 1, 5, _HEADER + 1, _NEW_B - 1)
+
+    @property
+    def start_weights(self) -> Block:
+        return Block(_HEADER + 1, _NEW_B, _HEADER + 1, _NEW_B + 1)
+
+    @property
+    def unused(self) -> Block | None:
+        """State columns that this optimizer has no use for."""
+        first = len(self.columns) + 1
+        return Block(self.headers.top, first, self.rows.bottom, _NEW_B - 1) if first < _NEW_B else None
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Names of the columns before the new weights."""
+        return [*_BEFORE_STATE, *(name for group in self.state for name in group)]
+
+    def column(self, *names: str) -> Block:
+        """Return the rows of a column, or of columns that stand side by side."""
+        left = self._number(names[0])
+        return Block(self.rows.top, left, self.rows.bottom, left + len(names) - 1)
+
+    def _number(self, name: str) -> int:
+        return {"new_b": _NEW_B, "new_a": _NEW_B + 1}.get(name) or self.columns.index(name) + 1
+
+    @property
+    def history_headers(self) -> Block:
+        return Block(_HEADER, _HISTORY, _HEADER, _HISTORY + 3)
+
+    @property
+    def history_start(self) -> Block:
+        """Epoch 0: the RMSE and the weights before the first step."""
+        return Block(_HEADER + 1, _HISTORY, _HEADER + 1, _HISTORY + 3)
+
+    @property
+    def history(self) -> Block:
+        """Epoch, RMSE, and the weights after it, from epoch 1."""
+        n_rows = HISTORY_ROWS if self.with_buttons else self.n_epochs
+        return Block(_HEADER + 2, _HISTORY, _HEADER + 1 + n_rows, _HISTORY + 3)
+
+    def charted(self, column: int) -> Block:
+        """Return a column of the history, counted from 0, with epoch 0."""
+        history = self.history.column(column)
+        return Block(history.top - 1, history.left, history.bottom, history.left)
+
+    def filled(self, formula: str) -> str:
+        """Put the addresses of the first row into a formula that names columns in braces.
+
+        What b and a have each of their own moves on where the formula for b is filled into the column of a.
+        """
+        pairs = {
+            "b",
+            "a",
+            "de_db",
+            "de_da",
+            "new_b",
+            "new_a",
+            *(n for group in self.state if len(group) > 1 for n in group),
+        }
+
+        def addresses(row: int) -> dict[str, str]:
+            names = [*self.columns, "new_b", "new_a"]
+            return {name: cell(row, self._number(name), fix_column=name not in pairs) for name in names}
+
+        return formula.format(**addresses(self.rows.top), above=addresses(self.rows.top - 1))
+
+    def row_formulas(self, data: DataSheet) -> dict[Block, str]:
+        """Return the formulas that every optimizer has, by block; the state and the new weights are its own."""
+        points = f"{data.title}!{data.x.span(fix_rows=True)}"
+        return {
+            self.column("epoch"): self.filled("1+INT(({step}-1)/points)"),
+            self.column("step"): self.filled("{above[step]}+1"),
+            self.column("x", "y"): f"INDEX({points}," + self.filled("{step}-({epoch}-1)*points)"),
+            self.column("b", "a"): self.filled("MEDIAN(-1E+15,{above[new_b]},1E+15)"),
+            self.column("prediction"): self.filled("{a}*{x}+{b}"),
+            self.column("error"): self.filled("{prediction}-{y}"),
+            self.column("de_db"): self.filled("2*{error}"),
+            self.column("de_da"): self.filled("{x}*{de_db}"),
+        }
+
+    def result_formulas(self) -> list[str]:
+        """Return the formulas of the result cells, from the rows of the last epoch."""
+        errors, last = self.column("error"), self.rows.bottom
+        last_errors = Block(last - self.n_points + 1, errors.left, last, errors.right)
+        weights = [cell(last, _NEW_B), cell(last, _NEW_B + 1)]
+        return [cell(last, 1), f"SQRT(SUMSQ({last_errors.span()})/points)", *weights]
+
+    def history_start_formulas(self, data: DataSheet) -> list[str]:
+        """Return the formulas of RMSE, b and a before the first step."""
+        x, y = on_sheet(data.title, data.x), on_sheet(data.title, data.y)
+        return [f"SQRT(SUMPRODUCT((start_a*{x}+start_b-{y})^2)/points)", "start_b", "start_a"]
+
+    def history_formulas(self) -> list[str]:
+        """Return the formulas of RMSE, b and a in the first row of the history; the others follow by filling."""
+        epoch = cell(self.history.top, _HISTORY)
+        rows = {name: self.column(name).span(fix_rows=True) for name in ("epoch", "error", "new_b", "new_a")}
+        return [
+            f"SQRT(SUMPRODUCT(({rows['epoch']}={epoch})*{rows['error']}^2)/points)",
+            f"INDEX({rows['new_b']},{epoch}*points)",
+            f"INDEX({rows['new_a']},{epoch}*points)",
+        ]
+
+    @property
+    def status_formula(self) -> str:
+        """Formula of the sentence that says what is wrong, blank where nothing is."""
+        rmse, before = self.result.column(1).first, self.history_start.column(1).first
+        otherwise = '""'
+        if self.with_buttons:
+            otherwise = f'IF(COUNT({self.history.column(0).span()})={HISTORY_ROWS},"{HISTORY_FULL}","")'
+        return f'IF({rmse}>{RUNAWAY}*MAX(1,{before}),"{RUNS_AWAY}",{otherwise})'
+
+    @property
+    def macro_names(self) -> dict[str, str]:
+        """Names by which the macros find their cells."""
+        start, last = self.start, self.rows.row(self.rows.n_rows - 1)
+        blocks = {
+            "carried": Block(start.top, 2, start.bottom, start.right),
+            "carried_weights": self.start_weights,
+            "last_row": Block(last.top, 2, last.bottom, last.right),
+            "epoch_result": self.result,
+            "history": self.history,
+        }
+        return {name: on_sheet(self.title, block) for name, block in blocks.items()}
+
+    @property
+    def page(self) -> Block:
+        """What one printed page shows: everything on top, and as much of the first epoch as stays readable."""
+        n_rows = min(self.rows.n_rows, max(self.n_points, self.history.n_rows), 40)
+        return Block(1, 1, _HEADER + 1 + n_rows, _HISTORY + 3)
+
+
+@dataclass(frozen=True)
+class ComparisonChart:
+    """The chart of the first sheet, below its text."""
+
+    n_lines: int
+
+    @property
+    def place(self) -> Block:
+        """The cells under the chart."""
+        return Block(self.n_lines + 2, 2, self.n_lines + 20, 2)
