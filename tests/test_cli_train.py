@@ -29,7 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Ratings:
 
 
 def train(*args: str) -> int:
-    return main(["train", "--device", "cpu", "--factors", "4", *args])
+    return main(["train", "--device", "cpu", "--factors", "4", "--model", "collab", *args])
 
 
 def rows_of(printed: str) -> dict[str, list[str]]:
@@ -138,9 +138,12 @@ def test_what_can_not_work_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cuda_without_cuda(small: Ratings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("model", ["bayes", "collab"])
+def test_cuda_without_cuda(
+    model: str, small: Ratings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert main(["train", "--device", "cuda"]) == 2
+    assert main(["train", "--model", model, "--device", "cuda"]) == 2
     assert "device cuda: PyTorch finds none on this machine" in capsys.readouterr().err
 
 
@@ -151,7 +154,7 @@ def test_a_failed_training_keeps_the_model_that_was_there(small: Ratings, tmp_pa
     assert out.read_text() == "before"
 
 
-COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu")
+COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu", "--model", "collab")
 
 
 def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:

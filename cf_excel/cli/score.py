@@ -13,6 +13,8 @@ from cf_excel.errors import InputError
 if TYPE_CHECKING:
     from cf_excel.predictor import Predictor, ScoredMovie
 
+STANDARD_DEVIATIONS = 1.2816  # below the mean of a normal distribution, 90% lies above
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the four commands to the parser."""
@@ -28,6 +30,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     recommend.add_argument("user", metavar="USER", help="the user's id")
     recommend.add_argument("--include-seen", action="store_true", help="list movies that the user rated, too")
+    recommend.add_argument(
+        "--lower-bound",
+        action="store_true",
+        help="rank by the rating that is passed with a probability of 90%% (models of kind bayes)",
+    )
     recommend.set_defaults(run=run_recommend)
 
     similar = add_command(
@@ -68,16 +75,20 @@ def run_predict(args: argparse.Namespace) -> None:
     title = predictor.title(movie_id)
     if args.json:
         user_id = _raw(args.user)
-        _print_json({"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction})
+        answer = {"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction}
+        if predictor.factors.kind == "bayes":
+            answer["standard_deviation"] = float(predictor.uncertainty(args.user, movie_id))
+        _print_json(answer)
     else:
         _print_table(("user", "movie", "title", "prediction"), [(args.user, movie_id, title, f"{prediction:.2f}")])
 
 
 def run_recommend(args: argparse.Namespace) -> None:
     """Print the movies with a user's highest predictions."""
-    movies = _predictor(args).recommend(args.user, args.n, exclude_seen=not args.include_seen)
-    head = {"user_id": _raw(args.user)}
-    _print_movies(args, head, "recommendations", "prediction", movies, "the user rated every movie: add --include-seen")
+    lower_bound = STANDARD_DEVIATIONS if args.lower_bound else 0.0
+    movies = _predictor(args).recommend(args.user, args.n, not args.include_seen, lower_bound)
+    head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
+    _print_movies(args, head, "recommendations", score, movies, "the user rated every movie: add --include-seen")
 
 
 def run_similar(args: argparse.Namespace) -> None:
@@ -134,7 +145,7 @@ def _print_movies(
         _print_json(head | {name: listed})
     else:
         rows = [(movie.movie_id, movie.title, f"{movie.score:.2f}") for movie in movies]
-        _print_table(("movie", "title", score), rows)
+        _print_table(("movie", "title", score.replace("_", " ")), rows)
 
 
 def _print_json(value: dict) -> None:
