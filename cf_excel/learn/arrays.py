@@ -49,7 +49,7 @@ def torch_arrays(device: str) -> Arrays:
 
     def sparse(matrix: csr_array) -> torch.Tensor:
         parts = (torch.from_numpy(np.asarray(part)).to(device) for part in (matrix.indptr, matrix.indices, matrix.data))
-        return torch.sparse_csr_tensor(*parts, size=matrix.shape)
+        return torch.sparse_csr_tensor(*parts, size=matrix.shape, check_invariants=False)
 
     return Arrays(
         torch,

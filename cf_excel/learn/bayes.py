@@ -22,6 +22,7 @@ from cf_excel.metrics import mae, mse
 from cf_excel.ratings import Ratings, as_written
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
+USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating counts for more
 SMALLEST_NOISE = 1e-4  # variance on that scale: ratings without any error would get an infinite weight
 START_STD = 0.3
 MAX_FACTORS = 256
@@ -31,7 +32,7 @@ _CHUNK = 1 << 20  # ratings predicted at a time
 
 @dataclass(frozen=True)
 class Precisions:
-    """Precisions on the usual scale, (factors, bias), and alpha, the precision of a rating.
+    """Precisions on the usual scale, (factors, bias), and alpha, the least precision of a rating.
 
     user, movie: of a row's offset from what its features predict. rated: of the weights of the movies that a user
     rated; raters: of those of the users who rated a movie.
@@ -208,6 +209,7 @@ class _Model:
 
         self.users = side(users, self.rated, self.rated_t, self.n_by_user, "user")
         self.movies = side(movies, self.rated_t, self.rated, self.n_by_movie, "movie")
+        self.usual_alpha = precisions.alpha
         self.alpha = arrays.dense(np.full((len(self.n_by_user), 1), precisions.alpha, np.float32))
 
     def iterate(self) -> float:
@@ -222,7 +224,9 @@ class _Model:
         mean, prior = float(squared.mean()), self.settings.noise_prior
         self.noise = np.maximum((prior * mean + total) / (prior + self.n_by_user), SMALLEST_NOISE)
         usual = math.exp(np.log(self.noise) @ self.n_by_user / self.n)
-        alpha = self.settings.precisions.alpha * usual / self.noise
+        expected = mean + (users.n_effective() + movies.n_effective()) / (self.n * self.usual_alpha)
+        self.usual_alpha = self.settings.precisions.alpha * max(1.0, USUAL_NOISE / expected)
+        alpha = self.usual_alpha * usual / self.noise
         self.alpha = self.arrays.dense(alpha.astype(np.float32)[:, None])
         return mean * self.scale**2
 
@@ -258,7 +262,7 @@ class _Model:
         return BayesFit(
             settings=self.settings,
             global_mean=self.global_mean,
-            alpha=self.settings.precisions.alpha / self.scale**2,
+            alpha=self.usual_alpha / self.scale**2,
             rating_range=self.rating_range,
             users=rows(self.users),
             movies=rows(self.movies),

@@ -104,6 +104,10 @@ class Side:
         prior = self.design.times(self.weights)
         self.mean = self._times_covariance(target + self.precision * prior)
 
+    def n_effective(self) -> float:
+        """Return how many of the rows' numbers the ratings fix and not the prior (MacKay 1992)."""
+        return float((1 - self.precision * self.covariance[:, self.diagonal, self.diagonal]).sum())
+
     def _fit_weights(self, target: Array, n_steps: int) -> None:
         """Improve the weights: Jacobi-preconditioned conjugate gradients (Shewchuk 1994)."""
         diagonal = self.precision - self.precision**2 * self.covariance[:, self.diagonal, self.diagonal]
