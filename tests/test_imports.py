@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "plots": {"errors", "files", "lookup", "labels"},
     "learn": DATA | {"metrics", "model_file", "learn"},
     "lesson": DATA | {"metrics", "model_file", "learn"},
+    "evaluate": SCORE | DATA | {"learn", "evaluate"},
     "book": SCORE | {"book"},
     "udf": SCORE | {"book", "udf"},
 }
