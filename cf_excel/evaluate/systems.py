@@ -1,6 +1,9 @@
 """What is evaluated: cf_excel's models and the baselines that they must beat."""
 
+import io
+import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -82,13 +85,17 @@ def peers() -> tuple[list[System], list[str]]:
 
 
 def _peer(peer: Peer) -> System:
-    fit = lambda fold, settings, seed: Scorer(peer.fit(fold.train, settings, seed))  # noqa: E731
+    def fit(fold: Fold, settings: dict, seed: int) -> Scorer:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # their progress bars and advice
+            warnings.simplefilter("ignore")
+            return Scorer(peer.fit(fold.train, settings, seed))
+
     return System(peer.name, fit, grid(*peer.settings), peer.rates, peer.ranks)
 
 
 def folded_in(tables: Tables) -> System:
     """Return the bayes model that never saw the new users, and learns of them as `rate` does."""
-    return System("bayes, rate", lambda fold, settings, seed: _fold_in(fold, tables, settings, seed))
+    return System("bayes, folded in", lambda fold, settings, seed: _fold_in(fold, tables, settings, seed))
 
 
 def _bayes(name: str, tables: Tables, use_content: bool) -> System:
