@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import low_rank_ratings, make_ratings
@@ -18,7 +19,7 @@ from cf_excel.learn.features import Block, from_lists
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mse
-from cf_excel.model_file import load_factors, save_factors
+from cf_excel.model_file import Factors, load_factors, save_factors
 from cf_excel.predictor import Predictor
 from cf_excel.ratings import Ratings, lesson_split, validation_rows
 
@@ -174,11 +175,15 @@ def test_invert(n: int, d: int, seed: int) -> None:
     np.testing.assert_allclose(invert(matrices), expected, atol=2e-4)
 
 
+gpu = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")])
+
+
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support:UserWarning")
-def test_torch_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("device", ["cpu", gpu])
+def test_torch_gives_the_same_numbers(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ratings, rows, _ = planted_with_features()
     expected = fit_bayes(ratings, rows)
-    monkeypatch.setattr(bayes, "arrays_on", lambda device: torch_arrays("cpu"))
+    monkeypatch.setattr(bayes, "arrays_on", lambda _: torch_arrays(device))
     fit = fit_bayes(ratings, rows)
     np.testing.assert_allclose(fit.val_predictions, expected.val_predictions, atol=2e-3)
     np.testing.assert_allclose(fit.users.variance, expected.users.variance, rtol=0.02)
@@ -219,10 +224,10 @@ def test_one_rating_a_user_and_a_movie() -> None:
 
 
 def test_constant_ratings() -> None:
-    ratings = replace(SMALL, rating=np.full(len(SMALL), 3.0, np.float32))
+    ratings = replace(SMALL, rating=np.full(len(SMALL), 3.7, np.float32))
     fit = fit_bayes(ratings, SMALL_VAL)
-    assert (fit.val_predictions == 3).all()
-    assert fit.rating_range == (3.0, 3.0)
+    assert (fit.val_predictions == np.float32(3.7)).all()
+    assert fit.rating_range == (3.7, 3.7)
     bayes_to_factors(fit, ratings, "random")
 
 
@@ -245,6 +250,10 @@ def test_declared_range_is_where_predictions_are_cut_off() -> None:
     assert (fit.val_predictions.min(), fit.val_predictions.max()) == (2.0, 3.0)
 
 
+def exported(ratings: Ratings) -> Factors:
+    return bayes_to_factors(fit_bayes(ratings, SMALL_VAL), ratings, "random")
+
+
 @pytest.mark.parametrize(
     ("work", "message"),
     [
@@ -252,7 +261,9 @@ def test_declared_range_is_where_predictions_are_cut_off() -> None:
         (lambda: BayesSettings(n_factors=0), "factors 0: expected 1 to 256"),
         (lambda: BayesSettings(iterations=0), "epochs 0: expected 1 to 1,000"),
         (lambda: BayesSettings(seed=-1), "seed -1: expected a whole number"),
-        (lambda: fit_bayes(SMALL, [], BayesSettings(device="mps")), "device 'mps': the model bayes runs on"),
+        (lambda: fit_bayes(make_ratings([0, 0, 1], [0, 0, 0], [1, 2, 3]), []), "a user rates the same movie twice"),
+        (lambda: exported(replace(SMALL, rating=SMALL.rating * np.float32(1e30))), "are too large: are there ratings"),
+        (lambda: BayesSettings(device="mps"), "device 'mps': the model bayes runs on"),
         (lambda: fit_bayes(replace(SMALL, rating=SMALL.rating * np.nan), []), "a rating that is no finite number"),
     ],
 )

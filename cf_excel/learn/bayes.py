@@ -28,6 +28,7 @@ START_STD = 0.3
 MAX_FACTORS = 256
 MAX_ITERATIONS = 1000
 _CHUNK = 1 << 20  # ratings predicted at a time
+_SETS = {"user": "rated", "movie": "raters"}  # whose weights the precisions of that name are for
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class BayesSettings:
                 raise InputError(f"{name} {value}: expected 1 to {most:,}")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed}: expected a whole number from 0 to {2**63 - 1}")
+        arrays_on(self.device)  # refuses a device that is not there before anything is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +175,7 @@ class _Model:
         if not np.isfinite(rating).all():
             raise InputError(f"{ratings.source} has a rating that is no finite number: drop these rows or fill them")
         self.global_mean = float(rating.mean())
-        self.scale = float(rating.std()) / USUAL_STD or 1.0
+        self.scale = float(rating.std()) / USUAL_STD if rating.min() < rating.max() else 1.0
         self.rating_range = ratings.declared_range or tuple(as_written(np.float32([rating.min(), rating.max()])))
         self._place(
             ratings.user_idx[is_training], ratings.movie_idx[is_training], (rating - self.global_mean) / self.scale
@@ -184,6 +186,8 @@ class _Model:
         """Lay out the ratings as sparse matrices by users and by movies."""
         shape, sparse, dense = (self.ratings.n_users, self.ratings.n_movies), self.arrays.sparse, self.arrays.dense
         by_user = csr_array((rating.astype(np.float32), (users, movies)), shape)
+        if by_user.nnz < self.n:
+            raise InputError(f"{self.ratings.source}: a user rates the same movie twice; keep one of these rows")
         by_movie = by_user.T.tocsr()
         ones = np.ones(self.n, np.float32)
         self.rating, self.rating_t = sparse(by_user), sparse(by_movie)
@@ -255,9 +259,8 @@ class _Model:
         units = np.append(np.full(self.settings.n_factors, math.sqrt(self.scale)), self.scale)
 
         def rows(side: Side) -> Rows:
-            variance = to_numpy(side.covariance[:, side.diagonal, side.diagonal])
-            mean = to_numpy(side.mean)
-            return Rows((mean * units).astype(np.float32), (np.maximum(variance, 0) * units**2).astype(np.float32))
+            variance = np.maximum(to_numpy(side.covariance[:, side.diagonal, side.diagonal]), 0)
+            return Rows(as_float32(to_numpy(side.mean) * units), as_float32(variance * units**2))
 
         return BayesFit(
             settings=self.settings,
@@ -266,7 +269,7 @@ class _Model:
             rating_range=self.rating_range,
             users=rows(self.users),
             movies=rows(self.movies),
-            noise_variance=(self.noise * self.scale**2).astype(np.float32),
+            noise_variance=as_float32(self.noise * self.scale**2),
             features=features,
             val_rows=self.val_rows,
             history=history,
@@ -274,4 +277,7 @@ class _Model:
         )
 
 
-_SETS = {"user": "rated", "movie": "raters"}
+def as_float32(values: np.ndarray) -> np.ndarray:
+    """Return the values as float32; what is too large becomes infinite, without a warning, and export refuses it."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import scipy
 
 from cf_excel.errors import InputError
-from cf_excel.learn.bayes import BayesFit
+from cf_excel.learn.bayes import BayesFit, as_float32
 from cf_excel.learn.record import identities, seen_by_user, training_record
 from cf_excel.model_file import Factors
 from cf_excel.ratings import Ratings
@@ -17,14 +17,14 @@ def bayes_to_factors(fit: BayesFit, ratings: Ratings, split: str) -> Factors:
     Raises InputError where a number is not finite.
     """
     layers = {
-        "alpha": np.float32([fit.alpha]),
+        "alpha": as_float32(np.array([fit.alpha])),
         "noise_variance": fit.noise_variance,
         "user_variance": fit.users.variance,
         "movie_variance": fit.movies.variance,
     }
     for name, array in {"user factors": fit.users.mean, "movie factors": fit.movies.mean, **layers}.items():
         if not np.isfinite(array).all():
-            raise InputError(f"the {name} are not finite: are there ratings beyond 1e15? divide them all by 1e15")
+            raise InputError(f"the {name} are too large: are there ratings beyond 1e15? divide them all by as much")
     record = training_record(fit, ratings, split, {"scipy": scipy.__version__})
     return Factors(
         kind="bayes",
