@@ -1,6 +1,7 @@
 """Fit a user who is not in the data to a trained model, from a handful of ratings.
 
-Ridge regression on the movie factors, with the trained users as the prior: the mean user is where the fit starts, and
+For "bayes" the answer is one linear solve; see fit_bayes_user. For the other kinds:
+ridge regression on the movie factors, with the trained users as the prior: the mean user is where the fit starts, and
 the directions in which users differ most cost least (Hoerl & Kennard 1970, in the coordinates that whiten the prior).
 For the kinds with a sigmoid, and for "net", the regression is repeated at the new prediction (Gauss-Newton), so that
 the error that is made small is the error in ratings, and for "dot" the first answer is the exact one.
@@ -21,9 +22,10 @@ _LOOSEN = 0.4
 
 @dataclass(frozen=True, eq=False)
 class UserPrior:
-    """What users are like: mean (n_factors + 1,), the bias last, and root, a square root of their covariance."""
+    """What users are like: mean (n_factors + 1,), the bias last, their covariance, and root, a square root of it."""
 
     mean: np.ndarray
+    covariance: np.ndarray
     root: np.ndarray
 
 
@@ -33,13 +35,15 @@ def user_prior(factors: Factors) -> UserPrior:
     mean = users.mean(axis=0)
     covariance = (users - mean).T @ (users - mean) / len(users)
     variances, directions = np.linalg.eigh(covariance)
-    return UserPrior(mean, directions * np.sqrt(np.maximum(variances, 0)))
+    return UserPrior(mean, covariance, directions * np.sqrt(np.maximum(variances, 0)))
 
 
 def fit_user(
     factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Return the factors (n_factors,) and the bias of a user who gave these ratings to these movie rows."""
+    if factors.kind == "bayes":
+        return fit_bayes_user(factors, prior, movie_rows, ratings)
     noise = _noise(factors)
 
     def linearise(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -65,6 +69,23 @@ def fit_user(
         if gain <= 1e-6 * cost:
             break
     user = prior.mean + prior.root @ step
+    return user[:-1].astype(np.float32), float(user[-1])
+
+
+def fit_bayes_user(
+    factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the posterior mean of a user with prior N(m, C), the trained users' mean and covariance (divided by n).
+
+    With Z (n, n_factors + 1) the rated movies' factors and a 1, e = ratings - global_mean - movie_bias - Z m, all in
+    float64, the user is m + C inv(I + alpha Z'Z C) alpha Z'e: a system of n_factors + 1 equations, which has a
+    solution for every C, and which a spreadsheet solves with MINVERSE. The last number is the bias.
+    """
+    z = np.column_stack([factors.movie_factors[movie_rows].astype(np.float64), np.ones(len(movie_rows))])
+    errors = ratings - factors.global_mean - factors.movie_bias[movie_rows].astype(np.float64) - z @ prior.mean
+    alpha = float(factors.layers["alpha"][0])
+    system = np.eye(len(prior.mean)) + alpha * z.T @ z @ prior.covariance
+    user = prior.mean + prior.covariance @ np.linalg.solve(system, alpha * z.T @ errors)
     return user[:-1].astype(np.float32), float(user[-1])
 
 

@@ -14,12 +14,12 @@ from safetensors.numpy import load, save
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import make_folder, replacing
 
-KINDS = ("dot", "dot-bias", "net", "collab")
+KINDS = ("dot", "dot-bias", "net", "collab", "bayes")
 FORMAT = "cf_excel model"
 FORMAT_NUMBER = 1
 _TEXTS = ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
-_LAYERS = ("w1", "b1", "w2", "b2")
+_LAYERS = {"net": ("w1", "b1", "w2", "b2"), "bayes": ("alpha", "noise_variance", "user_variance", "movie_variance")}
 _DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
 _TRAIN = "python -m cf_excel train"
 
@@ -29,16 +29,22 @@ class Factors:
     """A trained model as plain arrays: all that a prediction needs, and no torch.
 
     kind: one of KINDS. With x = p.q + bu + bm for a user's and a movie's factors and biases, the prediction is
-    x itself for "dot", and lo + (hi - lo) * sigmoid(x) for "dot-bias" and "collab"; for "net" it is
-    (hi - lo + 1) * sigmoid(w2.relu(w1.[p, q] + b1) + b2) + lo - 0.5 with the arrays of `layers` (LESSON: EmbeddingNet).
+    x itself for "dot", global_mean + x, cut off at lo and hi, for "bayes", and lo + (hi - lo) * sigmoid(x) for
+    "dot-bias" and "collab"; for "net" it is (hi - lo + 1) * sigmoid(w2.relu(w1.[p, q] + b1) + b2) + lo - 0.5 with
+    the arrays of `layers` (LESSON: EmbeddingNet).
     user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts (object). titles, genres (n_movies,): texts.
     years (n_movies,): int16, 0 unknown. rating_range: (lo, hi).
     user_factors (n_users, n_factors), movie_factors (n_movies, n_factors), user_bias (n_users,) and
     movie_bias (n_movies,): float32; biases are zeros where the kind has none.
-    layers, for "net" alone: "w1" (n_hidden, 2 * n_factors), "b1" (n_hidden,), "w2" (1, n_hidden), "b2" (1,), float32.
+    layers, float32, for two kinds alone. "net": "w1" (n_hidden, 2 * n_factors), "b1" (n_hidden,), "w2" (1, n_hidden),
+    "b2" (1,). "bayes": "alpha" (1,), how much a new user's rating counts against the prior (see fold_in.py), in
+    1 / squared rating units; "noise_variance" (n_users,), of a user's ratings around the truth, squared rating units;
+    "user_variance" (n_users, n_factors + 1) and "movie_variance" (n_movies, n_factors + 1), posterior variances of the
+    factors and, last, of the bias.
     seen_offsets (n_users + 1,) int64, seen_movies (n_ratings,) int32: the movie rows that user u rated are
     seen_movies[seen_offsets[u]:seen_offsets[u + 1]], training and validation ratings together.
     record: the training record (data hash, split, seed, versions, metrics), ready for JSON.
+    global_mean: rating that x is added to, in "bayes"; 0 in every other kind.
     """
 
     kind: str
@@ -56,6 +62,7 @@ class Factors:
     seen_movies: np.ndarray
     layers: dict[str, np.ndarray] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
+    global_mean: float = 0.0
 
 
 def default_model_path() -> Path:
@@ -83,6 +90,7 @@ def save_factors(factors: Factors, path: Path | str) -> None:
         "kind": factors.kind,
         "rating_range": [float(value) for value in factors.rating_range],
         "record": factors.record,
+        "global_mean": float(factors.global_mean),
     }
     try:
         metadata = {"cf_excel": json.dumps(head, allow_nan=False)}
@@ -184,11 +192,13 @@ def _ids(factors: Factors) -> dict[str, np.ndarray]:
 def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
     ids = {name: arrays[name] for name in ("user_ids", "movie_ids")}
     low, high = head["rating_range"]
+    names = _LAYERS.get(head["kind"], ())
     return Factors(
         kind=head["kind"],
         rating_range=(float(low), float(high)),
         record=head["record"],
-        layers={name: arrays[f"layers.{name}"] for name in _LAYERS if f"layers.{name}" in arrays},
+        global_mean=float(head.get("global_mean", 0.0)),  # files from before there was one have none
+        layers={name: arrays[f"layers.{name}"] for name in names if f"layers.{name}" in arrays},
         **{name: array if array.dtype == np.int64 else _as_texts(array) for name, array in ids.items()},
         **{name: _as_texts(arrays[name]) for name in _TEXTS},
         **{name: arrays[name] for name in _DTYPES},
@@ -202,6 +212,8 @@ def _fault(factors: Factors) -> str:
     low, high = factors.rating_range
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         return f"the rating range is {low} to {high}, expected two numbers in order"
+    if not math.isfinite(factors.global_mean):
+        return f"the global mean is {factors.global_mean}, expected a rating"
     if not isinstance(factors.record, dict):
         return "the training record is not a table of names and values"
     return _array_fault(factors) or _id_fault(factors) or _seen_fault(factors)
@@ -221,7 +233,10 @@ def _array_fault(factors: Factors) -> str:
     dtypes = dict(_DTYPES)
     if factors.kind == "net":
         shapes |= {"w1": (n_hidden, 2 * n_factors), "b1": (n_hidden,), "w2": (1, n_hidden), "b2": (1,)}
-        dtypes |= dict.fromkeys(_LAYERS, np.float32)
+    if factors.kind == "bayes":
+        shapes |= {"alpha": (1,), "noise_variance": (n_users,)}
+        shapes |= {"user_variance": (n_users, n_factors + 1), "movie_variance": (n_movies, n_factors + 1)}
+    dtypes |= dict.fromkeys(_LAYERS.get(factors.kind, ()), np.float32)
     arrays |= factors.layers
     if set(arrays) != set(shapes):
         return f"kind {factors.kind} with layers {', '.join(sorted(factors.layers)) or 'none'}"
@@ -232,6 +247,8 @@ def _array_fault(factors: Factors) -> str:
             return f"{name} holds {array.dtype}, expected {np.dtype(dtypes[name])}"
         if array.dtype == np.float32 and not np.isfinite(array).all():
             return f"{name} has values that are not finite"
+        if factors.kind == "bayes" and name in _LAYERS["bayes"] and array.min() < 0:
+            return f"{name} has values below 0"
     return ""
 
 

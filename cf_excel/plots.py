@@ -1,4 +1,4 @@
-"""The lesson's three pictures of a trained model, as matplotlib figures and as PNG and SVG files."""
+"""The lesson's pictures of a trained model and the scoreboard, as matplotlib figures and as PNG and SVG files."""
 
 import math
 import warnings
@@ -79,6 +79,25 @@ def plot_biases(titles: np.ndarray, biases: np.ndarray, n: int = 15) -> Figure:
             axes.invert_yaxis()
             axes.tick_params(axis="y", length=0)
             axes.set(title=f"{name} {len(rows)}", xlabel="bias", xlim=_side(biases[rows], limit))
+    return figure
+
+
+def plot_scoreboard(scores: dict[str, list[tuple[str, float]]]) -> Figure:
+    """Return bars of the MSE (squared rating units) of every system, a panel for each split, the best first."""
+    n = max(map(len, scores.values()))
+    with _drawing():
+        figure = Figure(figsize=(4.6 * len(scores) + 1, 0.32 * n + 1.4), layout="constrained")
+        figure.suptitle("Mean squared error on ratings that the models did not see; shorter is better")
+        for axes, (split, rows) in zip(np.atleast_1d(figure.subplots(1, len(scores))), scores.items(), strict=True):
+            rows = sorted(rows, key=lambda row: row[1])
+            values = [value for _, value in rows]
+            colors = [_BLUE if name.startswith("bayes") else _GREY for name, _ in rows]
+            bars = axes.barh(range(len(rows)), values, color=colors)
+            axes.bar_label(bars, [f"{value:.3f}" for value in values], padding=3)
+            axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+            axes.invert_yaxis()
+            axes.tick_params(axis="y", length=0)
+            axes.set(title=split, xlabel="MSE", xlim=(0, 1.15 * max(*values, 1e-6)))
     return figure
 
 

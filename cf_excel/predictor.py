@@ -12,6 +12,7 @@ from cf_excel.errors import InputError
 from cf_excel.fold_in import UserPrior, fit_user, user_prior
 from cf_excel.lookup import IdIndex, TitleIndex
 from cf_excel.model_file import Factors, default_model_path, load_factors
+from cf_excel.uncertainty import spread_vectors
 
 _CHUNK = 1 << 14  # pairs scored at a time: their factors stay in the processor's cache
 
@@ -58,21 +59,36 @@ class Predictor:
         find = "require" if unknown == "raise" else "rows"
         users = getattr(self._user_index, find)(user_ids)
         movies = getattr(self._movie_index, find)(movie_ids)
-        try:
-            shape = np.broadcast_shapes(users.shape, movies.shape)
-        except ValueError:
-            shapes = f"users of shape {users.shape} and movies of shape {movies.shape}"
-            raise InputError(f"{shapes}: expected one shape or a column and a row") from None
-        return self._scale(self._sums(users, movies, shape))[()]
+        return self._scale(self._pairs(self._left, self._right, users, movies, _shape(users, movies)))[()]
 
-    def recommend(self, user_id: int | str, n: int = 10, exclude_seen: bool = True) -> list[ScoredMovie]:
+    def recommend(
+        self, user_id: int | str, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0
+    ) -> list[ScoredMovie]:
         """Return the n movies with the highest predictions, ties in the model's order; fewer where there are fewer.
 
-        exclude_seen leaves out the movies that the user rated. Raises UnknownIdError, and InputError for n under 1.
+        exclude_seen leaves out the movies that the user rated. lower_bound takes that many standard deviations off
+        each prediction first: 1.28 ranks by the rating that 9 of 10 will pass. Raises UnknownIdError, and InputError
+        for n under 1 and as uncertainty does.
         """
         row = int(self._user_index.require(_one(user_id)))
         start, end = self.factors.seen_offsets[row : row + 2]
-        return self._best(self._left[row], n, self.factors.seen_movies[start:end] if exclude_seen else [])
+        seen = self.factors.seen_movies[start:end] if exclude_seen else []
+        sums = self._join(self._left[row], self._right[:-1])
+        if lower_bound:
+            left, right = self._spread
+            sums = sums - np.float32(lower_bound) * np.sqrt(right @ left[row])
+        return self._best(sums, n, seen)
+
+    def uncertainty(self, user_ids: ArrayLike, movie_ids: ArrayLike) -> np.ndarray | np.float32:
+        """Return the standard deviation of predictions, in rating units, in the shape the ids broadcast to.
+
+        It is that of the rating to come: what the model does not know of user and movie, and how far the user's
+        ratings scatter. Raises UnknownIdError, and InputError for shapes that do not fit and for a model of another
+        kind than "bayes".
+        """
+        left, right = self._spread
+        users, movies = self._user_index.require(user_ids), self._movie_index.require(movie_ids)
+        return np.sqrt(self._pairs(left, right, users, movies, _shape(users, movies)))[()]
 
     def similar(self, movie: int | str, n: int = 10, min_ratings: int = 0) -> list[ScoredMovie]:
         """Return the n movies whose factors have the highest cosine with the movie's, without the movie itself.
@@ -86,7 +102,8 @@ class Predictor:
     def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
         """Recommend n movies to a user who is not in the data, from the ratings that the user gave; see fit_user."""
         factors, bias = self.fit_user(movies, ratings)
-        return self._best(self._vector(factors, bias), n, [self._movie_row(movie) for movie in _flat(movies)])
+        sums = self._join(self._vector(factors, bias), self._right[:-1])
+        return self._best(sums, n, [self._movie_row(movie) for movie in _flat(movies)])
 
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
         """Return the factors (n_factors,) and bias of a user who is not in the data: ridge regression (see fold_in.py).
@@ -152,6 +169,12 @@ class Predictor:
         return user_prior(self.factors)
 
     @cached_property
+    def _spread(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.factors.kind != "bayes":
+            raise InputError(f"a model of kind {self.factors.kind} knows no uncertainty: train one of kind bayes")
+        return spread_vectors(self.factors)
+
+    @cached_property
     def _unit_factors(self) -> np.ndarray:
         lengths = np.linalg.norm(self.factors.movie_factors, axis=1, keepdims=True)
         return self.factors.movie_factors / np.where(lengths > 0, lengths, 1)
@@ -193,10 +216,12 @@ class Predictor:
             return np.maximum(left + right, 0) @ self.factors.layers["w2"][0] + self.factors.layers["b2"][0]
         return right @ left if left.ndim == 1 else np.einsum("...k,...k->...", left, right)
 
-    def _sums(self, users: np.ndarray, movies: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the sums before the sigmoid for user and movie rows that broadcast to shape."""
+    def _pairs(
+        self, left: np.ndarray, right: np.ndarray, users: np.ndarray, movies: np.ndarray, shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """Return what joins left's user rows and right's movie rows, which broadcast to shape."""
         if users.size * movies.size == np.prod(shape):  # every user meets every movie: one matrix product
-            grid = self._grid(users.ravel(), movies.ravel())
+            grid = self._grid(left[users.ravel()], right[movies.ravel()])
             # Each axis belongs to the users or to the movies, the other has length 1 there: interleave them.
             n = len(shape)
             user_shape, movie_shape = ((1,) * (n - rows.ndim) + rows.shape for rows in (users, movies))
@@ -206,11 +231,10 @@ class Predictor:
         sums = np.empty(len(users), np.float32)
         for start in range(0, len(users), _CHUNK):
             part = slice(start, start + _CHUNK)
-            sums[part] = self._join(self._left[users[part]], self._right[movies[part]])
+            sums[part] = self._join(left[users[part]], right[movies[part]])
         return sums.reshape(shape)
 
-    def _grid(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray:
-        left, right = self._left[users], self._right[movies]
+    def _grid(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if self.factors.kind != "net":
             return left @ right.T
         step = max(1, _CHUNK // max(1, len(right)))
@@ -218,16 +242,22 @@ class Predictor:
         return np.concatenate(parts) if parts else np.empty((0, len(right)), np.float32)
 
     def _scale(self, sums: np.ndarray) -> np.ndarray:
-        """Return the ratings for sums: the sigmoid, stretched over the kind's range; for "dot" the sums."""
+        """Return the ratings for sums: as they are, or from the mean, cut off, or the sigmoid over the kind's range."""
         if self.factors.kind == "dot":
             return np.asarray(sums)
+        if self.factors.kind == "bayes":
+            low, high = np.float32(self.factors.rating_range)
+            return np.clip(np.float32(self.factors.global_mean) + sums, low, high)
         margin = 0.5 if self.factors.kind == "net" else 0.0
         low, high = self.factors.rating_range[0] - margin, self.factors.rating_range[1] + margin
         half = np.float32((high - low) / 2)
         return np.float32(low) + half + half * np.tanh(np.float32(0.5) * sums)  # tanh can't overflow, exp can
 
-    def _best(self, user: np.ndarray, n: int, leave_out: ArrayLike) -> list[ScoredMovie]:
-        return self._top(self._scale(self._join(user, self._right[:-1])), n, leave_out)
+    def _best(self, sums: np.ndarray, n: int, leave_out: ArrayLike) -> list[ScoredMovie]:
+        """Return the movies with the highest sums, which differ where predictions are cut off at the highest rating."""
+        best = self._top(sums, n, leave_out)
+        ratings = self._scale(np.array([movie.score for movie in best], np.float32)).tolist()
+        return [movie._replace(score=rating) for movie, rating in zip(best, ratings, strict=True)]
 
     def _top(self, scores: np.ndarray, n: int, leave_out: ArrayLike) -> list[ScoredMovie]:
         """Return the n movies with the highest scores, ties in the model's order."""
@@ -276,6 +306,14 @@ def _one(identity: object) -> object:
 
 def _flat(values: ArrayLike) -> list:
     return np.asarray(values, dtype=object).ravel().tolist()
+
+
+def _shape(users: np.ndarray, movies: np.ndarray) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(users.shape, movies.shape)
+    except ValueError:
+        shapes = f"users of shape {users.shape} and movies of shape {movies.shape}"
+        raise InputError(f"{shapes}: expected one shape or a column and a row") from None
 
 
 def _count(n: object) -> int:

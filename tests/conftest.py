@@ -141,10 +141,12 @@ def tiny_factors() -> Callable[..., Factors]:
 
     def make(kind: str = "collab", seed: int = 0) -> Factors:
         rng = np.random.default_rng(seed)
-        biases = kind in ("dot-bias", "collab")
+        biases = kind in ("dot-bias", "collab", "bayes")
         normal = lambda *shape: rng.normal(0, 0.7, shape).astype(np.float32)  # noqa: E731
         seen = [[0, 1], [2], [], [0, 3, 4, 5], [7]]
-        layers = {"w1": normal(4, 6), "b1": normal(4), "w2": normal(1, 4), "b2": normal(1)}
+        net = {"w1": normal(4, 6), "b1": normal(4), "w2": normal(1, 4), "b2": normal(1)}
+        variances = {"noise_variance": (5,), "user_variance": (5, 4), "movie_variance": (8, 4)}
+        bayes = {"alpha": np.float32([1.25])} | {name: normal(*shape) ** 2 for name, shape in variances.items()}
         titles = ["Toy Story (1995)", "Matrix, The (1999)", "Hamlet (1996)", "Hamlet (2000)", "a=b (2001)"]
         titles += ["Amélie (Fabuleux destin d'Amélie Poulain, Le) (2001)", "שלום (2010)", "Up 🎈"]
         return Factors(
@@ -161,7 +163,8 @@ def tiny_factors() -> Callable[..., Factors]:
             rating_range=(0.5, 5.0),
             seen_offsets=np.cumsum([0, *map(len, seen)]),
             seen_movies=np.array([movie for row in seen for movie in row], np.int32),
-            layers=layers if kind == "net" else {},
+            layers={"net": net, "bayes": bayes}.get(kind, {}),
+            global_mean=3.2 if kind == "bayes" else 0.0,
             record={"data_hash": "0" * 64, "split": "lesson", "seed": 0, "metrics": {"val_mse": 0.8}},
         )
 

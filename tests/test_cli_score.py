@@ -45,6 +45,26 @@ def test_recommend(answer, predictor):
     assert len(answer("recommend", "42", "--include-seen").splitlines()) == 1 + 8
 
 
+def test_a_bayes_model_says_how_sure_it_is(tiny_factors, tmp_path, monkeypatch, capsys):
+    predictor = Predictor(tiny_factors("bayes"))
+    save_factors(predictor.factors, tmp_path / "bayes")
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "bayes"))
+    assert main(["predict", "15", "2571", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["standard_deviation"] == float(predictor.uncertainty(15, 2571))
+    assert main(["recommend", "42", "--lower-bound", "--json"]) == 0
+    expected = predictor.recommend(42, lower_bound=1.2816)
+    assert [movie["lower_bound"] for movie in json.loads(capsys.readouterr().out)["recommendations"]] == [
+        movie.score for movie in expected
+    ]
+    assert main(["recommend", "42", "--lower-bound"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["movie", "title", "lower", "bound"]
+
+
+def test_a_lower_bound_needs_a_bayes_model(predictor, capsys):
+    assert main(["recommend", "42", "--lower-bound"]) == 2
+    assert "a model of kind collab knows no uncertainty: train one of kind bayes" in capsys.readouterr().err
+
+
 def test_similar(answer, predictor):
     expected = [{"movie_id": i, "title": t, "similarity": s} for i, t, s in predictor.similar(1, 3)]
     found = json.loads(answer("similar", "Toy Story", "-n", "3", "--min-ratings", "0", "--json"))

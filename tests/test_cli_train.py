@@ -29,7 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Ratings:
 
 
 def train(*args: str) -> int:
-    return main(["train", "--device", "cpu", "--factors", "4", *args])
+    return main(["train", "--device", "cpu", "--factors", "4", "--model", "collab", *args])
 
 
 def rows_of(printed: str) -> dict[str, list[str]]:
@@ -38,12 +38,13 @@ def rows_of(printed: str) -> dict[str, list[str]]:
     return {line[:18].strip(): line[18:].split() for line in lines[1:] if ":" not in line}
 
 
-@pytest.mark.parametrize("model", ["dot", "dot-bias", "net", "collab"])
+@pytest.mark.parametrize("model", ["bayes", "dot", "dot-bias", "net", "collab"])
 def test_a_model_is_trained_and_kept(
     model: str, small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "model.safetensors"
-    assert train("--model", model, "--epochs", "4", "--lr", "0.01", "--out", str(out)) == 0
+    lr = () if model == "bayes" else ("--lr", "0.01")
+    assert train("--model", model, "--epochs", "4", *lr, "--out", str(out)) == 0
     printed = capsys.readouterr().out
     rows = rows_of(printed)
     assert list(rows) == ["epoch", "1", "2", "3", "4", "mean", "user + movie bias"]
@@ -59,6 +60,25 @@ def test_a_model_is_trained_and_kept(
     )
     truth = small.rating[validation_rows(small, "lesson")]
     assert float(rows["mean"][0]) == pytest.approx(np.square(truth - truth.mean()).mean(), rel=0.1)
+
+
+def test_without_a_name_the_model_is_bayes(small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "model"
+    assert main(["train", "--out", str(out), "--seed", "5"]) == 0
+    assert list(rows_of(capsys.readouterr().out))[-4:] == ["7", "8", "mean", "user + movie bias"]
+    factors = load_factors(out)
+    assert (factors.kind, factors.user_factors.shape, factors.record["seed"]) == ("bayes", (30, 15), 5)
+
+
+def test_tables_of_features_count(small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, ids in (("user", small.user_ids), ("movie", small.movie_ids)):
+        lines = [f"{identity},{'ab'[row % 2]},row {row}" for row, identity in enumerate(ids.tolist())]
+        (tmp_path / f"{kind}s.csv").write_text("\n".join([f"{kind},group,name", *lines]))
+    tables = [f"--{kind}-features={tmp_path / f'{kind}s.csv'}" for kind in ("user", "movie")]
+    assert train("--model", "bayes", *tables, "--out", str(tmp_path / "m")) == 0
+    assert load_factors(tmp_path / "m").record["features"] == ["user group", "movie group"]
+    said = capsys.readouterr().err
+    assert said.count("left out because no two rows share a value, or all do: name") == 2
 
 
 @pytest.mark.parametrize("split", ["random", "time", "none"])
@@ -113,6 +133,15 @@ def test_a_model_that_is_no_better_than_the_mean_says_so(
         (["--split", "time"], "planted ratings has no timestamps"),
         (["--model", "forest"], "invalid choice: 'forest'"),
         (["--model", "dot", "--lr", "1e9"], "diverges"),
+        (["--model", "bayes", "--lr", "1"], "--lr is for the lesson's models: leave it out or pass --model collab"),
+        (["--model", "bayes", "--batch-size", "8"], "--batch-size is for the lesson's models"),
+        (["--model", "bayes", "--epochs", "0"], "epochs 0: expected 1 to 1,000"),
+        (["--model", "bayes", "--factors", "999"], "factors 999: expected 1 to 256"),
+        (["--model", "bayes", "--device", "mps"], "device 'mps': the model bayes runs on cpu and cuda"),
+        (["--ratings-only"], "--ratings-only is for --model bayes"),
+        (["--user-features", "u.csv"], "--user-features is for --model bayes"),
+        (["--model", "bayes", "--user-features", "u.csv"], "u.csv: there is no such file"),
+        (["--model", "bayes", "--ratings-only", "--user-features", "u.csv"], "leaves every feature out"),
         (["--out", "missing/model"], "there is no folder missing"),
         (["--out", "."], "--out . is a folder"),
     ],
@@ -138,9 +167,12 @@ def test_what_can_not_work_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cuda_without_cuda(small: Ratings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("model", ["bayes", "collab"])
+def test_cuda_without_cuda(
+    model: str, small: Ratings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert main(["train", "--device", "cuda"]) == 2
+    assert main(["train", "--model", model, "--device", "cuda"]) == 2
     assert "device cuda: PyTorch finds none on this machine" in capsys.readouterr().err
 
 
@@ -151,7 +183,7 @@ def test_a_failed_training_keeps_the_model_that_was_there(small: Ratings, tmp_pa
     assert out.read_text() == "before"
 
 
-COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu")
+COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu", "--model", "collab")
 
 
 def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:

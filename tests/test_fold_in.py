@@ -17,7 +17,9 @@ def planted(tiny_factors, kind, rng):
     """A model of many users and movies, whose factors are a known truth."""
     n_users, n_movies, n_factors = 300, 200, 3
     normal = lambda *shape: rng.normal(0, 0.7, shape).astype(np.float32)  # noqa: E731
-    biases = kind in ("dot-bias", "collab")
+    biases = kind in ("dot-bias", "collab", "bayes")
+    variances = {"noise_variance": (n_users,), "user_variance": (n_users, 4), "movie_variance": (n_movies, 4)}
+    bayes = {"alpha": np.float32([100])} | {name: np.ones(shape, np.float32) for name, shape in variances.items()}
     return replace(
         tiny_factors(kind),
         user_ids=np.arange(n_users),
@@ -32,6 +34,8 @@ def planted(tiny_factors, kind, rng):
         seen_offsets=np.zeros(n_users + 1, np.int64),
         seen_movies=np.zeros(0, np.int32),
         record={"metrics": {"val_mse": 0.01}},
+        layers=bayes if kind == "bayes" else tiny_factors(kind).layers,
+        rating_range=(-99.0, 99.0) if kind == "bayes" else (0.5, 5.0),
     )
 
 
@@ -66,8 +70,23 @@ def test_fold_in_with_one_rating_goes_its_way(kind, rating, tiny_factors):
     assert abs(after - rating) < abs(before - rating)
 
 
-def test_fold_in_when_there_is_one_user(tiny_factors):
-    factors = tiny_factors()
+def test_fold_in_of_the_bayes_kind_is_the_posterior_mean(tiny_factors):
+    factors = planted(tiny_factors, "bayes", np.random.default_rng(5))
+    table = np.column_stack([factors.user_factors, factors.user_bias]).astype(float)
+    rows, ratings = np.array([3, 1, 4, 15, 9, 2]), np.array([5, 4.5, 1, 2, 0.5, 3])
+    z = np.column_stack([factors.movie_factors[rows], np.ones(6)])
+    target = ratings - factors.global_mean - factors.movie_bias[rows]
+    prior = np.linalg.inv(np.cov(table.T, bias=True))
+    precision = prior + 100 * z.T @ z
+    expected = np.linalg.solve(precision, prior @ table.mean(axis=0) + 100 * z.T @ target)
+    fitted, bias = Predictor(factors).fit_user(rows, ratings)
+    np.testing.assert_allclose(np.append(fitted, bias), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["collab", "bayes"])
+def test_fold_in_when_there_is_one_user(kind, tiny_factors):
+    factors = tiny_factors(kind)
+    one_row = {"noise_variance", "user_variance"}
     alone = replace(
         factors,
         user_ids=factors.user_ids[:1],
@@ -76,6 +95,7 @@ def test_fold_in_when_there_is_one_user(tiny_factors):
         seen_offsets=np.array([0, len(factors.seen_movies)]),
         rating_range=(3.0, 3.0),
         record={},
+        layers={name: layer[:1] if name in one_row else layer for name, layer in factors.layers.items()},
     )
     fitted, bias = Predictor(alone).fit_user([1, 10], [3, 3])
     np.testing.assert_allclose(fitted, alone.user_factors[0], atol=1e-6)

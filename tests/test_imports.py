@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "cf_excel"
 DATA = {"errors", "files", "data", "ratings", "readers"}
-SCORE = {"errors", "files", "ratings", "model_file", "metrics", "lookup", "fold_in", "predictor"}
+SCORE = {"errors", "files", "ratings", "model_file", "metrics", "lookup", "fold_in", "uncertainty", "predictor"}
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
@@ -18,11 +18,13 @@ MAY_IMPORT = {
     "model_file": {"errors", "files"},
     "lookup": {"errors", "ratings"},
     "fold_in": {"model_file"},
+    "uncertainty": {"model_file"},
     "predictor": SCORE,
     "labels": set(),
     "plots": {"errors", "files", "lookup", "labels"},
     "learn": DATA | {"metrics", "model_file", "learn"},
     "lesson": DATA | {"metrics", "model_file", "learn"},
+    "evaluate": SCORE | DATA | {"learn", "evaluate"},
     "book": SCORE | {"book"},
     "udf": SCORE | {"book", "udf"},
 }

@@ -8,7 +8,7 @@ from torch import optim
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.learn.collab import CollabFilterDataset
-from cf_excel.learn.trainer import Epoch, Progress
+from cf_excel.learn.progress import Epoch, Progress
 
 TABLE = pd.DataFrame(
     {

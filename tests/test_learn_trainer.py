@@ -12,8 +12,9 @@ from torch import Tensor, nn, optim
 from cf_excel.errors import InputError
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias
+from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.learn.recipes import lesson_settings, make_data, train
-from cf_excel.learn.trainer import SMOOTHING, Epoch, Progress, fit, flat, predict
+from cf_excel.learn.trainer import SMOOTHING, fit, flat, predict
 from cf_excel.ratings import lesson_split
 
 RATINGS = low_rank_ratings(30, 30)

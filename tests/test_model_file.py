@@ -43,6 +43,20 @@ def test_the_same_model_is_the_same_bytes(tiny_factors, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_a_negative_variance_is_refused(tiny_factors, tmp_path):
+    factors = tiny_factors("bayes")
+    layers = factors.layers | {"noise_variance": -factors.layers["noise_variance"]}
+    with pytest.raises(InputError, match="noise_variance has values below 0"):
+        save_factors(replace(factors, layers=layers), tmp_path / "m")
+
+
+def test_a_file_without_a_global_mean_is_read(tiny_factors, tmp_path):
+    save_factors(tiny_factors("collab"), tmp_path / "m")
+    head, arrays = model_file._unpack((tmp_path / "m").read_bytes())
+    save_file(arrays, tmp_path / "old", {"cf_excel": json.dumps({k: v for k, v in head.items() if k != "global_mean"})})
+    assert load_factors(tmp_path / "old").global_mean == 0
+
+
 texts = st.text(max_size=30)
 
 
@@ -97,6 +111,8 @@ FAULTS = {
     "offsets fall": (lambda f: {"seen_offsets": f.seen_offsets[[0, 2, 1, 3, 4, 5]]}, "seen_offsets do not divide"),
     "offsets short": (lambda f: {"seen_offsets": np.minimum(f.seen_offsets, 7)}, "seen_offsets do not divide"),
     "seen": (lambda f: {"seen_movies": f.seen_movies + np.int32(1)}, "seen_movies names movies"),
+    "global mean": (lambda f: {"global_mean": float("inf")}, "global mean is inf, expected a rating"),
+    "bayes": (lambda f: {"kind": "bayes"}, "kind bayes with layers "),
     "record": (lambda f: {"record": ["no"]}, "training record is not"),
 }
 
@@ -111,7 +127,7 @@ def test_unusable_factors_are_neither_saved_nor_loaded(fault, tiny_factors, tmp_
     with pytest.raises(InputError, match=words):
         save_factors(broken, path)
     assert path.read_bytes() == b"the old model"
-    if fault in ("range nan", "float ids"):  # these can't even be written
+    if fault in ("range nan", "float ids", "global mean"):  # these can't even be written
         return
     with monkeypatch.context() as patch:
         patch.setattr(model_file, "_fault", lambda factors: "")

@@ -16,11 +16,14 @@ from cf_excel.model_file import KINDS, save_factors
 from cf_excel.predictor import Predictor, load_predictor
 
 
-def one_prediction(factors, user, movie, user_row=None):
+def one_prediction(factors, user, movie, user_row=None, cut_off=True):
     """The definition, for one pair of rows, in float64."""
     p, bias = (factors.user_factors[user], factors.user_bias[user]) if user_row is None else user_row
     q = factors.movie_factors[movie].astype(float)
     low, high = factors.rating_range
+    if factors.kind == "bayes":
+        x = factors.global_mean + p.astype(float) @ q + bias + factors.movie_bias[movie]
+        return np.clip(x, low, high) if cut_off else x
     if factors.kind == "dot":
         return p.astype(float) @ q
     x = p.astype(float) @ q + bias + factors.movie_bias[movie]
@@ -128,7 +131,8 @@ def test_recommend_is_the_best_of_every_prediction(predictor, n, exclude_seen):
     for row, user in enumerate(factors.user_ids.tolist()):
         seen = factors.seen_movies[factors.seen_offsets[row] : factors.seen_offsets[row + 1]] if exclude_seen else []
         scores = {movie: one_prediction(factors, row, movie) for movie in range(8) if movie not in seen}
-        best = sorted(scores, key=lambda movie: -scores[movie])[:n]
+        # predictions that are cut off are equal: what they were before ranks them
+        best = sorted(scores, key=lambda movie: -one_prediction(factors, row, movie, cut_off=False))[:n]
         found = predictor.recommend(user, n, exclude_seen)
         assert [movie.movie_id for movie in found] == factors.movie_ids[best].tolist()
         assert [movie.title for movie in found] == factors.titles[best].tolist()
@@ -142,6 +146,41 @@ def test_ties_keep_the_order_of_the_model(tiny_factors):
     found = [movie.movie_id for movie in Predictor(same).recommend(42, 6, exclude_seen=False)]
     halves = [same.movie_ids[:4].tolist(), same.movie_ids[4:].tolist()]
     assert found == (halves[best // 4] + halves[1 - best // 4])[:6]
+
+
+def test_uncertainty_is_the_spread_of_the_numbers_behind_a_prediction(tiny_factors):
+    factors = replace(tiny_factors("bayes"), rating_range=(-1e6, 1e6))
+    predictor, rng, n = Predictor(factors), np.random.default_rng(0), 400_000
+    draw = lambda mean, variance: rng.normal(mean, np.sqrt(variance), (n, *np.shape(mean)))  # noqa: E731
+    for user, movie in ((0, 0), (4, 7)):
+        mine, its = factors.layers["user_variance"][user], factors.layers["movie_variance"][movie]
+        p, q = draw(factors.user_factors[user], mine[:-1]), draw(factors.movie_factors[movie], its[:-1])
+        biases = draw(0.0, mine[-1]) + draw(0.0, its[-1]) + draw(0.0, factors.layers["noise_variance"][user])
+        ids = factors.user_ids[user], factors.movie_ids[movie]
+        assert predictor.uncertainty(*ids) == pytest.approx(((p * q).sum(axis=1) + biases).std(), rel=0.01)
+    grid = predictor.uncertainty(factors.user_ids[:, None], factors.movie_ids)
+    assert grid.shape == (5, 8)
+    pairs = predictor.uncertainty(np.repeat(factors.user_ids, 8), np.tile(factors.movie_ids, 5))
+    np.testing.assert_allclose(grid.ravel(), pairs, rtol=1e-5)
+
+
+def test_recommend_by_a_lower_bound(tiny_factors):
+    predictor = Predictor(tiny_factors("bayes"))
+    factors = predictor.factors
+    bounds = [one_prediction(factors, 3, movie, cut_off=False) for movie in range(8)]
+    bounds -= 1.5 * predictor.uncertainty(42, factors.movie_ids)
+    found = predictor.recommend(42, 8, exclude_seen=False, lower_bound=1.5)
+    assert [movie.movie_id for movie in found] == factors.movie_ids[np.argsort(-bounds)].tolist()
+    assert [movie.movie_id for movie in found] != [movie.movie_id for movie in predictor.recommend(42, 8, False)]
+    assert [movie.score for movie in found] == pytest.approx(np.clip(np.sort(bounds)[::-1], 0.5, 5), abs=1e-5)
+
+
+def test_uncertainty_of_what_knows_none(tiny_factors, collab):
+    for work in (lambda: collab.uncertainty(1, 1), lambda: collab.recommend(1, lower_bound=1.0)):
+        with pytest.raises(InputError, match="kind collab knows no uncertainty: train one of kind bayes"):
+            work()
+    with pytest.raises(UnknownIdError, match="user 99999 is not"):
+        Predictor(tiny_factors("bayes")).uncertainty(99999, 1)
 
 
 def test_similar_is_the_cosine(predictor):

@@ -2,16 +2,18 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command
+from cf_excel.cli.tables import print_table
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
     from cf_excel.predictor import Predictor, ScoredMovie
+
+STANDARD_DEVIATIONS = 1.2816  # below the mean of a normal distribution, 90% lies above
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -28,6 +30,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     recommend.add_argument("user", metavar="USER", help="the user's id")
     recommend.add_argument("--include-seen", action="store_true", help="list movies that the user rated, too")
+    recommend.add_argument(
+        "--lower-bound",
+        action="store_true",
+        help="rank by the rating that is passed with a probability of 90%% (models of kind bayes)",
+    )
     recommend.set_defaults(run=run_recommend)
 
     similar = add_command(
@@ -68,16 +75,20 @@ def run_predict(args: argparse.Namespace) -> None:
     title = predictor.title(movie_id)
     if args.json:
         user_id = _raw(args.user)
-        _print_json({"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction})
+        answer = {"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction}
+        if predictor.factors.kind == "bayes":
+            answer["standard_deviation"] = float(predictor.uncertainty(args.user, movie_id))
+        _print_json(answer)
     else:
-        _print_table(("user", "movie", "title", "prediction"), [(args.user, movie_id, title, f"{prediction:.2f}")])
+        print_table(("user", "movie", "title", "prediction"), [(args.user, movie_id, title, f"{prediction:.2f}")])
 
 
 def run_recommend(args: argparse.Namespace) -> None:
     """Print the movies with a user's highest predictions."""
-    movies = _predictor(args).recommend(args.user, args.n, exclude_seen=not args.include_seen)
-    head = {"user_id": _raw(args.user)}
-    _print_movies(args, head, "recommendations", "prediction", movies, "the user rated every movie: add --include-seen")
+    lower_bound = STANDARD_DEVIATIONS if args.lower_bound else 0.0
+    movies = _predictor(args).recommend(args.user, args.n, not args.include_seen, lower_bound)
+    head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
+    _print_movies(args, head, "recommendations", score, movies, "the user rated every movie: add --include-seen")
 
 
 def run_similar(args: argparse.Namespace) -> None:
@@ -134,29 +145,8 @@ def _print_movies(
         _print_json(head | {name: listed})
     else:
         rows = [(movie.movie_id, movie.title, f"{movie.score:.2f}") for movie in movies]
-        _print_table(("movie", "title", score), rows)
+        print_table(("movie", "title", score.replace("_", " ")), rows)
 
 
 def _print_json(value: dict) -> None:
     print(json.dumps(value, indent=2))
-
-
-def _print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: framed on a terminal, plain and aligned elsewhere. Numbers stand at the right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # for titles that the output's encoding lacks
-    console = Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = 10_000  # a line a row: files and pipes don't wrap
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "title" else "right", overflow="fold")
-    for row in rows:
-        cells = (" ".join(str(cell).split()) for cell in row)
-        table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in cells))
-    console.print(table)

@@ -3,10 +3,22 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command, add_ratings_options, read_ratings
-from cf_excel.errors import FileError
+from cf_excel.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cf_excel.learn.features import Block
+    from cf_excel.learn.progress import History, Progress
+    from cf_excel.model_file import Factors
+    from cf_excel.ratings import Ratings
+
+Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -15,24 +27,25 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         commands,
         "train",
         "Train a model on the ratings and keep it in a file.",
-        "python -m cf_excel train --model collab --ratings my_ratings.csv --split random",
+        "python -m cf_excel train --ratings my_ratings.csv --split random",
     )
     parser.add_argument(
         "--model",
-        default="collab",
-        choices=("dot", "dot-bias", "net", "collab"),
-        help="dot product; with biases; small neural net; the lesson's learner (default: collab)",
+        default="bayes",
+        choices=("bayes", "dot", "dot-bias", "net", "collab"),
+        help="bayes: the most exact, in about a second (default); the lesson's: dot product, the same with biases, "
+        "small neural net, and collab, its learner",
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the ratings (default: the lesson's)")
-    parser.add_argument("--lr", type=float, metavar="RATE", help="learning rate (default: the lesson's)")
     parser.add_argument(
-        "--wd", type=float, metavar="DECAY", help="weight decay, which pulls weights to zero (default: the lesson's)"
+        "--epochs", type=int, metavar="N", help="passes over the ratings (default: 8 for bayes, else the lesson's)"
     )
-    parser.add_argument("--factors", type=int, default=50, metavar="N", help="numbers per user and movie (default: 50)")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="ratings in a step (default: 64)")
+    parser.add_argument(
+        "--factors", type=int, metavar="N", help="numbers per user and movie (default: 15 for bayes, else 50)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same numbers (default: 0)")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: 1 for small batches)")
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto; for bayes cpu)"
+    )
     parser.add_argument(
         "--split",
         default="lesson",
@@ -41,32 +54,35 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "the latest, or none (default: lesson)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="model file (default: where predict looks for it)")
+    bayes = parser.add_argument_group("bayes")
+    for kind in ("user", "movie"):
+        bayes.add_argument(
+            f"--{kind}-features",
+            type=Path,
+            metavar="PATH",
+            help=f"table of what is known of each {kind}: id, then columns of numbers, categories or lists (a|b)",
+        )
+    bayes.add_argument("--ratings-only", action="store_true", help="leave genres, years and every other feature out")
+    lesson = parser.add_argument_group("the lesson's models")
+    lesson.add_argument("--lr", type=float, metavar="RATE", help="learning rate (default: the lesson's)")
+    lesson.add_argument(
+        "--wd", type=float, metavar="DECAY", help="weight decay, which pulls weights to zero (default: the lesson's)"
+    )
+    lesson.add_argument("--batch-size", type=int, metavar="N", help="ratings in a step (default: 64)")
+    lesson.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, show how it went, and write the model."""
-    from cf_excel.learn.recipes import lesson_settings
-
-    settings = lesson_settings(
-        args.model,
-        epochs=args.epochs,
-        lr=args.lr,
-        wd=args.wd,
-        n_factors=args.factors,
-        batch_size=args.batch_size,
-        seed=args.seed,
-        device=args.device,
-        threads=args.threads,
-    )
+    _check_options(args)
     if args.out is not None:
         _check_out(args.out)
+    train = _bayes_trainer(args) if args.model == "bayes" else _lesson_trainer(args)
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores
-    from cf_excel.learn.export import to_factors
-    from cf_excel.learn.recipes import train
     from cf_excel.model_file import default_model_path, save_factors
     from cf_excel.ratings import validation_rows
 
@@ -75,16 +91,84 @@ def run(args: argparse.Namespace) -> None:
     n_train = len(ratings) - len(val_rows)
     print(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:
-        trained = train(ratings, val_rows, settings, report)
+        history, factors = train(ratings, val_rows, report)
         baselines = baseline_scores(ratings, val_rows)
         report.baselines(baselines)
     path = args.out or default_model_path()
-    save_factors(to_factors(trained, ratings, args.split), path)
-    if trained.history.stopped:
-        print(f"stopped after {trained.history.stopped}: the model keeps what it learnt until there")
-    if baselines and not trained.history.epochs[-1].val_loss < baselines["mean"][0]:
-        print("this is no better than the mean rating for everything: try another --lr or more --epochs")
+    save_factors(factors, path)
+    if history.stopped:
+        print(f"stopped after {history.stopped}: the model keeps what it learnt until there")
+    if baselines and not history.epochs[-1].val_loss < baselines["mean"][0]:
+        print("this is no better than the mean rating for everything: try more --epochs or another --model")
     print(f"model: {path}")
+
+
+def _bayes_trainer(args: argparse.Namespace) -> Trainer:
+    """Return the function that fits the model bayes; its settings are checked now."""
+    from cf_excel.learn.bayes import BayesSettings, fit_bayes
+    from cf_excel.learn.bayes_export import bayes_to_factors
+
+    sizes = {"n_factors": args.factors, "iterations": args.epochs}
+    settings = BayesSettings(
+        seed=args.seed,
+        device=args.device,
+        use_content=not args.ratings_only,
+        **{name: value for name, value in sizes.items() if value is not None},
+    )
+
+    def train(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
+        users = read_features(args.user_features, ratings.user_ids, "user")
+        movies = read_features(args.movie_features, ratings.movie_ids, "movie")
+        fit = fit_bayes(ratings, val_rows, settings, user_blocks=users, more_movie_blocks=movies, progress=report)
+        return fit.history, bayes_to_factors(fit, ratings, args.split)
+
+    return train
+
+
+def _lesson_trainer(args: argparse.Namespace) -> Trainer:
+    """Return the function that trains a model of the lesson; its settings are checked now."""
+    from cf_excel.learn.export import to_factors
+    from cf_excel.learn.recipes import lesson_settings, train
+
+    names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads")
+    settings = lesson_settings(args.model, n_factors=args.factors, **{name: getattr(args, name) for name in names})
+
+    def train_lesson(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
+        trained = train(ratings, val_rows, settings, report)
+        return trained.history, to_factors(trained, ratings, args.split)
+
+    return train_lesson
+
+
+def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Block]":
+    """Read the features that --user-features or --movie-features names, and say on stderr which columns tell nothing.
+
+    Raises FileError and InputError as read_blocks does.
+    """
+    if path is None:
+        return []
+    from cf_excel.learn.feature_tables import read_blocks
+
+    blocks, dull = read_blocks(path, ids, kind)
+    if dull:
+        print(
+            f"note: {path.name}: left out because no two rows share a value, or all do: {', '.join(dull)}",
+            file=sys.stderr,
+        )
+    return blocks
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that the model does not know, instead of ignoring them."""
+    is_bayes = args.model == "bayes"
+    others = ("lr", "wd", "batch_size", "threads") if is_bayes else ("user_features", "movie_features", "ratings_only")
+    for name in others:
+        if getattr(args, name) not in (None, False):
+            option = f"--{name.replace('_', '-')}"
+            whose = "the lesson's models: leave it out or pass --model collab" if is_bayes else "--model bayes"
+            raise InputError(f"{option} is for {whose}")
+    if args.ratings_only and (args.user_features or args.movie_features):
+        raise InputError("--ratings-only leaves every feature out: leave it out to take those of a table")
 
 
 def _check_out(path: Path) -> None:

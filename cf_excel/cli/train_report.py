@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from cf_excel.learn.baselines import bias_baseline, mean_baseline
-from cf_excel.learn.trainer import Epoch, Progress
+from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.ratings import Ratings
 

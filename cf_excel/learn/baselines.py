@@ -14,20 +14,28 @@ def mean_baseline(ratings: Ratings, val_rows: np.ndarray) -> np.ndarray:
 
 
 def bias_baseline(ratings: Ratings, val_rows: np.ndarray) -> np.ndarray:
-    """Return mean + user bias + movie bias for each validation row, (n_val,), fitted to the training ratings.
+    """Return mean + user bias + movie bias for each validation row, (n_val,), fitted to the training ratings."""
+    users, movies, rating = (
+        np.delete(part, val_rows) for part in (ratings.user_idx, ratings.movie_idx, ratings.rating)
+    )
+    mean, user_bias, movie_bias = fit_biases(users, movies, rating, ratings.n_users, ratings.n_movies)
+    return mean + user_bias[ratings.user_idx[val_rows]] + movie_bias[ratings.movie_idx[val_rows]]
+
+
+def fit_biases(
+    users: np.ndarray, movies: np.ndarray, rating: np.ndarray, n_users: int, n_movies: int
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the mean and the biases of users (n_users,) and movies (n_movies,), from rows and ratings (n,).
 
     Each bias is the mean of what the rest leaves over, shrunk to 0 as if by SHRINK more ratings; movies and users
     take turns (Koren 2010, "Factor in the neighbors", section 2.1).
     """
-    users, movies, rating = (
-        np.delete(part, val_rows) for part in (ratings.user_idx, ratings.movie_idx, ratings.rating)
-    )
-    mean = rating.mean(dtype=np.float64)
-    user_bias, movie_bias = np.zeros(ratings.n_users), np.zeros(ratings.n_movies)
+    mean = float(rating.mean(dtype=np.float64))
+    user_bias, movie_bias = np.zeros(n_users), np.zeros(n_movies)
     for _ in range(ROUNDS):
-        movie_bias = _shrunk_mean(movies, rating - mean - user_bias[users], ratings.n_movies)
-        user_bias = _shrunk_mean(users, rating - mean - movie_bias[movies], ratings.n_users)
-    return mean + user_bias[ratings.user_idx[val_rows]] + movie_bias[ratings.movie_idx[val_rows]]
+        movie_bias = _shrunk_mean(movies, rating - mean - user_bias[users], n_movies)
+        user_bias = _shrunk_mean(users, rating - mean - movie_bias[movies], n_users)
+    return mean, user_bias, movie_bias
 
 
 def _shrunk_mean(idx: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:

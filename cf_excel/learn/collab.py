@@ -14,8 +14,9 @@ from cf_excel.errors import FileError, InputError
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.models import CollabModel
+from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import lesson_cycles, sgdr
-from cf_excel.learn.trainer import Progress, fit, predict
+from cf_excel.learn.trainer import fit, predict
 
 if TYPE_CHECKING:
     import pandas as pd

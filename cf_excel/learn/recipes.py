@@ -15,8 +15,9 @@ from cf_excel.errors import InputError
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
+from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages
-from cf_excel.learn.trainer import History, Progress, fit, predict
+from cf_excel.learn.trainer import fit, predict
 from cf_excel.ratings import Ratings
 
 MAX_FACTORS = 4096

@@ -1,13 +1,10 @@
 """One loop that fits any model: data stay on the device, batches are slices of a permutation, no DataLoader."""
 
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType
 from typing import NoReturn
 
 import torch
@@ -16,6 +13,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from cf_excel.errors import InputError
 from cf_excel.learn.columns import ColumnarModelData, Columns
+from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.learn.schedules import Schedule
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -26,41 +24,6 @@ REPORT_EVERY = 64  # batches; reading the loss waits for a GPU, so it is not don
 PREDICT_ROWS = 16384  # rows of a forward without gradients
 SMALL_BATCH = 4096  # up to here a second CPU thread costs more than it gives
 DIVERGED = 10.0  # times the loss of predicting zero everywhere
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to: the smoothed training loss; loss and metrics on the validation rows, NaN without any."""
-
-    number: int
-    train_loss: float
-    val_loss: float
-    metrics: tuple[float, ...]
-    seconds: float
-
-
-@dataclass
-class History:
-    """The epochs of a fit; `stopped` says where Ctrl-C ended it, and is "" where it ran to its end."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    stopped: str = ""
-
-
-class Progress:
-    """Hear how a fit goes; override what you want to show."""
-
-    def begin(self, n_epochs: int, n_batches: int, n_rows: int) -> None:
-        """Hear the size: batches and rows are those of one epoch."""
-
-    def batches(self, step: int, loss: float) -> None:
-        """Hear the smoothed loss after `step` batches of the fit, now and then."""
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Hear what an epoch came to."""
-
-    def stopped(self, where: str) -> None:
-        """Hear that Ctrl-C ended the fit, after which batch."""
 
 
 def fit(
@@ -91,7 +54,7 @@ def fit(
     progress.begin(n_epochs, data.n_batches, len(training.y))
     _use_fused(opt, model, device)
     loop = _Loop(model, opt, crit, data.bs, schedule, progress)
-    with _cpu_threads(threads or (1 if data.bs <= SMALL_BATCH else None), device), _interrupt() as interrupted:
+    with _cpu_threads(threads or (1 if data.bs <= SMALL_BATCH else None), device), interruptible() as interrupted:
         for number in range(1, n_epochs + 1):
             start = time.perf_counter()
             loop.epoch(training, interrupted)
@@ -245,23 +208,3 @@ def _cpu_threads(n: int | None, device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _interrupt() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event; a second one interrupts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread may handle signals
-        return
-    before = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,150 @@
+"""python -m cf_excel evaluate."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cf_excel.cli.options import add_command, add_ratings_options, output_folder, read_ratings
+from cf_excel.errors import InputError
+
+if TYPE_CHECKING:
+    from cf_excel.evaluate.run import Result
+    from cf_excel.evaluate.systems import System
+    from cf_excel.ratings import Ratings
+
+SPLITS = ("lesson", "kfold", "time", "new-users")
+DEFAULT_SPLITS = ("lesson", "time", "new-users")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "evaluate",
+        "Compare models, baselines and other libraries on ratings that they did not see.",
+        "python -m cf_excel evaluate --models bayes collab --split lesson time --peers",
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=["bayes", "bayes-ratings"],
+        metavar="NAME",
+        help="bayes, bayes-ratings (no genres and years), dot, dot-bias, net, collab (default: the first two)",
+    )
+    parser.add_argument(
+        "--split",
+        nargs="+",
+        choices=SPLITS,
+        metavar="NAME",
+        help="lesson, kfold (five random folds), time (the latest fifth), new-users (default: all but kfold)",
+    )
+    parser.add_argument("--peers", action="store_true", help="other libraries, too, where they are installed")
+    parser.add_argument(
+        "--tune",
+        type=int,
+        default=1,
+        metavar="N",
+        help="try up to N settings of every model on a fifth of the training ratings (default: 1, the usual ones)",
+    )
+    parser.add_argument("--given", type=int, default=10, metavar="N", help="known ratings of a new user (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same numbers (default: 0)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("evaluation"),
+        metavar="DIR",
+        help="folder of the results (default: evaluation)",
+    )
+    for kind in ("user", "movie"):
+        parser.add_argument(
+            f"--{kind}-features", type=Path, metavar="PATH", help=f"table of features of each {kind}, as in train"
+        )
+    add_ratings_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fit, measure, print a table for every split, and save everything."""
+    if args.tune < 1:
+        raise InputError(f"--tune {args.tune}: expected 1 or more settings to try")
+    if args.seed < 0:
+        raise InputError(f"--seed {args.seed}: expected 0 or more")
+    from cf_excel.cli.tables import print_table
+    from cf_excel.cli.train import read_features
+    from cf_excel.evaluate import report
+    from cf_excel.evaluate.run import evaluate
+    from cf_excel.evaluate.systems import Tables, make_systems
+
+    make_systems(args.models, Tables())  # refuses an unknown name before anything is read
+    ratings = read_ratings(args)
+    folder = output_folder(args.out)
+    tables = Tables(
+        read_features(args.user_features, ratings.user_ids, "user"),
+        read_features(args.movie_features, ratings.movie_ids, "movie"),
+    )
+    systems, missing = _systems(args, tables)
+    options = {"models": args.models, "peers": args.peers, "tune": args.tune, "given": args.given, "seed": args.seed}
+    boards = []
+    for split in _splits(args, ratings):
+        boards.append(
+            evaluate(
+                ratings,
+                split,
+                [*systems, *_for_new_users(split, tables)],
+                seed=args.seed,
+                n_given=args.given,
+                n_trials=args.tune,
+                tell=_tell,
+            )
+        )
+        print(report.heading(boards[-1]))
+        print_table(report.HEADINGS, [report.cells(result) for result in boards[-1]])
+        print()
+    for path in [*report.save(folder, boards, ratings, options, missing), *_chart(folder, boards)]:
+        print(path)
+
+
+def _systems(args: argparse.Namespace, tables: object) -> "tuple[list[System], list[str]]":
+    """Return what to evaluate, and what is left out because its library is not there."""
+    from cf_excel.evaluate.systems import baselines, make_systems, peers
+
+    others, missing = peers() if args.peers else ([], [])
+    for name in missing:
+        print(f"note: left out: {name}; pip install cf_excel[bench] has it", file=sys.stderr)
+    return [*make_systems(args.models, tables), *baselines(), *others], missing
+
+
+def _for_new_users(split: str, tables: object) -> "list[System]":
+    from cf_excel.evaluate.systems import folded_in
+
+    return [folded_in(tables)] if split == "new-users" else []
+
+
+def _splits(args: argparse.Namespace, ratings: "Ratings") -> list[str]:
+    """Return the splits that were asked for, or all that the ratings allow."""
+    if args.split:
+        return list(dict.fromkeys(args.split))
+    if ratings.timestamp is None:
+        print(f"note: {ratings.source} has no timestamps: no split by time", file=sys.stderr)
+    return [split for split in DEFAULT_SPLITS if split != "time" or ratings.timestamp is not None]
+
+
+def _tell(result: "Result") -> None:
+    """Say on a terminal what is done, because other libraries take their time."""
+    if sys.stderr.isatty():
+        print(f"{result.split}: {result.system} fitted in {result.fit_seconds:.1f} s", file=sys.stderr)
+
+
+def _chart(folder: Path, boards: "list[list[Result]]") -> list[Path]:
+    """Draw the errors of every split, where matplotlib is installed."""
+    try:
+        from cf_excel.plots import plot_scoreboard, save_figure
+    except InputError as error:
+        print(f"note: no chart: {error}", file=sys.stderr)
+        return []
+    rows = {
+        results[0].split: [(result.system, result.mse) for result in results if result.mse == result.mse]
+        for results in boards
+    }
+    return save_figure(plot_scoreboard(rows), folder / "scoreboard")

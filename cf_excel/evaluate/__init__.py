@@ -1,0 +1,1 @@
+"""The scoreboard: every model and library on the same held-out ratings."""

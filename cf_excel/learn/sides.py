@@ -1,0 +1,135 @@
+"""One side of a factorization, users or movies, and its update in variational Bayes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cf_excel.learn.arrays import Array, Arrays
+from cf_excel.learn.features import Precision
+
+
+class Design:
+    """The features of one side: content, and which of the other side's rows it rated, scaled to length 1.
+
+    content (n, n_content) sparse; rated (n, n_other) sparse ones and rated_t its transpose, shared with the ratings
+    themselves; precisions (n_content + n_other, n_factors + 1), of the normal prior of every weight.
+    """
+
+    def __init__(
+        self, content: csr_array, rated: Array, rated_t: Array, n_rated: np.ndarray, precisions: Array, arrays: Arrays
+    ) -> None:
+        self.n_content, self.precisions, self.xp = content.shape[1], precisions, arrays.xp
+        transposed = content.T.tocsr()
+        self.content, self.content_t = arrays.sparse(content), arrays.sparse(transposed)
+        self.content_t2 = arrays.sparse(transposed.power(2))
+        self.rated, self.rated_t = rated, rated_t
+        self.scale = arrays.dense((1 / np.sqrt(np.maximum(n_rated, 1))).astype(np.float32)[:, None])
+
+    def times(self, weights: Array) -> Array:
+        """Return what the features predict with these weights: (n_features, k) to (n, k)."""
+        return self.content @ weights[: self.n_content] + self.scale * (self.rated @ weights[self.n_content :])
+
+    def transposed_times(self, rows: Array) -> Array:
+        """Return (n_features, k): what the transposed features make of rows (n, k)."""
+        return self.xp.concatenate([self.content_t @ rows, self.rated_t @ (self.scale * rows)])
+
+    def squared_times(self, rows: Array) -> Array:
+        """Return the same with every feature squared."""
+        return self.xp.concatenate([self.content_t2 @ rows, self.rated_t @ (self.scale**2 * rows)])
+
+
+class Packing(NamedTuple):
+    """Where a symmetric matrix (d, d), row by row, has its upper triangle, and how to get it back from that."""
+
+    pack: Array
+    unpack: Array
+
+    @classmethod
+    def of(cls, d: int, arrays: Arrays) -> "Packing":
+        """Return the packing of matrices (d, d)."""
+        row, column = np.triu_indices(d)
+        unpack = np.zeros((d, d), np.int64)
+        unpack[row, column] = unpack[column, row] = np.arange(len(row))
+        return cls(arrays.dense(row * d + column), arrays.dense(unpack.ravel()))
+
+
+class Side:
+    """The posterior of the rows of one side: mean (n, d) and covariance (n, d, d), the bias last, d = n_factors + 1.
+
+    A row is its features' prediction plus an offset of its own: mean = features @ weights + offset.
+    """
+
+    def __init__(self, design: Design, precision: Precision, start: np.ndarray, arrays: Arrays) -> None:
+        n, d = start.shape
+        self.design, self.arrays, self.xp = design, arrays, arrays.xp
+        self.mean = arrays.dense(start)
+        self.covariance = arrays.dense(np.zeros((n, d, d), np.float32))
+        self.weights = arrays.dense(np.zeros(design.precisions.shape, np.float32))
+        self.precision = arrays.dense(np.float32([precision[0]] * (d - 1) + [precision[1]]))
+        self.packing = Packing.of(d, arrays)
+        self.diagonal = arrays.dense(np.arange(d))
+
+    def inputs(self) -> Array:
+        """Return each row as an input of the other side's regression: its factors, and a 1 for the other's bias."""
+        ones = self.xp.ones_like(self.mean[:, -1:])
+        return self.xp.concatenate([self.mean[:, :-1], ones], 1)
+
+    def message(self) -> Array:
+        """Return what a rating of each row tells the other side, (n, d * (d + 1) / 2 + d).
+
+        First the expected outer product of the row's inputs, upper triangle; then how far the row's own bias,
+        and its covariance with the factors, shift the target.
+        """
+        inputs = self.inputs()
+        outer = inputs[:, :, None] * inputs[:, None]
+        outer[:, :-1, :-1] += self.covariance[:, :-1, :-1]
+        shift = inputs * self.mean[:, -1:]
+        shift[:, :-1] += self.covariance[:, :-1, -1]
+        return self.xp.concatenate([self.arrays.columns(outer.reshape(len(outer), -1), self.packing.pack), shift], 1)
+
+    def update(self, evidence: Array, target: Array, n_steps: int) -> None:
+        """Update weights and rows from the sums of messages (n, ...) and of inputs times ratings (n, d) over ratings.
+
+        The offsets are integrated out while the weights are fitted by conjugate gradients, n_steps from where they
+        are; then every row's posterior is exact given the weights.
+        """
+        n, d = self.mean.shape
+        n_outer = len(self.packing.pack)
+        target = target - evidence[:, n_outer:]
+        precision = self.arrays.columns(evidence, self.packing.unpack).reshape(n, d, d)
+        precision[:, self.diagonal, self.diagonal] += self.precision
+        self.covariance = self.arrays.invert(precision)
+        self._fit_weights(self._times_covariance(target) * self.precision, n_steps)
+        prior = self.design.times(self.weights)
+        self.mean = self._times_covariance(target + self.precision * prior)
+
+    def n_effective(self) -> float:
+        """Return how many of the rows' numbers the ratings fix and not the prior (MacKay 1992)."""
+        return float((1 - self.precision * self.covariance[:, self.diagonal, self.diagonal]).sum())
+
+    def _fit_weights(self, target: Array, n_steps: int) -> None:
+        """Improve the weights: Jacobi-preconditioned conjugate gradients (Shewchuk 1994)."""
+        diagonal = self.precision - self.precision**2 * self.covariance[:, self.diagonal, self.diagonal]
+        preconditioner = 1 / (self.design.squared_times(diagonal) + self.design.precisions)
+        residual = self.design.transposed_times(target) - self._curvature(self.weights)
+        step = direction = preconditioner * residual
+        size = (residual * step).sum()
+        for _ in range(n_steps):
+            if not size > 0:  # solved: dividing by it would make NaN
+                return
+            curved = self._curvature(direction)
+            length = size / (direction * curved).sum()
+            self.weights = self.weights + length * direction
+            residual = residual - length * curved
+            step = preconditioner * residual
+            size, before = (residual * step).sum(), size
+            direction = step + size / before * direction
+
+    def _curvature(self, weights: Array) -> Array:
+        rows = self.precision * self.design.times(weights)
+        marginal = rows - self.precision * self._times_covariance(rows)
+        return self.design.transposed_times(marginal) + self.design.precisions * weights
+
+    def _times_covariance(self, rows: Array) -> Array:
+        return self.xp.einsum("nij,nj->ni", self.covariance, rows)
