@@ -59,7 +59,7 @@ def test_fold_in_finds_a_planted_user(kind, tiny_factors):
         best = [movie.movie_id for movie in predictor.fold_in(rated, ratings, 5)]
         unrated = np.setdiff1d(factors.movie_ids, rated)
         assert best == unrated[np.argsort(-guess[unrated], kind="stable")[:5]].tolist()
-    # one straight line stands for the sigmoid, and these users are ten times as spread as trained ones
+    # one straight line stands for the sigmoid, over ratings from one end of the range to the other
     assert np.mean(errors) < (0.04 if kind in ("dot-bias", "collab") else 0.01) * np.mean(spread)
 
 

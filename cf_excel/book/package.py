@@ -152,6 +152,21 @@ class _FilledWithArrays(_Filled):
         return "".join(cells).replace("\0", str(row))
 
 
+@dataclass(frozen=True)
+class _OneArray(_Values):
+    """Results of one array formula, which stands in the first cell."""
+
+    formula: str
+
+    def row_xml(self, row: int) -> str:
+        xml = super().row_xml(row)
+        if row > self.block.top:
+            return xml
+        formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula)}</f>'
+        head, tag, rest = xml.partition("<v>")
+        return f"{head}{formula}{tag}{rest}"
+
+
 @dataclass
 class SheetCells:
     """The cells of one sheet, as rectangles that do not overlap."""
@@ -178,6 +193,12 @@ class SheetCells:
         results = results.reshape(block.n_rows, block.n_columns)
         kind = _FilledWithArrays if array else _Filled
         self._add(kind(block, self.styles[style], formula, len(self._regions), results))
+
+    def fill_at_once(
+        self, block: Block, style: str, formula: str, results: Sequence[Sequence[CellValue]] | np.ndarray
+    ) -> None:
+        """Fill a block from one array formula that gives all its values, with the results beside it."""
+        self._add(_OneArray(block, self.styles[style], _as_rows(block, results), formula))
 
     def _add(self, region: _Values | _Filled) -> None:
         self._regions.append(region)

@@ -6,6 +6,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
 INPUT_FILL, HEADER_FILL, RESULT_FILL = "FFF8E1", "ECEFF1", "E8F5E9"
 INPUT_INK, QUIET_INK, INK = "1F4FBF", "78909C", "263238"
+PANEL_FILL, BAR = "E3ECFB", "90B4F0"
 LOW, MIDDLE, HIGH = "F8A9A0", "FFF3C4", "A5D6A7"
 
 _LINE = Side(style="thin", color="CFD8DC")
@@ -24,12 +25,13 @@ def _style(
     bold: bool = False,
     italic: bool = False,
     size: float = 11,
+    face: str = "Calibri",
     box: bool = False,
     **alignment: object,
 ) -> dict[str, object]:
     style: dict[str, object] = {
         "number_format": number,
-        "font": Font(name="Calibri", size=size, color=ink, bold=bold, italic=italic),
+        "font": Font(name=face, size=size, color=ink, bold=bold, italic=italic),
     }
     if fill:
         style["fill"] = _fill(fill)
@@ -62,6 +64,16 @@ STYLES: dict[str, dict[str, object]] = {
     "result": _style(number="0.0000", fill=RESULT_FILL, bold=True, box=True, vertical="top"),
     "result_name": _style(bold=True, horizontal="right"),
     "mean": _style(number="0.00"),
+    "banner": _style(size=22, bold=True, ink=INPUT_INK, vertical="center"),
+    "panel": _style(size=12, bold=True, fill=PANEL_FILL, ink=INPUT_INK),
+    "pick": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
+    # a text format, so that a title that is typed and starts with = is no formula
+    "pick_text": _style(number="@", fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
+    "pick_number": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="center"),
+    "score": _style(number="0.00", horizontal="right"),
+    "big_score": _style(number="0.00", size=16, bold=True, horizontal="left", vertical="center"),
+    "quiet": _style(ink=QUIET_INK, size=9),
+    "code": _style(face="Consolas", size=10),
 }
 
 
