@@ -52,6 +52,8 @@ STYLES: dict[str, dict[str, object]] = {
     "side_note": _style(italic=True, ink=QUIET_INK, horizontal="right"),
     "header": _style(fill=HEADER_FILL, bold=True, horizontal="center"),
     "header_left": _style(fill=HEADER_FILL, bold=True),
+    "header_note": _style(fill=HEADER_FILL, ink=QUIET_INK, bold=True),
+    "header_right": _style(fill=HEADER_FILL, bold=True, horizontal="right"),
     "id": _style(fill=HEADER_FILL, bold=True, horizontal="center", shrink_to_fit=True),
     "id_left": _style(horizontal="left"),
     "upright": _style(size=9, text_rotation=90, wrap_text=True, horizontal="center", vertical="bottom"),
@@ -66,13 +68,15 @@ STYLES: dict[str, dict[str, object]] = {
     "mean": _style(number="0.00"),
     "banner": _style(size=22, bold=True, ink=INPUT_INK, vertical="center"),
     "panel": _style(size=12, bold=True, fill=PANEL_FILL, ink=INPUT_INK),
+    "panel_note": _style(italic=True, fill=PANEL_FILL, ink=QUIET_INK, horizontal="right"),
     "pick": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
     # a text format, so that a title that is typed and starts with = is no formula
     "pick_text": _style(number="@", fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
     "pick_number": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="center"),
     "score": _style(number="0.00", horizontal="right"),
-    "big_score": _style(number="0.00", size=16, bold=True, horizontal="left", vertical="center"),
-    "quiet": _style(ink=QUIET_INK, size=9),
+    "big_score": _style(number="0.00", size=14, bold=True, horizontal="left"),
+    "shrunk": _style(shrink_to_fit=True),
+    "quiet": _style(ink=QUIET_INK, size=9, shrink_to_fit=True),
     "code": _style(face="Consolas", size=10),
 }
 

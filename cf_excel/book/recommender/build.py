@@ -12,9 +12,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.book.cells import Block, column_letters
 from cf_excel.book.package import SheetCells, shown_value, write_workbook
 from cf_excel.book.recommender.calc import write_calc
-from cf_excel.book.recommender.labels import rating_choices, unique_titles
+from cf_excel.book.recommender.labels import rating_choices, shown_genres, unique_titles
 from cf_excel.book.recommender.lambdas import lambda_names
-from cf_excel.book.recommender.layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, RecommenderBook, TableSheet
+from cf_excel.book.recommender.layout import N_RATED, TableSheet
+from cf_excel.book.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
 from cf_excel.book.recommender.predict import write_predict
 from cf_excel.book.recommender.results import Picks, Recommender, Results
 from cf_excel.book.styles import style_ids
@@ -34,10 +35,7 @@ def build_recommender(
     digits: decimals of factors and biases. made: the date of the model. Raises InputError for a model of kind net and
     for one that does not fit on sheets, FileError where the file can't be written.
     """
-    if factors.kind == "net":
-        raise InputError("a model of kind net is a neural net, too large for formulas: train one of another kind")
-    if not 1 <= digits <= 15:
-        raise InputError(f"--digits {digits}: expected 1 to 15")
+    check_model(factors, digits)
     made_of = _as_written(factors, digits)
     choices = rating_choices(*made_of.rating_range)
     n_users, n_factors = made_of.user_factors.shape
@@ -68,6 +66,14 @@ def build_recommender(
     return recommender
 
 
+def check_model(factors: Factors, digits: int) -> None:
+    """Raise InputError for a model or a number of decimals that makes no workbook."""
+    if factors.kind == "net":
+        raise InputError("a model of kind net is a neural net, too large for formulas: train one of another kind")
+    if not 1 <= digits <= 15:
+        raise InputError(f"--digits {digits}: expected 1 to 15")
+
+
 def _as_written(factors: Factors, digits: int) -> Factors:
     """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
     order = np.argsort(factors.user_ids, kind="stable")
@@ -87,14 +93,16 @@ def _as_written(factors: Factors, digits: int) -> Factors:
 
 
 def _first_picks(factors: Factors, choices: list[float]) -> Picks:
-    """Return picks to start with: the most active user, the most rated movie, an example of five ratings."""
+    """Return picks to start with: the most active user, a much rated movie new to that user, an example of ratings."""
     counts = np.bincount(factors.seen_movies, minlength=len(factors.movie_ids))
     movies = most_rated(counts, factors.movie_ids).tolist()
     user = most_rated(np.diff(factors.seen_offsets), factors.user_ids)[0]
     rated = movies[:N_RATED]
     ratings = [choices[round(share * (len(choices) - 1))] for share in _EXAMPLE[: len(rated)]]
     least = LEAST_RATINGS if (counts >= LEAST_RATINGS).sum() > N_RATED else 0
-    return Picks(int(user), movies[0], rated, ratings, least)
+    seen = set(factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])].tolist())
+    movie = next((movie for movie in movies if movie not in seen), movies[0])
+    return Picks(int(user), movie, rated, ratings, least)
 
 
 def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
@@ -112,7 +120,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
         [shown_value(identity) for identity in factors.movie_ids.tolist()],
         recommender.titles,
         [int(year) or None for year in factors.years],
-        [genres.replace("|", ", ") or None for genres in factors.genres],
+        [shown_genres(genres) or None for genres in factors.genres],
         results.n_ratings.tolist(),
     )
     numbers = np.column_stack([results.lengths, factors.movie_bias, factors.movie_factors])

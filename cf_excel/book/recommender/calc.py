@@ -8,13 +8,14 @@ from cf_excel.book.cells import Block
 from cf_excel.book.package import SheetCells
 from cf_excel.book.recommender.formulas import (
     LISTS,
+    SCORES,
     array_formulas,
     list_formulas,
     panel_factor_formulas,
     panel_formulas,
     scalar_formulas,
 )
-from cf_excel.book.recommender.layout import PANEL, SCALARS
+from cf_excel.book.recommender.names import PANEL, SCALARS
 from cf_excel.fold_in import noise
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def write_calc(cells: SheetCells, recommender: "Recommender", choices: list[floa
 
     vectors = {"user_vector": results.factors.user_factors[results.picks.user]}
     vectors["movie_vector"] = results.factors.movie_factors[results.picks.movie]
-    scores = {name: getattr(results, name) for name in ("best_scores", "similar_scores", "your_scores", "times_rated")}
-    numbers = vectors | scores | results.panel
+    numbers = vectors | {"times_rated": results.times_rated} | results.panel
+    numbers |= {SCORES[name]: scores for name, scores in results.scores.items()}
     for name, formula in array_formulas(book).items():
         block = blocks[name]
         cells.fill_at_once(block, "plain", formula, numbers[name].reshape(block.n_rows, block.n_columns))
@@ -56,7 +57,7 @@ def write_calc(cells: SheetCells, recommender: "Recommender", choices: list[floa
     for i, name in enumerate(LISTS):
         for block, found, formulas in zip(
             (calc.list_values(i), calc.list_rows(i)),
-            results.best(scores[f"{'your' if name == 'yours' else name}_scores"]),
+            results.best(results.scores[name]),
             list_formulas(book, i).values(),
             strict=True,
         ):
@@ -93,7 +94,7 @@ def _write_scalars(cells: SheetCells, recommender: "Recommender") -> None:
 
 def _write_headers(cells: SheetCells, recommender: "Recommender", blocks: dict[str, Block]) -> None:
     calc = recommender.book.calc
-    long = ("movie_list", "times_rated", "best_scores", "similar_scores", "your_scores")
+    long = ("movie_list", "times_rated", *SCORES.values())
     cells.put(calc.long_headers, "header_left", [long])
     cells.put(calc.rating_list_header, "header_left", [["rating_list"]])
     cells.put(calc.list_headers, "header_left", [[f"{name} {what}" for name in LISTS for what in ("score", "row")]])

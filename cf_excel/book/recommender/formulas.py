@@ -1,15 +1,18 @@
 """What the recommender's formulas say, in functions that every Excel since 2010 and LibreOffice have.
 
-Cells are called by their names (see RecommenderBook.names). Movies compete by their sums, which differ where predictions
-are cut off at the highest rating; rounded to NINE decimals, so that ties are ties whatever the order of the additions.
+Cells are called by their names (see RecommenderBook.names). Movies compete by their sums, which differ where
+predictions are cut off at the highest rating; rounded, so that ties are ties whatever the order of the additions.
 """
 
 from cf_excel.book.cells import Block
-from cf_excel.book.recommender.layout import N_RATED, PANEL, SCALARS, RecommenderBook
+from cf_excel.book.recommender.layout import N_RATED
+from cf_excel.book.recommender.names import PANEL, SCALARS, RecommenderBook
 
-DECIMALS = 9
+DECIMALS = 11  # products of numbers with five decimals have ten: none is halfway between two roundings
 OUT = -1e9  # the score of a movie that does not compete
 LISTS = ("best", "similar", "yours")
+SCORES = {"best": "best_scores", "similar": "similar_scores", "yours": "your_scores"}
+NOTHING_RATED = "Rate a movie above, and the ten best for you come here"
 
 
 def scaled(kind: str, x: str) -> str:
@@ -19,6 +22,16 @@ def scaled(kind: str, x: str) -> str:
     if kind == "bayes":
         return f"IF({x}<lowest_rating,lowest_rating,IF({x}>highest_rating,highest_rating,{x}))"
     return f"lowest_rating+(highest_rating-lowest_rating)*(1+TANH({x}/2))/2"  # TANH can't overflow, EXP can
+
+
+def uncut(kind: str, x: str) -> str:
+    """Return the formula of the prediction that a fold-in starts from, which is cut off nowhere."""
+    return x if kind == "bayes" else scaled(kind, x)
+
+
+def slope(kind: str, x: str) -> str:
+    """Return the formula of how fast the prediction grows with a sum."""
+    return f"1+0*{x}" if kind in ("dot", "bayes") else f"(highest_rating-lowest_rating)*(1-TANH({x}/2)^2)/4"
 
 
 def look_up(wanted: str, table: str) -> str:
@@ -77,7 +90,7 @@ def _rounded(sums: str) -> str:
 def list_formulas(book: RecommenderBook, i: int) -> dict[Block, list[str]]:
     """Return the formulas of the scores and the rows of one of the LISTS, one a row."""
     name, calc = LISTS[i], book.calc
-    scores, values, rows = f"{'your' if name == 'yours' else name}_scores", calc.list_values(i), calc.list_rows(i)
+    scores, values, rows = SCORES[name], calc.list_values(i), calc.list_rows(i)
     wanted = {
         "best": "ISNUMBER(user_row)",
         "similar": "ISNUMBER(movie_row)",
@@ -110,15 +123,14 @@ def panel_formulas(book: RecommenderBook, kind: str) -> dict[str, str]:
     in_range = f"AND(ISNUMBER({rating}),{rating}>=lowest_rating,{rating}<=highest_rating)"
     below = calc.panel_below(PANEL.index("usable"))
     x = at["sum"]
-    slope = "1" if kind in ("dot", "bayes") else f"(highest_rating-lowest_rating)*(1-TANH({x}/2)^2)/4"
     return {
         "found": look_up(title, "movie_titles"),
         "usable": f'IF(AND(ISNUMBER({at["found"]}),{in_range}),{at["found"]},"")',
         # of two ratings of a movie the later counts
         "rated_row": f'IF({at["usable"]}="","",IF(COUNTIF({below},{at["usable"]})>0,"",{at["usable"]}))',
         "movie_bias": f"IF(ISNUMBER({at['rated_row']}),INDEX(movie_bias,{at['rated_row']}),0)",
-        "prediction": x if kind in ("dot", "bayes") else scaled(kind, x),
-        "slope": slope,
+        "prediction": uncut(kind, x),
+        "slope": slope(kind, x),
         "error": f"IF(ISNUMBER({at['rated_row']}),{rating}-{at['prediction']},0)",
     }
 
@@ -166,22 +178,18 @@ def shown_formulas(book: RecommenderBook, kind: str, i: int) -> dict[Block, str]
     }
 
 
-def heading_formulas(book: RecommenderBook) -> dict[Block, str]:
-    """Return the formulas of the headings of the lists."""
-    predict = book.predict
-    yours = 'IF(COUNT(panel_rated_row)>0,"Ten best for you","Rate a movie above, and the ten best for you come here")'
+def heading_formulas() -> dict[str, str]:
+    """Return the formulas of the headings of the LISTS."""
     return {
-        predict.list_at("best").heading: '"Ten best for user "&picked_user',
-        predict.list_at("similar").heading: '"Movies like "&picked_movie',
-        predict.list_at("yours").heading: yours,
+        "best": '"Ten best for user "&picked_user',
+        "similar": '"Movies like "&picked_movie',
+        "yours": f'IF(COUNT(panel_rated_row)>0,"Ten best for you","{NOTHING_RATED}")',
     }
 
 
 def rating_formula(kind: str) -> str:
     """Return the formula of the predicted rating; it counts on no score, because a rated movie has none."""
     total = "global_mean+user_offset+movie_offset+SUMPRODUCT(user_vector,movie_vector)"
-    if kind == "bayes":
-        shown = f"MIN(MAX({total},lowest_rating),highest_rating)"
-    else:
-        shown = scaled(kind, f"({total})")
+    cut = f"MIN(MAX({total},lowest_rating),highest_rating)"
+    shown = cut if kind == "bayes" else scaled(kind, f"({total})")
     return f'IF(AND(ISNUMBER(user_row),ISNUMBER(movie_row)),{shown},"")'

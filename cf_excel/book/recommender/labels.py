@@ -22,6 +22,11 @@ def unique_titles(titles: np.ndarray, ids: np.ndarray) -> list[str]:
     return labels
 
 
+def shown_genres(genres: str) -> str:
+    """Return genres as people read them."""
+    return clean_text(genres.replace("|", ", "))
+
+
 def _folded(name: str) -> str:
     return name.casefold()
 

@@ -6,13 +6,14 @@ declares a parameter that may be left out with _xlop.; a name that lacks its pre
 
 import re
 
-from cf_excel.book.recommender.formulas import DECIMALS, OUT, scaled
-from cf_excel.book.recommender.layout import RecommenderBook
+from cf_excel.book.recommender.formulas import OUT, scaled, slope, uncut
+from cf_excel.book.recommender.names import RecommenderBook
 
-_NEWER = dict.fromkeys(
-    ("DROP", "HSTACK", "ISOMITTED", "LAMBDA", "LET", "MAKEARRAY", "MAP", "SEQUENCE", "SORTBY", "TAKE", "TOCOL", "XMATCH"),
-    "_xlfn.",
-)
+_NEWER = {
+    **dict.fromkeys(("DROP", "HSTACK", "ISOMITTED", "LAMBDA", "LET", "MAKEARRAY", "MAP"), "_xlfn."),
+    **dict.fromkeys(("SEQUENCE", "SORTBY", "TAKE", "TOCOL", "XMATCH"), "_xlfn."),
+    "FILTER": "_xlfn._xlws.",
+}
 _TOKEN = re.compile(r'"[^"]*"|\[(?P<optional>\w+)\]|(?P<word>[A-Za-z_][\w.]*)(?P<call>\(?)')
 _MOVIE = "IFERROR(XMATCH({0},movie_ids),XMATCH({0},movie_titles))"
 
@@ -62,8 +63,8 @@ def _recommend(kind: str, *, with_ratings: bool) -> str:
     return f"""LAMBDA(user,n{seen},LET(
         who,XMATCH(user,user_ids),
         number,SEQUENCE(ROWS(movie_bias)),
-        x,ROUND(global_mean+movie_bias+INDEX(user_bias,who)
-            +MMULT(movie_factors,TRANSPOSE(INDEX(user_factors,who,0))),{DECIMALS}),
+        x,global_mean+movie_bias+INDEX(user_bias,who)
+            +MMULT(movie_factors,TRANSPOSE(INDEX(user_factors,who,0))),
         out,{out},
         {_best(scaled(kind, "x"))}))"""
 
@@ -72,15 +73,13 @@ def _similar() -> str:
     return f"""LAMBDA(movie,n,[least],LET(
         what,{_MOVIE.format("movie")},
         number,SEQUENCE(ROWS(movie_bias)),
-        x,ROUND(MMULT(movie_factors,TRANSPOSE(INDEX(movie_factors,what,0)))
-            /movie_lengths/INDEX(movie_lengths,what),{DECIMALS}),
+        x,MMULT(movie_factors,TRANSPOSE(INDEX(movie_factors,what,0)))
+            /movie_lengths/INDEX(movie_lengths,what),
         out,(number=what)+(movie_ratings<IF(ISOMITTED(least),0,least)),
         {_best("x")}))"""
 
 
 def _rate(kind: str) -> str:
-    linear = kind in ("dot", "bayes")
-    slope = "1+0*x" if linear else "(highest_rating-lowest_rating)*(1-TANH(x/2)^2)/4"
     found = _MOVIE.format("film")
     return f"""LAMBDA(movies,ratings,n,LET(
         films,TOCOL(IF(movies="","",movies)),
@@ -92,15 +91,15 @@ def _rate(kind: str) -> str:
         wrong,SUMPRODUCT((what>0)*((given<lowest_rating)+(given>highest_rating))),
         q,MAKEARRAY(ROWS(films),COLUMNS(movie_factors)+1,LAMBDA(i,j,IF(INDEX(what,i)=0,0,IF(
             j>COLUMNS(movie_factors),1,INDEX(movie_factors,INDEX(what,i),j))))),
-        offset,MAP(what,LAMBDA(i,IF(i=0,0,INDEX(movie_bias,i)))),
-        start,global_mean+offset+MMULT(q,prior_mean),
-        slope,{slope.replace("x", "start")},
-        error,IF(what=0,0,given-({"start" if linear else scaled(kind, "start")})),
-        product,MMULT(q,prior_covariance),
-        system,slope*TRANSPOSE(slope)*MMULT(product,TRANSPOSE(q))+rating_noise*(place=TRANSPOSE(place)),
-        you,prior_mean+MMULT(TRANSPOSE(product),slope*MMULT(MINVERSE(system),error)),
+        shift,MAP(what,LAMBDA(i,IF(i=0,0,INDEX(movie_bias,i)))),
+        start,global_mean+shift+MMULT(q,prior_mean),
+        steep,{slope(kind, "start")},
+        error,IF(what=0,0,given-({uncut(kind, "start")})),
+        spread,MMULT(q,prior_covariance),
+        system,steep*TRANSPOSE(steep)*MMULT(spread,TRANSPOSE(q))+rating_noise*(place=TRANSPOSE(place)),
+        you,prior_mean+MMULT(TRANSPOSE(spread),steep*MMULT(MINVERSE(system),error)),
         number,SEQUENCE(ROWS(movie_bias)),
-        x,ROUND(global_mean+movie_bias+INDEX(you,ROWS(you))+MMULT(movie_factors,DROP(you,-1)),{DECIMALS}),
+        x,global_mean+movie_bias+INDEX(you,ROWS(you))+MMULT(movie_factors,DROP(you,-1)),
         out,DROP(FREQUENCY(IF(what=0,ROWS(movie_bias)+1,what),number),-1),
         IF(SUM(what)=0,NA(),IF(wrong>0,NA(),{_best(scaled(kind, "x"))}))))"""
 
@@ -108,7 +107,4 @@ def _rate(kind: str) -> str:
 def _best(shown: str) -> str:
     """Return the formula of titles and scores of the n movies of greatest x that are not out, ties in order."""
     competing = "SUMPRODUCT((number>0)*(out=0))"
-    return (
-        f"TAKE(SORTBY(HSTACK(movie_titles,{shown}),x+IF(out>0,{OUT:.0f},0),-1,number,1),"
-        f"MIN(n,{competing}))"
-    )
+    return f"TAKE(SORTBY(HSTACK(movie_titles,{shown}),x+IF(out>0,{OUT:.0f},0),-1,number,1),MIN(n,{competing}))"

@@ -8,15 +8,17 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import column_letters
-from cf_excel.book.package import SheetCells, shown_value
+from cf_excel.book.cells import Block, column_letters
+from cf_excel.book.package import SheetCells
 from cf_excel.book.recommender.formulas import (
     LISTS,
+    NOTHING_RATED,
     heading_formulas,
     rating_formula,
     remark_formulas,
     shown_formulas,
 )
+from cf_excel.book.recommender.labels import shown_genres
 from cf_excel.book.recommender.layout import N_BEST, N_RATED, PredictSheet
 from cf_excel.book.styles import BAR
 
@@ -27,53 +29,48 @@ if TYPE_CHECKING:
 def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: "Recommender", made: date | None) -> None:
     """Put the panels onto the sheet, with dropdowns, data bars and the results of the first picks."""
     book, results = recommender.book, recommender.results
-    sheet, factors = book.predict, results.factors
+    sheet = book.predict
     cells.put(sheet.heading, "banner", [["What to watch next"]])
     cells.put(sheet.notes, "note", [[line] for line in _notes(recommender, made)])
     _write_picks(cells, recommender)
     _write_ratings(cells, recommender)
-    for block, formula in heading_formulas(book).items():
-        text = {
-            "best": f"Ten best for user {shown_value(factors.user_ids[results.picks.user : results.picks.user + 1].tolist()[0])}",
-            "similar": f"Movies like {recommender.titles[results.picks.movie]}",
-            "yours": "Ten best for you",
-        }[next(name for name in LISTS if sheet.list_at(name).heading == block)]
-        cells.fill(block.column(0), "panel", formula, np.array([text], object))
-        for i in range(1, block.n_columns):
-            cells.put(block.column(i), "panel", [[None]])
     for i, name in enumerate(LISTS):
         _write_list(cells, recommender, i, name)
-    cells.put(sheet.least_label, "side_note", [["rated at least this often:"]])
+    cells.put(sheet.least_label, "panel_note", [["rated at least this often:"]])
     cells.put(sheet.least_ratings, "pick_number", [[results.picks.least_ratings]])
     lines = _help(recommender)
     for i, (style, line) in enumerate(lines):
         cells.put(sheet.help_lines(len(lines)).row(i).column(0), style, [[line]])
-    cells.row_heights |= {sheet.heading.top: 32, sheet.rating.top: 24}
-    _finish(worksheet, sheet, factors.rating_range)
+    cells.row_heights |= {sheet.heading.top: 32} | dict.fromkeys(sheet.tall_rows, 20)
+    _finish(worksheet, sheet, results.factors.rating_range)
 
 
 def _notes(recommender: "Recommender", made: date | None) -> list[str]:
-    factors = recommender.factors
-    n_users, n_factors = factors.user_factors.shape
-    metrics = factors.record.get("metrics")
+    book, metrics = recommender.book, recommender.factors.record.get("metrics")
     rmse = metrics.get("val_rmse") if isinstance(metrics, dict) else None
-    model = f"Model: {factors.kind}, {n_factors} factors for each of {n_users:,} users and {len(factors.movie_ids):,} movies"
+    facts = [f"Model: {recommender.factors.kind}"]
+    facts += [f"{book.n_factors} factors for each of {book.n_users:,} users and {book.n_movies:,} movies"]
     if isinstance(rmse, (int, float)):
-        model += f"; typical error {rmse:.2f} rating points (validation RMSE)"
+        before = recommender.factors.record.get("factors_before")
+        of = f" of all {before} factors" if before else ""
+        facts += [f"typical error {rmse:.2f} rating points (validation RMSE{of})"]
     if made:
-        model += f"; of {made:%Y-%m-%d}"
-    return ["Change the yellow cells. Everything else follows, by formulas over the other sheets: no macros.", f"{model}."]
+        facts += [f"trained {made:%Y-%m-%d}"]
+    return [
+        "Change the yellow cells: everything else follows, by formulas over the other sheets.",
+        "; ".join(facts) + ".",
+    ]
 
 
 def _write_picks(cells: SheetCells, recommender: "Recommender") -> None:
     book, results = recommender.book, recommender.results
-    sheet, picks, factors = book.predict, results.picks, results.factors
+    sheet, picks = book.predict, results.picks
     _write_heading(cells, sheet.pick_heading, "Pick a user and a movie")
     cells.put(sheet.pick_labels, "plain", [["User"], ["Movie"], ["Rating"]])
-    user_id = factors.user_ids[picks.user : picks.user + 1].tolist()[0]
-    cells.put(sheet.picked_user, "pick", [[shown_value(user_id)]])
-    cells.put(sheet.picked_movie, "pick_text", [[recommender.titles[picks.movie]]])
-    cells.fill(sheet.rating, "big_score", rating_formula(factors.kind), [results.rating])
+    style = "pick_text" if isinstance(recommender.user_id, str) else "pick"
+    cells.put(sheet.picked_user, style, [[recommender.user_id]])
+    cells.put(sheet.picked_movie, "pick_text", [[recommender.movie_title]])
+    cells.fill(sheet.rating, "big_score", rating_formula(results.factors.kind), [results.rating])
     remark = ""
     if book.ratings:
         has = "has" if results.times_rated[picks.movie] else "has not"
@@ -96,41 +93,56 @@ def _write_ratings(cells: SheetCells, recommender: "Recommender") -> None:
 
 def _write_list(cells: SheetCells, recommender: "Recommender", i: int, name: str) -> None:
     book, results = recommender.book, recommender.results
-    panel = book.predict.list_at(name)
-    scores, rows = results.best(
-        {"best": results.best_scores, "similar": results.similar_scores, "yours": results.your_scores}[name]
-    )
-    shown = [score if score == "" or name == "similar" else float(results.scaled(score)) for score in scores]
-    genres = recommender.factors.genres
-    texts = [["", ""] if row == "" else [recommender.titles[row - 1], genres[row - 1].replace("|", ", ")] for row in rows]
-    cells.put(panel.headers, "header_left", [["", "movie", "genres", "similarity" if name == "similar" else "rating"]])
+    kind, panel = results.factors.kind, book.predict.list_at(name)
+    heading = {
+        "best": f"Ten best for user {recommender.user_id}",
+        "similar": f"Movies like {recommender.movie_title}",
+        "yours": "Ten best for you" if results.picks.rated else NOTHING_RATED,
+    }[name]
+    cells.fill(panel.heading.column(0), "panel", heading_formulas()[name], np.array([heading], object))
+    for column in range(1, 2 if name == "similar" else 4):
+        cells.put(panel.heading.column(column), "panel", [[None]])
+    headers = {"header": None, "header_left": "movie", "header_note": "genres"}
+    headers["header_right"] = "similarity" if name == "similar" else "rating"
+    for column, (style, header) in enumerate(headers.items()):
+        cells.put(panel.headers.column(column), style, [[header]])
     cells.put(panel.column(0), "index", [[j] for j in range(1, N_BEST + 1)])
-    results_of = dict(zip((1, 2, 3), ([t[0] for t in texts], [t[1] for t in texts], shown), strict=True))
-    styles = {1: "plain", 2: "quiet", 3: "score"}
-    for column, (block, formula) in enumerate(shown_formulas(book, results.factors.kind, i).items(), 1):
-        cells.fill(block, styles[column], formula, np.array(results_of[column], object))
+    for (block, formula), style, shown in zip(
+        shown_formulas(book, kind, i).items(), ("shrunk", "quiet", "score"), _shown(recommender, name), strict=True
+    ):
+        cells.fill(block, style, formula, np.array(shown, object))
+
+
+def _shown(recommender: "Recommender", name: str) -> tuple[list[str], list[str], list[float | str]]:
+    """Return titles, genres and scores of a list."""
+    results, genres = recommender.results, recommender.factors.genres
+    scores, rows = results.best(results.scores[name])
+    scaled = [score if score == "" or name == "similar" else float(results.scaled(score)) for score in scores]
+    titles = ["" if row == "" else recommender.titles[row - 1] for row in rows]
+    return titles, ["" if row == "" else shown_genres(genres[row - 1]) for row in rows], scaled
 
 
 def _help(recommender: "Recommender") -> list[tuple[str, str]]:
-    factors, title = recommender.factors, recommender.titles[recommender.results.picks.movie]
-    user = factors.user_ids[recommender.results.picks.user : recommender.results.picks.user + 1].tolist()[0]
-    who, what = (f'"{value}"' if isinstance(value, str) else str(value) for value in (user, title))
-    what = f'"{title.replace(chr(34), chr(34) * 2)}"'
-    lines = [
+    who, what = (_in_formula(value) for value in (recommender.user_id, recommender.movie_title))
+    add = "CF.RECOMMEND lists what is new to the user; add TRUE for all movies."
+    if not recommender.book.ratings:
+        add = "This file holds no ratings: CF.RECOMMEND lists movies that the user knows, too."
+    return [
         ("name", "In Excel 365 these work in any cell"),
         ("code", f"=CF.PREDICT({who}, {what})"),
         ("code", f"=CF.RECOMMEND({who}, 10)"),
         ("code", f"=CF.SIMILAR({what}, 10, 20)"),
         ("code", "=CF.RATE(rated_titles, given_ratings, 10)"),
-        ("note", "Movies by title or id. CF.RECOMMEND lists what is new to the user; add TRUE for all movies."),
+        ("note", f"Movies by title or id. {add}"),
         ("note", "The 20 leaves out movies that were rated less often. Copy a line, and press Enter."),
     ]
-    if not recommender.book.ratings:
-        lines[5] = ("note", "Movies by title or id. This file holds no ratings: lists show movies that the user knows, too.")
-    return lines
 
 
-def _write_heading(cells: SheetCells, block: object, text: str) -> None:
+def _in_formula(value: int | str) -> str:
+    return str(value) if isinstance(value, int) else '"' + value.replace('"', '""') + '"'
+
+
+def _write_heading(cells: SheetCells, block: Block, text: str) -> None:
     cells.put(block, "panel", [[text] + [None] * (block.n_columns - 1)])
 
 

@@ -5,8 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from cf_excel.book.recommender.formulas import DECIMALS, OUT
-from cf_excel.book.recommender.layout import N_BEST, N_RATED, RecommenderBook
+from cf_excel.book.package import shown_value
+from cf_excel.book.recommender.formulas import DECIMALS, OUT, SCORES
+from cf_excel.book.recommender.layout import N_BEST, N_RATED
+from cf_excel.book.recommender.names import RecommenderBook
 from cf_excel.fold_in import noise, user_prior
 from cf_excel.model_file import Factors
 
@@ -118,6 +120,11 @@ class Results:
         rated = np.isin(np.arange(len(sums)), self.picks.rated)
         return np.round(sums, DECIMALS) + np.where(rated, OUT, 0)
 
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """The scores by which movies compete for each of the LISTS."""
+        return {name: getattr(self, scores) for name, scores in SCORES.items()}
+
     @cached_property
     def rating(self) -> float:
         """The predicted rating of the picked movie by the picked user."""
@@ -141,3 +148,13 @@ class Recommender:
     titles: list[str]
     book: RecommenderBook
     results: Results
+
+    @property
+    def user_id(self) -> int | str:
+        """The picked user's id, as its cell shows it."""
+        return shown_value(self.factors.user_ids.tolist()[self.results.picks.user])
+
+    @property
+    def movie_title(self) -> str:
+        """The picked movie's title."""
+        return self.titles[self.results.picks.movie]
