@@ -52,10 +52,10 @@ def test_a_small_file_without_ratings(model, tmp_path, capsys):
 def test_what_does_not_fit_is_said_in_one_line(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(shrink, "MOST_NUMBERS", 4 * 50)
     assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.xlsx")]) == 0
-    expected = (
-        "note: the file takes the 25 most active of 40 users and the 25 most rated of 120 movies: more does not fit\n"
-    )
-    assert capsys.readouterr().err == expected
+    line = "note: the file takes the 25 most active of 40 users and the 25 most rated of 120 movies: more does not fit"
+    assert capsys.readouterr().err == f"{line} (without ratings more may: --no-ratings)\n"
+    assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.xlsx"), "--no-ratings"]) == 0
+    assert capsys.readouterr().err == f"{line}\n"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":
     if (users, movies) != (len(factors.user_ids), len(factors.movie_ids)):
         print(
             f"note: the file takes the {users:,} most active of {len(factors.user_ids):,} users and the {movies:,} "
-            f"most rated of {len(factors.movie_ids):,} movies: more does not fit",
+            f"most rated of {len(factors.movie_ids):,} movies: more does not fit"
+            f"{' (without ratings more may: --no-ratings)' if with_ratings else ''}",
             file=sys.stderr,
         )
     return fitted
