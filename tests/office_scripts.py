@@ -39,15 +39,44 @@ def read_sheets(document, only=None):
     return sheets
 
 
+def _change(document, changes):
+    for name, cells in changes.items():
+        for address, value in cells.items():
+            cell = document.Sheets.getByName(name).getCellRangeByName(address)
+            if isinstance(value, str):
+                cell.setString(value)
+            else:
+                cell.setValue(value)
+
+
 def recalculate(desktop, context, path, changes=None):
     """Recalculate everything, after changes {sheet: {address: number or text}}, and read all sheets."""
     with opened(desktop, path) as document:
-        for name, cells in (changes or {}).items():
-            for address, value in cells.items():
-                cell = document.Sheets.getByName(name).getCellRangeByName(address)
-                if isinstance(value, str):
-                    cell.setString(value)
-                else:
-                    cell.setValue(value)
+        _change(document, changes or {})
         document.calculateAll()
         return read_sheets(document)
+
+
+def ask(desktop, context, path, questions, read):
+    """Open a workbook once and answer questions: changes as in recalculate; read: {name: [sheet, range]}.
+
+    Returns for every question {name: rows}. Each starts from the changes of those before it.
+    """
+    answers = []
+    with opened(desktop, path) as document:
+        document.calculateAll()
+        document.enableAutomaticCalculation(False)  # it would calculate after each of the changes
+        sheets = document.Sheets
+        ranges = {name: sheets.getByName(sheet).getCellRangeByName(area) for name, (sheet, area) in read.items()}
+        for changes in questions:
+            _change(document, changes)
+            document.calculate()
+            answers.append({name: [list(row) for row in area.getDataArray()] for name, area in ranges.items()})
+    return answers
+
+
+def dropdowns(desktop, context, path, sheet, addresses):
+    """Return the type and the formula of the validation of cells."""
+    with opened(desktop, path) as document:
+        cells = [document.Sheets.getByName(sheet).getCellRangeByName(address) for address in addresses]
+        return [[cell.Validation.Type.value, cell.Validation.getFormula1()] for cell in cells]

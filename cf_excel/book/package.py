@@ -176,6 +176,19 @@ class _FilledWithArrays(_Filled):
             yield "".join(cells).replace("\0", str(row))
 
 
+@dataclass(frozen=True)
+class _OneArray(_Values):
+    """Results of one array formula, which stands in the first cell."""
+
+    formula: str
+
+    def rows_xml(self) -> Iterator[str]:
+        rows = super().rows_xml()
+        formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula)}</f>'
+        yield next(rows).replace("<v>", f"{formula}<v>", 1)
+        yield from rows
+
+
 @dataclass
 class SheetCells:
     """The cells of one sheet, as rectangles that do not overlap."""
@@ -217,6 +230,12 @@ class SheetCells:
         ]
         self._n_filled += len(parts)
         self._regions.append(_SideBySide(parts))
+
+    def fill_at_once(
+        self, block: Block, style: str, formula: str, results: Sequence[Sequence[CellValue]] | np.ndarray
+    ) -> None:
+        """Fill a block from one array formula that gives all its values, with the results beside it."""
+        self._regions.append(_OneArray(block, self.styles[style], _as_rows(block, results), formula))
 
     @property
     def blocks(self) -> list[Block]:

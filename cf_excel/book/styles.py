@@ -7,6 +7,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 INPUT_FILL, HEADER_FILL, RESULT_FILL = "FFF8E1", "ECEFF1", "E8F5E9"
 INPUT_INK, QUIET_INK, INK = "1F4FBF", "78909C", "263238"
 WARNING_INK = "D32F2F"
+PANEL_FILL, BAR = "E3ECFB", "90B4F0"
 LOW, MIDDLE, HIGH = "F8A9A0", "FFF3C4", "A5D6A7"
 
 # numbers that run away stay readable
@@ -29,12 +30,13 @@ def _style(
     bold: bool = False,
     italic: bool = False,
     size: float = 11,
+    face: str = "Calibri",
     box: bool = False,
     **alignment: object,
 ) -> dict[str, object]:
     style: dict[str, object] = {
         "number_format": number,
-        "font": Font(name="Calibri", size=size, color=ink, bold=bold, italic=italic),
+        "font": Font(name=face, size=size, color=ink, bold=bold, italic=italic),
     }
     if fill:
         style["fill"] = _fill(fill)
@@ -55,6 +57,8 @@ STYLES: dict[str, dict[str, object]] = {
     "side_note": _style(italic=True, ink=QUIET_INK, horizontal="right"),
     "header": _style(fill=HEADER_FILL, bold=True, horizontal="center"),
     "header_left": _style(fill=HEADER_FILL, bold=True),
+    "header_note": _style(fill=HEADER_FILL, ink=QUIET_INK, bold=True),
+    "header_right": _style(fill=HEADER_FILL, bold=True, horizontal="right"),
     "id": _style(fill=HEADER_FILL, bold=True, horizontal="center", shrink_to_fit=True),
     "id_left": _style(horizontal="left"),
     "upright": _style(size=9, text_rotation=90, wrap_text=True, horizontal="center", vertical="bottom"),
@@ -79,6 +83,18 @@ STYLES: dict[str, dict[str, object]] = {
     "carried_whole": _style(italic=True, ink=QUIET_INK, horizontal="center"),
     "epoch": _style(number="0", fill=RESULT_FILL, bold=True, box=True, horizontal="center"),
     "epoch_result": _style(number=_FOUR_DIGITS, fill=RESULT_FILL, bold=True, box=True),
+    "banner": _style(size=22, bold=True, ink=INPUT_INK, vertical="center"),
+    "panel": _style(size=12, bold=True, fill=PANEL_FILL, ink=INPUT_INK),
+    "panel_note": _style(italic=True, fill=PANEL_FILL, ink=QUIET_INK, horizontal="right"),
+    "pick": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
+    # a text format, so that a title that is typed and starts with = is no formula
+    "pick_text": _style(number="@", fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
+    "pick_number": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="center"),
+    "score": _style(number="0.00", horizontal="right"),
+    "big_score": _style(number="0.00", size=14, bold=True, horizontal="left"),
+    "shrunk": _style(shrink_to_fit=True),
+    "quiet": _style(ink=QUIET_INK, size=9, shrink_to_fit=True),
+    "code": _style(face="Consolas", size=10),
 }
 
 

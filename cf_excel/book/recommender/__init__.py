@@ -1,0 +1,1 @@
+"""A trained model as a workbook that needs no macros and no Python."""

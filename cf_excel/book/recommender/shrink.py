@@ -1,0 +1,126 @@
+"""Make a model smaller: fewer users and movies, fewer factors."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cf_excel.book.cells import MAX_ROWS
+from cf_excel.errors import InputError
+from cf_excel.model_file import Factors
+from cf_excel.predictor import Predictor
+from cf_excel.ratings import most_rated
+
+MOST_NUMBERS = 4_000_000  # factors in a file: 3.4 million made one of 29 MB, which LibreOffice opened in 9 seconds
+_USERS_AT_ONCE = 256
+
+
+def keep_movies(factors: Factors, n: int) -> Factors:
+    """Return the model of the n most rated movies, in the model's order. Raises InputError where it has fewer."""
+    if not 1 <= n <= len(factors.movie_ids):
+        raise InputError(f"--top-movies {n}: expected 1 to {len(factors.movie_ids)}, the movies in the model")
+    counts = np.bincount(factors.seen_movies, minlength=len(factors.movie_ids))
+    kept = np.sort(most_rated(counts, factors.movie_ids)[:n])
+    new_row = np.full(len(counts), -1)
+    new_row[kept] = np.arange(n)
+    seen = new_row[factors.seen_movies]
+    users = np.repeat(np.arange(len(factors.user_ids)), np.diff(factors.seen_offsets))[seen >= 0]
+    by_movie = ("movie_ids", "titles", "genres", "years", "movie_factors", "movie_bias")
+    return replace(
+        factors,
+        seen_movies=seen[seen >= 0].astype(np.int32),
+        seen_offsets=_offsets(np.bincount(users, minlength=len(factors.user_ids))),
+        layers=_kept_layers(factors, "movie", kept),
+        **{name: getattr(factors, name)[kept] for name in by_movie},
+    )
+
+
+def keep_users(factors: Factors, n: int) -> Factors:
+    """Return the model of the n most active users, in the model's order."""
+    counts = np.diff(factors.seen_offsets)
+    kept = np.sort(most_rated(counts, factors.user_ids)[:n])
+    rated = np.zeros(len(counts), bool)
+    rated[kept] = True
+    return replace(
+        factors,
+        seen_movies=factors.seen_movies[np.repeat(rated, counts)],
+        seen_offsets=_offsets(counts[kept]),
+        layers=_kept_layers(factors, "user", kept),
+        **{name: getattr(factors, name)[kept] for name in ("user_ids", "user_factors", "user_bias")},
+    )
+
+
+def fit_to_sheets(factors: Factors, *, with_ratings: bool) -> Factors:
+    """Return what a file holds of a model: the most rated movies and the most active users that fit, all where they do.
+
+    Both take up to half of MOST_NUMBERS, or what the other leaves; users are left out, too, where their ratings pass
+    the rows of a sheet.
+    """
+    n_users, n_factors = factors.user_factors.shape
+    n_movies = len(factors.movie_ids)
+    most_rows = min(MAX_ROWS - 1, max(1, MOST_NUMBERS // n_factors))
+    fit_movies = min(n_movies, max(most_rows // 2, most_rows - n_users), MAX_ROWS - 1)
+    if fit_movies < n_movies:
+        factors = keep_movies(factors, fit_movies)
+    fit_users = min(n_users, max(1, most_rows - fit_movies))
+    if with_ratings:
+        counts = np.diff(factors.seen_offsets)
+        total = np.cumsum(counts[most_rated(counts, factors.user_ids)])
+        fit_users = min(fit_users, max(1, int(np.searchsorted(total, MAX_ROWS - 1, side="right"))))
+    return keep_users(factors, fit_users) if fit_users < n_users else factors
+
+
+def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
+    """Return the model with n factors, and by how many rating points predictions change (RMS, over all pairs).
+
+    The products p.q of every user and movie become those of the truncated singular value decomposition, which no other
+    n factors come closer to (Eckart & Young 1936); biases stay. Raises InputError for more factors than there are.
+    """
+    n_factors = factors.user_factors.shape[1]
+    if not 1 <= n <= n_factors:
+        raise InputError(f"--factors {n}: expected 1 to {n_factors}, the factors in the model")
+    if n == n_factors:
+        return factors, 0.0
+    user_basis, user_part = np.linalg.qr(factors.user_factors.astype(np.float64))
+    movie_basis, movie_part = np.linalg.qr(factors.movie_factors.astype(np.float64))
+    left, sizes, right = np.linalg.svd(user_part @ movie_part.T)
+    root = np.sqrt(np.pad(sizes, (0, max(0, n - len(sizes))))[:n])
+    small = replace(
+        factors,
+        user_factors=_wide(user_basis @ left, n, root),
+        movie_factors=_wide(movie_basis @ right.T, n, root),
+        layers=_cut_variances(factors, n),
+        record=factors.record | {"factors_before": n_factors},
+    )
+    return small, _change(factors, small)
+
+
+def _wide(vectors: np.ndarray, n: int, root: np.ndarray) -> np.ndarray:
+    vectors = np.pad(vectors, ((0, 0), (0, max(0, n - vectors.shape[1]))))[:, :n]
+    return (vectors * root).astype(np.float32)
+
+
+def _change(one: Factors, other: Factors) -> float:
+    predictors, total = (Predictor(one), Predictor(other)), 0.0
+    for start in range(0, len(one.user_ids), _USERS_AT_ONCE):
+        users = one.user_ids[start : start + _USERS_AT_ONCE, None]
+        before, after = (predictor.predict(users, one.movie_ids) for predictor in predictors)
+        total += float(np.square(after - before, dtype=np.float64).sum())
+    return float(np.sqrt(total / len(one.user_ids) / len(one.movie_ids)))
+
+
+def _cut_variances(factors: Factors, n: int) -> dict[str, np.ndarray]:
+    # these belong to the old factors; no formula uses them, and the last one is the bias's
+    names = ("user_variance", "movie_variance")
+    return {
+        name: np.column_stack([layer[:, :n], layer[:, -1]]) if name in names else layer
+        for name, layer in factors.layers.items()
+    }
+
+
+def _kept_layers(factors: Factors, side: str, kept: np.ndarray) -> dict[str, np.ndarray]:
+    rows = {"user": ("noise_variance", "user_variance"), "movie": ("movie_variance",)}[side]
+    return {name: layer[kept] if name in rows else layer for name, layer in factors.layers.items()}
+
+
+def _offsets(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
