@@ -16,13 +16,13 @@ import sys
 import tempfile
 import time
 import zipfile
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cf_excel.readers import DEFAULT_DATA, load_ratings
+from cf_excel.lesson_ratings import LESSON_DATA
+from cf_excel.readers import load_ratings
 
 N_USERS, N_MOVIES = 200_948, 87_585
 CHUNK_ROWS = 1_000_000
@@ -97,7 +97,7 @@ def measure(n_rows: int, duplicates: bool, compressed: bool) -> None:
 
 def read_default_with_pandas() -> None:
     """Read the two tables that come with cf_excel, and no more."""
-    with zipfile.ZipFile(str(files("cf_excel.data") / DEFAULT_DATA)) as archive:
+    with zipfile.ZipFile(LESSON_DATA) as archive:
         pd.read_csv(archive.open("ratings.csv"))
         pd.read_csv(archive.open("movies.csv"))
 

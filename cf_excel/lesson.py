@@ -8,7 +8,6 @@ the CPU.
 import math
 import zipfile
 from collections.abc import Sequence
-from importlib.resources import files
 from operator import itemgetter
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from cf_excel.learn import collab, trainer
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, get_emb
+from cf_excel.lesson_ratings import LESSON_DATA
 from cf_excel.ratings import lesson_split
-from cf_excel.readers import DEFAULT_DATA
 
 __all__ = [
     "CollabFilterDataset",
@@ -130,7 +129,7 @@ def lesson_data(folder: str = "data/ml-latest-small/") -> str:
     """
     target = Path(folder)
     make_folder(target)
-    with zipfile.ZipFile(files("cf_excel.data") / DEFAULT_DATA) as archive:
+    with zipfile.ZipFile(LESSON_DATA) as archive:
         for name in ("ratings.csv", "movies.csv"):
             if not (target / name).exists():
                 with replacing(target / name) as part:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from math import isfinite
 from pathlib import Path
 
@@ -12,11 +11,10 @@ import pandas as pd
 
 from cf_excel.archives import Source, list_sources
 from cf_excel.errors import InputError
+from cf_excel.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.movies import Movie, read_movies
 from cf_excel.ratings import LESSON_SOURCE, Ratings, canonical_id, ids_as_array
 from cf_excel.tables import Table, find_columns, look_at, shorten
-
-DEFAULT_DATA = "ml-latest-small-2016.zip"
 
 # How MovieLens names its files, in every release so far.
 _RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data")
@@ -49,7 +47,9 @@ def load_ratings(
     if rating_range is not None and not -_LARGEST_RATING <= rating_range[0] < rating_range[1] <= _LARGEST_RATING:
         low, high = rating_range
         raise InputError(f"rating range {low:g} to {high:g}: expected the lower end first, none beyond a million")
-    sources = list_sources(Path(path) if path is not None else Path(str(files("cf_excel.data") / DEFAULT_DATA)))
+    if path is None and not (movies or columns or rating_range):
+        return load_lesson_ratings()
+    sources = list_sources(LESSON_DATA if path is None else Path(path))
     table = look_at(_choose(sources, _RATINGS_FILES, path, "ratings"), always_header=bool(columns))
     names = dict(columns or {})
     kinds = ("timestamp",)

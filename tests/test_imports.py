@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "cf_excel"
-DATA = {"errors", "files", "data", "ratings", "readers"}
+DATA = {"errors", "files", "data", "ratings", "lesson_ratings", "readers"}
 SCORE = {"errors", "files", "ratings", "model_file", "metrics", "lookup", "fold_in", "uncertainty", "predictor"}
 MAY_IMPORT = {
     "errors": set(),

@@ -48,6 +48,12 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
 
     Raises FileError and InputError as load_ratings and download do.
     """
+    named = {column: getattr(args, f"{column}_column") for column in _COLUMNS}
+    if not any((args.ratings, args.download, args.movies, args.rating_range, *named.values())):
+        from cf_excel.lesson_ratings import load_lesson_ratings
+
+        return load_lesson_ratings()
+
     from cf_excel.readers import load_ratings
 
     path = args.ratings
@@ -55,7 +61,6 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         from cf_excel.download import download
 
         path = download(args.download)
-    named = {column: getattr(args, f"{column}_column") for column in _COLUMNS}
     ratings = load_ratings(
         path,
         movies=args.movies,
