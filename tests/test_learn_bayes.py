@@ -141,9 +141,8 @@ def test_one_update_is_the_posterior_of_a_linear_regression() -> None:
     alpha, own, of_weights = np.float32(rng.uniform(1, 2, (n, 1))), (3.0, 2.0), rng.uniform(0.5, 4, (8, d))
     arrays = arrays_on("cpu")
     sparse = csr_array(rated)
-    design = Design(
-        csr_array(content), sparse, sparse.T.tocsr(), rated.sum(axis=1), of_weights.astype(np.float32), arrays
-    )
+    n_rated, precisions = rated.sum(axis=1), of_weights.astype(np.float32)
+    design = Design(csr_array(content), sparse, sparse.T.tocsr(), n_rated, np.zeros(n, bool), precisions, arrays)
     side = Side(design, own, np.zeros((n, d), np.float32), arrays)
     theirs = Side(design, own, other, arrays)  # no covariance: known exactly
     side.update(alpha * (sparse @ theirs.message()), alpha * (csr_array(ratings) @ theirs.inputs()), 60)
@@ -242,6 +241,14 @@ def test_a_user_and_a_movie_without_training_ratings() -> None:
     assert np.isfinite(fit.val_predictions).all()
     assert fit.users.variance[0].sum() > fit.users.variance[1:].sum(axis=1).max()
     assert fit.movies.variance[0].sum() > fit.movies.variance[1:].sum(axis=1).max()
+
+
+def test_a_user_without_ratings_is_the_average_user() -> None:
+    fit = fit_bayes(SMALL, np.flatnonzero(SMALL.user_idx < 4))
+    np.testing.assert_allclose(fit.users.mean[:4], np.tile(fit.users.mean[0], (4, 1)))
+    others = fit.users.mean[4:]
+    distance = np.abs(fit.users.mean[0] - others.mean(axis=0))
+    assert (distance < 0.5 * others.std(axis=0)).all()
 
 
 def test_declared_range_is_where_predictions_are_cut_off() -> None:

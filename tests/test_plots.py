@@ -152,7 +152,7 @@ def model(tiny_factors, tmp_path, monkeypatch, ratings):
 def test_plot_writes_every_picture_that_the_kind_has(kind, model, tmp_path, capsys):
     model(kind)
     assert main(["plot", "--out", str(tmp_path / "out")]) == 0
-    names = ["map", "predictions"] + ["biases"] * (kind in ("dot-bias", "collab"))
+    names = ["map", "predictions"] + ["biases"] * (kind in ("dot-bias", "collab", "bayes"))
     expected = sorted(f"{name}.{ending}" for name in names for ending in ("png", "svg"))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == expected
     out = capsys.readouterr().out

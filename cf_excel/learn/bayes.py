@@ -206,7 +206,9 @@ class _Model:
             content, of_content = stack(n, blocks)
             pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (n_other, 1))])
             of_weights = np.repeat(pairs, [d - 1, 1], axis=1).astype(np.float32)
-            design = Design(content, rated, rated_t, n_rated, arrays.dense(of_weights), arrays)
+            # A user without ratings is merely new; of a movie without, it is known that nobody here chose it.
+            unknown = (n_rated == 0) & (which == "user")
+            design = Design(content, rated, rated_t, n_rated, unknown, arrays.dense(of_weights), arrays)
             start = rng.normal(0, START_STD, (n, d)).astype(np.float32)
             start[:, -1] = 0
             return Side(design, getattr(precisions, which), start, arrays)

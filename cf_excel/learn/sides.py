@@ -13,22 +13,40 @@ class Design:
     """The features of one side: content, and which of the other side's rows it rated, scaled to length 1.
 
     content (n, n_content) sparse; rated (n, n_other) sparse ones and rated_t its transpose, shared with the ratings
-    themselves; precisions (n_content + n_other, n_factors + 1), of the normal prior of every weight.
+    themselves; n_rated (n,) its row sums; unknown (n,) bool, rows without ratings whose set is to come;
+    precisions (n_content + n_other, n_factors + 1), of the normal prior of every weight.
     """
 
     def __init__(
-        self, content: csr_array, rated: Array, rated_t: Array, n_rated: np.ndarray, precisions: Array, arrays: Arrays
+        self,
+        content: csr_array,
+        rated: Array,
+        rated_t: Array,
+        n_rated: np.ndarray,
+        unknown: np.ndarray,
+        precisions: Array,
+        arrays: Arrays,
     ) -> None:
         self.n_content, self.precisions, self.xp = content.shape[1], precisions, arrays.xp
         transposed = content.T.tocsr()
         self.content, self.content_t = arrays.sparse(content), arrays.sparse(transposed)
         self.content_t2 = arrays.sparse(transposed.power(2))
         self.rated, self.rated_t = rated, rated_t
+        self.unknown = arrays.dense(unknown.astype(np.float32)[:, None])
         self.scale = arrays.dense((1 / np.sqrt(np.maximum(n_rated, 1))).astype(np.float32)[:, None])
 
     def times(self, weights: Array) -> Array:
         """Return what the features predict with these weights: (n_features, k) to (n, k)."""
         return self.content @ weights[: self.n_content] + self.scale * (self.rated @ weights[self.n_content :])
+
+    def predict(self, weights: Array) -> Array:
+        """Return times(weights), but to rows whose set is unknown give the average of the others' sets.
+
+        Such rows have no ratings, and so no part in the fit of the weights.
+        """
+        own = self.scale * (self.rated @ weights[self.n_content :])
+        average = own.sum(0) / (1 - self.unknown).sum()
+        return self.content @ weights[: self.n_content] + own + self.unknown * average
 
     def transposed_times(self, rows: Array) -> Array:
         """Return (n_features, k): what the transposed features make of rows (n, k)."""
@@ -101,7 +119,7 @@ class Side:
         precision[:, self.diagonal, self.diagonal] += self.precision
         self.covariance = self.arrays.invert(precision)
         self._fit_weights(self._times_covariance(target) * self.precision, n_steps)
-        prior = self.design.times(self.weights)
+        prior = self.design.predict(self.weights)
         self.mean = self._times_covariance(target + self.precision * prior)
 
     def n_effective(self) -> float:
