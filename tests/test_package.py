@@ -109,6 +109,22 @@ def test_a_filled_block_has_one_formula_and_all_results(tmp_path, office):
         assert package.read("xl/worksheets/sheet1.xml").count(b"IF(") == 1
 
 
+def test_one_array_formula_fills_a_block(tmp_path, office, validator_errors):
+    workbook = Workbook()
+    workbook.active.title = "s"
+    cells = SheetCells(style_ids(workbook))
+    cells.put(Block(1, 1, 2, 2), "plain", [[1, 2], [3, 4]])
+    cells.fill_at_once(Block(4, 1, 5, 2), "plain", 'IF("<"="<",MMULT(A1:B2,A1:B2))', [[7, 10], [15, 22]])
+    path = tmp_path / "t.xlsx"
+    write_workbook(path, workbook, {"s": cells})
+    assert validator_errors(path) == []
+    formula = openpyxl.load_workbook(path)["s"]["A4"].value
+    assert (formula.ref, formula.text) == ("A4:B5", '=IF("<"="<",MMULT(A1:B2,A1:B2))')
+    cached = openpyxl.load_workbook(path, data_only=True)["s"]
+    assert [[cell.value for cell in row] for row in cached["A4:B5"]] == [[7, 10], [15, 22]]
+    assert office.recalculate(path)["s"]["values"][3:] == [[7, 10], [15, 22]]
+
+
 def test_wrong_shapes_are_a_programming_error():
     cells = SheetCells({"plain": 0})
     with pytest.raises(ValueError, match="A1:B2 wants 2 x 2 values"):

@@ -234,7 +234,7 @@ class SheetCells:
     def fill_at_once(
         self, block: Block, style: str, formula: str, results: Sequence[Sequence[CellValue]] | np.ndarray
     ) -> None:
-        """Fill a block from one array formula that gives all its values, with the results beside it."""
+        """Fill a block from one array formula that gives all its values; results: (n_rows, n_columns) numbers."""
         self._regions.append(_OneArray(block, self.styles[style], _as_rows(block, results), formula))
 
     @property

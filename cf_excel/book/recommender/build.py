@@ -36,14 +36,14 @@ def build_recommender(
     for one that does not fit on sheets, FileError where the file can't be written.
     """
     check_model(factors, digits)
-    made_of = _as_written(factors, digits)
-    choices = rating_choices(*made_of.rating_range)
-    n_users, n_factors = made_of.user_factors.shape
-    n_ratings = len(made_of.seen_movies) if with_ratings else 0
-    book = RecommenderBook(n_users, len(made_of.movie_ids), n_factors, n_ratings, len(choices))
-    titles = unique_titles(made_of.titles, made_of.movie_ids)
-    results = Results(made_of, _first_picks(made_of, choices), with_ratings and n_ratings > 0)
-    recommender = Recommender(made_of, titles, book, results)
+    written = _as_written(factors, digits)
+    choices = rating_choices(*written.rating_range)
+    n_users, n_factors = written.user_factors.shape
+    n_ratings = len(written.seen_movies) if with_ratings else 0
+    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices))
+    titles = unique_titles(written.titles, written.movie_ids)
+    results = Results(written, _first_picks(written, choices), with_ratings and n_ratings > 0)
+    recommender = Recommender(written, titles, book, results)
 
     workbook = Workbook()
     workbook.active.title = book.predict.title
@@ -52,7 +52,7 @@ def build_recommender(
     write_predict(workbook.active, cells[book.predict.title], recommender, made)
     for sheet in filter(None, (book.users, book.movies, book.ratings)):
         cells[sheet.title] = SheetCells(styles)
-        _finish_table(workbook.create_sheet(sheet.title), sheet)
+        workbook.create_sheet(sheet.title).freeze_panes = sheet.freeze
     _write_users(workbook["users"], cells["users"], recommender)
     _write_movies(workbook["movies"], cells["movies"], recommender)
     if book.ratings:
@@ -140,10 +140,6 @@ def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
 
 def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_factors: int) -> None:
     cells.put(sheet.headers, "header_left", [[*names, *(f"factor {i}" for i in range(1, n_factors + 1))]])
-
-
-def _finish_table(worksheet: Worksheet, sheet: TableSheet) -> None:
-    worksheet.freeze_panes = sheet.freeze
 
 
 def _set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:

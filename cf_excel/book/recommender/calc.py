@@ -47,7 +47,7 @@ def write_calc(cells: SheetCells, recommender: "Recommender", choices: list[floa
         cells.put(block, "plain", numbers[name].reshape(block.n_rows, block.n_columns))
 
     for name, formula in panel_formulas(book, results.factors.kind).items():
-        cells.fill(blocks[f"panel_{name}"], "plain", formula, numbers[f"panel_{name}"])
+        cells.fill(blocks[f"panel_{name}"], "plain", formula, numbers[f"panel_{name}"], array=name == "found")
     for i, (block, formula) in enumerate(panel_factor_formulas(book)):
         row = numbers["panel_factors"][i // 2]
         if i % 2:
@@ -87,7 +87,8 @@ def _write_scalars(cells: SheetCells, recommender: "Recommender") -> None:
     for i, name in enumerate(SCALARS):
         cells.put(book.calc.scalar_label(i), "plain", [[name]])
         if name in formulas:
-            cells.fill(book.calc.scalar(i), "plain", formulas[name], [values[name]])
+            is_array = name in ("user_row", "movie_row")
+            cells.fill(book.calc.scalar(i), "plain", formulas[name], [values[name]], array=is_array)
         else:
             cells.put(book.calc.scalar(i), "plain", [[values[name]]])
 

@@ -6,7 +6,7 @@ predictions are cut off at the highest rating; rounded, so that ties are ties wh
 
 from cf_excel.book.cells import Block
 from cf_excel.book.recommender.layout import N_RATED
-from cf_excel.book.recommender.names import PANEL, SCALARS, RecommenderBook
+from cf_excel.book.recommender.names import PANEL, RecommenderBook
 
 DECIMALS = 11  # products of numbers with five decimals have ten: none is halfway between two roundings
 OUT = -1e9  # the score of a movie that does not compete
@@ -35,7 +35,7 @@ def slope(kind: str, x: str) -> str:
 
 
 def look_up(wanted: str, table: str) -> str:
-    """Return the formula of the row of an id or a title; "" where there is none.
+    """Return the array formula of the row of an id or a title; "" where there is none.
 
     MATCH alone would read * ? ~ in a title as wildcards.
     """
@@ -54,7 +54,6 @@ def scalar_formulas(book: RecommenderBook) -> dict[str, str]:
     if book.ratings:  # sorted by user: from the first row of the next user on, numbers are greater
         formulas["first_rating"] = "IF(ISNUMBER(user_row),IFERROR(MATCH(user_row-0.5,rated_users,1),0)+1,1)"
         formulas["last_rating"] = "IF(ISNUMBER(user_row),IFERROR(MATCH(user_row,rated_users,1),0),0)"
-    assert set(formulas) <= set(SCALARS)
     return formulas
 
 
@@ -101,11 +100,8 @@ def list_formulas(book: RecommenderBook, i: int) -> dict[Block, list[str]]:
         value, above = values.row(j).first, values.row(j - 1).first
         row_above = rows.row(j - 1).first
         largest = f"LARGE({scores},{j + 1})"
-        value_formulas.append(
-            f'IF(AND({wanted},{j + 1}<=ROWS(movie_bias)),IF({largest}>{OUT / 2:.0f},{largest},""),"")'
-            if j < book.n_movies
-            else '""'
-        )
+        competing = f'IF({largest}>{OUT / 2:.0f},{largest},"")' if j < book.n_movies else '""'
+        value_formulas.append(f'IF({wanted},{competing},"")')
         first = f"MATCH({value},{scores},0)"
         # of equal scores the next is in the rest of the column
         rest = f"INDEX({scores},{row_above}+1):INDEX({scores},ROWS({scores}))"
