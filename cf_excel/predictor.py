@@ -139,6 +139,21 @@ class Predictor:
         """Return the biases of movies, in the shape of movie_ids; zeros where the kind has none."""
         return self.factors.movie_bias[self._movie_index.require(movie_ids)]
 
+    def user_rows(self, user_ids: ArrayLike) -> np.ndarray:
+        """Return the row of each user in the model, in the shape of user_ids; -1 where the id is unknown."""
+        return self._user_index.rows(user_ids)
+
+    def movie_rows(self, movies: ArrayLike) -> np.ndarray:
+        """Return the row of each movie, by id or title, in the shape of movies; -1 where none or several have it."""
+        movies = np.asarray(movies)
+        rows = self._movie_index.rows(movies)
+        for position in np.argwhere(rows < 0):
+            movie = movies[tuple(position)]
+            found = self._titles.rows(movie.strip()) if isinstance(movie, str) else []
+            if len(found) == 1:
+                rows[tuple(position)] = found[0]
+        return rows
+
     def movie_id(self, movie: int | str) -> int | str:
         """Return the raw id of a movie named by id or title.
 

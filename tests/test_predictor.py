@@ -322,3 +322,9 @@ def test_scoring_loads_numpy_and_safetensors_alone(tiny_factors, tmp_path):
     loaded = set(done.stdout.split())
     assert {"numpy", "safetensors"} <= loaded
     assert not loaded & {"torch", "pandas", "openpyxl", "matplotlib", "numba", "scipy", "rich", "xlwings"}
+
+
+def test_rows_of_ids_and_titles(collab):
+    assert collab.user_rows([[15, 99], [1, 7]]).tolist() == [[4, -1], [0, 1]]
+    assert collab.movie_rows(["The Matrix", "2571", "Hamlet", "none", "up 🎈"]).tolist() == [1, 1, -1, -1, 7]
+    assert collab.movie_rows(2571) == 1

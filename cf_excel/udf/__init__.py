@@ -1,0 +1,1 @@
+"""The only room that knows hosts: the functions themselves, and what shows them in Excel and LibreOffice."""

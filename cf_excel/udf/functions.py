@@ -1,0 +1,317 @@
+"""The functions that spreadsheets call, in plain Python: no host and no cell is known here, numpy is all they need.
+
+An argument is a single value or a range, that is rows of values: numbers (14 and 14.0), texts ("14", a title), blanks
+(None, "", NaN), TRUE and FALSE, and error values (a number such as -2146826246 or a text such as "#N/A"). A result is a
+single value or rows of values. Each docstring is the help that a host shows (255 characters at most).
+"""
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cf_excel.errors import CfExcelError, InputError
+from cf_excel.model_file import default_model_path
+from cf_excel.predictor import Predictor, ScoredMovie, load_predictor
+from cf_excel.udf.values import (
+    Found,
+    Rows,
+    Value,
+    as_cells,
+    as_numbers,
+    as_single,
+    error_name,
+    find_rows,
+    is_blank,
+    is_range,
+)
+
+MOST_CELLS = 20_000_000
+MOST_ROWS = 1_048_576
+
+
+def _sheet_function(function: Callable) -> Callable:
+    """Show an error of ours as a value, behind the function's name, where a host would show something worse."""
+
+    @functools.wraps(function)
+    def shown(self: "Functions", *args: Value) -> Value:
+        try:
+            return function(self, *args)
+        except CfExcelError as error:
+            return self.error_value(_named(function.__name__, error))
+
+    return shown
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions of a host, under the names that the sheet knows.
+
+    path: the model's file, by default the one at default_model_path() at every call; it is read again only where it
+    changed. error_value: makes of a message what the host shows, by default the text itself; it may raise. Safe to call
+    from several threads.
+    """
+
+    path: Path | None = None
+    error_value: Callable[[str], Value] = str
+
+    def load(self) -> Predictor:
+        """Return the model. Raises FileError as load_predictor does."""
+        return load_predictor(self.path)
+
+    @_sheet_function
+    def CF_PREDICT(self, user: Value, movie: Value) -> Value:
+        """Predicted rating of a movie (id or title) by a user. Users in a column and movies in a row give a grid."""
+        model = self.load()
+        users, movies = _users(model, user), _movies(model, movie)
+        try:
+            shape = np.broadcast_shapes(users.rows.shape, movies.rows.shape)
+        except ValueError:
+            sizes = " and ".join(f"{r:,} x {c:,}" for r, c in (users.rows.shape, movies.rows.shape))
+            raise InputError(
+                f"users and movies are {sizes} cells: expected one size, or users in a column and movies in a row"
+            ) from None
+        if shape[0] * shape[1] > MOST_CELLS:
+            raise InputError(f"{shape[0]:,} x {shape[1]:,} predictions: {MOST_CELLS:,} at once is the most")
+        ids = model.factors.user_ids[users.rows], model.factors.movie_ids[movies.rows]
+        notes = _both(users.notes, movies.notes)
+        result = self._noted("CF_PREDICT", model.predict(*ids), notes)
+        return result if is_range(user) or is_range(movie) else result[0][0]
+
+    @_sheet_function
+    def CF_USER_FACTORS(self, users: Value) -> Value:
+        """Learned factors of users: a row of numbers for each user of a column, a column for each user of a row."""
+        model = self.load()
+        return self._factors("CF_USER_FACTORS", _users(model, users), model.factors.user_factors)
+
+    @_sheet_function
+    def CF_MOVIE_FACTORS(self, movies: Value) -> Value:
+        """Learned factors of movies (id or title): a row of numbers for each movie of a column, a column for each movie
+        of a row."""
+        model = self.load()
+        return self._factors("CF_MOVIE_FACTORS", _movies(model, movies), model.factors.movie_factors)
+
+    @_sheet_function
+    def CF_USER_BIAS(self, users: Value) -> Value:
+        """Learned bias of users: how much more they give than others, before the sigmoid."""
+        model = self.load()
+        return self._looked_up("CF_USER_BIAS", users, _users(model, users), model.factors.user_bias)
+
+    @_sheet_function
+    def CF_MOVIE_BIAS(self, movies: Value) -> Value:
+        """Learned bias of movies (id or title): how much better they are liked than others, before the sigmoid."""
+        model = self.load()
+        return self._looked_up("CF_MOVIE_BIAS", movies, _movies(model, movies), model.factors.movie_bias)
+
+    @_sheet_function
+    def CF_TITLE(self, movies: Value) -> Value:
+        """Title of movies by their ids."""
+        model = self.load()
+        return self._looked_up("CF_TITLE", movies, _movies(model, movies), model.factors.titles)
+
+    @_sheet_function
+    def CF_RECOMMEND(self, user: Value, n: Value = 10) -> Value:
+        """The n movies that a user will like best, without those already rated: title and predicted rating, n rows."""
+        return self._table("CF_RECOMMEND", n, lambda count: self._recommended(user, count))
+
+    @_sheet_function
+    def CF_SIMILAR(self, movie: Value, n: Value = 10, min_ratings: Value = 20) -> Value:
+        """The n movies most like a movie (id or title): title and similarity, -1 to 1, n rows. Movies with fewer than
+        min_ratings ratings (20 unless given) are left out."""
+        return self._table("CF_SIMILAR", n, lambda count: self._similar(movie, count, min_ratings))
+
+    @_sheet_function
+    def CF_RATE(self, movies: Value, ratings: Value, n: Value = 10) -> Value:
+        """The n movies for someone who rated these movies (ids or titles) with these ratings: title and predicted
+        rating, n rows. Movies without a rating do not count."""
+        return self._table("CF_RATE", n, lambda count: self._rated(movies, ratings, count))
+
+    @_sheet_function
+    def CF_FIND(self, text: Value, n: Value = 10) -> Value:
+        """Up to n movies whose titles have every word of a text, the most rated first: id and title, n rows."""
+        return self._table("CF_FIND", n, lambda count: self._containing(text, count))
+
+    @_sheet_function
+    def CF_RMSE(self, actual: Value, predicted: Value) -> Value:
+        """Root of the mean squared difference of two ranges of one size, in rating points. Only cells where both hold a
+        number count."""
+        first, second = as_numbers(actual), as_numbers(predicted)
+        if first.shape != second.shape:
+            sizes = " and ".join(f"{r:,} x {c:,}" for r, c in (first.shape, second.shape))
+            raise InputError(f"the ranges are {sizes} cells: expected one size")
+        both = np.isfinite(first) & np.isfinite(second)
+        if not both.any():
+            raise InputError("no cell of one range has a number where the other has one")
+        with np.errstate(over="ignore"):
+            result = float(np.sqrt(np.mean((first[both] - second[both]) ** 2)))
+        if not np.isfinite(result):
+            raise InputError("the numbers are too large to be squared")
+        return result
+
+    @_sheet_function
+    def CF_MODEL(self) -> Value:
+        """What model is loaded, when its file was written, and its RMSE on the ratings that were held back."""
+        path = self.path or default_model_path()
+        factors = self.load().factors
+        n_users, n_factors = factors.user_factors.shape
+        parts = [f"{factors.kind}: {n_users:,} users, {len(factors.movie_ids):,} movies, {n_factors} factors"]
+        parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
+        metrics = factors.record.get("metrics")
+        error = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+        parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
+        return "; ".join([*parts, str(path)])
+
+    def _recommended(self, user: Value, n: int) -> Rows:
+        single = as_single(user, "user")
+        if _is_missing(single):
+            return []
+        movies = self.load().recommend(single, n)
+        return _titles_and_scores(movies) or [["this user rated every movie in the model"]]
+
+    def _similar(self, movie: Value, n: int, min_ratings: Value) -> Rows:
+        single = as_single(movie, "movie")
+        least = _whole(min_ratings, "min_ratings", 0)
+        if _is_missing(single):
+            return []
+        found = _titles_and_scores(self.load().similar(single, n, 20 if least is None else least))
+        return found or [[f"no other movie has {20 if least is None else least} ratings: give a smaller min_ratings"]]
+
+    def _rated(self, movies: Value, ratings: Value, n: int) -> Rows:
+        titles, stars = as_cells(movies).ravel().tolist(), as_cells(ratings).ravel().tolist()
+        if len(titles) != len(stars):
+            raise InputError(f"{len(titles):,} movies and {len(stars):,} ratings: expected equally many cells")
+        for error in filter(None, map(error_name, titles + stars)):
+            raise InputError(error)
+        rated = [pair for pair in zip(titles, stars, strict=True) if not any(map(is_blank, pair))]
+        if not rated:
+            return []
+        found = self.load().fold_in(*zip(*rated, strict=True), n)
+        return _titles_and_scores(found) or [["every movie in the model is rated"]]
+
+    def _containing(self, text: Value, n: int) -> Rows:
+        single = as_single(text, "text")
+        if _is_missing(single):
+            return []
+        wanted = f"{single:g}" if isinstance(single, float) else str(single)
+        return [list(pair) for pair in self.load().find(wanted, n)] or [[f"no title has {wanted!r} in it"]]
+
+    def _table(self, name: str, n: Value, rows: Callable[[int], Rows]) -> Rows:
+        """Return exactly n rows of two cells, blank ones below what there is; an error stands in the first cell."""
+        count = 1
+        try:
+            count = _whole(n, "n", 1) or 10
+            found = rows(count)
+        except CfExcelError as error:
+            found = [[self.error_value(_named(name, error))]]
+        return [[*row, ""][:2] for row in found] + [["", ""]] * (count - len(found))
+
+    def _factors(self, name: str, found: Found, factors: np.ndarray) -> Rows:
+        n_rows, n_columns = found.rows.shape
+        if n_rows > 1 and n_columns > 1:
+            raise InputError(f"expected a row or a column of ids, not {n_rows:,} x {n_columns:,} cells")
+        if found.rows.size * factors.shape[1] > MOST_CELLS:
+            raise InputError(f"{found.rows.size:,} x {factors.shape[1]} factors: {MOST_CELLS:,} at once is the most")
+        values = factors[found.rows.ravel()]
+        notes = None
+        if found.notes is not None:  # what there is to say stands in the first cell, and the others are blank
+            notes = np.full(values.shape, None, object)
+            flat = found.notes.ravel()
+            notes[np.array([note is not None for note in flat])] = ""
+            notes[:, 0] = flat
+        across = n_columns > 1
+        return self._noted(name, values.T if across else values, notes.T if across and notes is not None else notes)
+
+    def _looked_up(self, name: str, ids: Value, found: Found, values: np.ndarray) -> Value:
+        result = self._noted(name, values[found.rows], found.notes)
+        return result if is_range(ids) else result[0][0]
+
+    def _noted(self, name: str, values: np.ndarray, notes: np.ndarray | None) -> Rows:
+        """Return values as rows, with the notes where there are any."""
+        if notes is None:
+            return values.tolist()
+        cells, notes = values.astype(object), np.broadcast_to(notes, values.shape)
+        marked = np.not_equal(notes, None)
+        found = notes[marked].tolist()
+        shown = {id(note): note and self.error_value(_named(name, note)) for note in {id(n): n for n in found}.values()}
+        cells[marked] = np.fromiter((shown[id(note)] for note in found), object, len(found))
+        return cells.tolist()
+
+
+def signatures() -> dict[str, inspect.Signature]:
+    """Return the signature of every function by its name, without self, in the order of this file."""
+    found = {}
+    for name, function in vars(Functions).items():
+        if name.startswith("CF_"):
+            signature = inspect.signature(function)
+            found[name] = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return found
+
+
+def help_of(name: str) -> str:
+    """Return the help of a function in one line, 255 characters at most."""
+    return " ".join(getattr(Functions, name).__doc__.split())
+
+
+def _users(model: Predictor, value: Value) -> Found:
+    return find_rows(value, model.user_rows, lambda user, _: _error_of(model.user_bias, user))
+
+
+def _movies(model: Predictor, value: Value) -> Found:
+    def explain(movie: Value, with_hint: bool) -> CfExcelError:
+        return _error_of(model.movie_id if with_hint else model.movie_bias, movie)
+
+    return find_rows(value, model.movie_rows, explain)
+
+
+def _error_of(look_up: Callable[[Value], object], value: Value) -> CfExcelError:
+    try:
+        look_up(value)
+    except CfExcelError as error:
+        return error
+    raise AssertionError(f"{value!r} is known")
+
+
+def _named(name: str, error: CfExcelError) -> str:
+    """Return what a cell shows of an error: an error value that came in goes out as it is."""
+    text = str(error)
+    return text if error_name(text) else f"{name}: {text}"
+
+
+def _both(users: np.ndarray | None, movies: np.ndarray | None) -> np.ndarray | None:
+    """Return the notes of pairs: a blank on either side counts before an error, a user's error before a movie's."""
+    if users is None or movies is None:
+        return users if movies is None else movies
+    users, movies = np.broadcast_arrays(users, movies)
+    notes = np.where(np.not_equal(users, None), users, movies)
+    notes[(users == "") | (movies == "")] = ""
+    return notes
+
+
+def _is_missing(value: Value) -> bool:
+    """Say whether an id is blank. Raises InputError where it is an error value."""
+    error = error_name(value)
+    if error:
+        raise InputError(error)
+    return is_blank(value)
+
+
+def _whole(value: Value, what: str, least: int) -> int | None:
+    """Return a whole number, None where it is blank or missing."""
+    single = as_single(value, what)
+    if _is_missing(single):
+        return None
+    try:
+        number = float(single) if not isinstance(single, bool) else np.nan
+    except (TypeError, ValueError):
+        number = np.nan
+    if not (number.is_integer() and least <= number <= MOST_ROWS):
+        raise InputError(f"{what} {single!s:.40}: expected a whole number from {least} to {MOST_ROWS:,}")
+    return int(number)
+
+
+def _titles_and_scores(movies: Sequence[ScoredMovie]) -> Rows:
+    return [[movie.title or movie.movie_id, movie.score] for movie in movies]

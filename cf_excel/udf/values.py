@@ -1,0 +1,153 @@
+"""What hosts hand over as arguments: single values and ranges, with blanks and errors in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+
+import numpy as np
+
+from cf_excel.errors import CfExcelError, InputError
+
+# Excel hands errors over COM as these numbers (the HRESULTs of XlCVError), Office.js and LibreOffice as texts
+ERRORS = {
+    -2146828288 + number: name
+    for number, name in {
+        **{2000: "#NULL!", 2007: "#DIV/0!", 2015: "#VALUE!", 2023: "#REF!", 2029: "#NAME?", 2036: "#NUM!"},
+        **{2042: "#N/A", 2043: "#GETTING_DATA", 2045: "#SPILL!", 2046: "#CONNECT!", 2047: "#BLOCKED!"},
+        **{2048: "#UNKNOWN!", 2049: "#FIELD!", 2050: "#CALC!"},
+    }.items()
+}
+_ERROR_CODES = np.array(list(ERRORS), float)
+_ERROR_NAMES = frozenset(ERRORS.values())
+_HINTS = 20  # so many unknown ids of one call are explained with titles that come close; more would take minutes
+
+Value = object
+Rows = list[list[Value]]
+
+
+def is_range(value: Value) -> bool:
+    """Say whether a host handed over a range (rows of values) and not a single value."""
+    return isinstance(value, (list, tuple, np.ndarray))
+
+
+def as_cells(value: Value) -> np.ndarray:
+    """Return a range as an object array (n_rows, n_columns); a single value is 1 x 1, a flat list is one row."""
+    if not is_range(value):
+        cells = np.empty((1, 1), object)
+        cells[0, 0] = value
+        return cells
+    cells = np.array(value, dtype=object)
+    if cells.ndim == 1 and not any(map(is_range, cells.tolist())):  # rows of unequal length are a list of lists
+        cells = cells[None, :]
+    if cells.ndim != 2 or not cells.size:
+        raise InputError("expected a single value or a rectangle of cells")
+    return cells
+
+
+def as_single(value: Value, what: str) -> Value:
+    """Return the one value of a single cell. Raises InputError for a larger range."""
+    cells = as_cells(value)
+    if cells.size != 1:
+        raise InputError(f"expected one {what}, not {cells.shape[0]:,} x {cells.shape[1]:,} cells")
+    return cells[0, 0]
+
+
+def is_blank(value: Value) -> bool:
+    """Say whether a value is that of an empty cell."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def error_name(value: Value) -> str | None:
+    """Return the name of an error value, #N/A or such, or None where the value is none."""
+    if isinstance(value, str):
+        return value if value in _ERROR_NAMES else None
+    return ERRORS.get(value) if isinstance(value, (int, float)) else None
+
+
+def as_numbers(value: Value) -> np.ndarray:
+    """Return a range as floats, NaN where a cell holds no number. Raises InputError where it holds an error value."""
+    cells = as_cells(value)
+    flat = cells.ravel().tolist()
+    for error in filter(None, map(error_name, flat)):
+        raise InputError(error)
+    return np.array([float(value) if _is_number(value) else np.nan for value in flat]).reshape(cells.shape)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows of a range of ids, and what to show instead where there is none.
+
+    rows (n_rows, n_columns): rows of the model, 0 where there is none. notes: of the same shape, None where the row is
+    good, "" where the cell is blank, else an error; None where all rows are good.
+    """
+
+    rows: np.ndarray
+    notes: np.ndarray | None
+
+
+def find_rows(
+    value: Value, rows_of: Callable[[np.ndarray], np.ndarray], explain: Callable[[Value, bool], CfExcelError]
+) -> Found:
+    """Return the rows of the ids in a range.
+
+    rows_of gives the row of each id, -1 where it is unknown; explain(id, with_hint) gives the error for an unknown one.
+    """
+    cells = as_cells(value)
+    flat = cells.ravel().tolist()
+    if {type(v) for v in flat} <= {float, type(None)}:  # nearly every range: numbers and blanks, a million in no time
+        numbers = cells.ravel().astype(float)
+        good = np.isfinite(numbers) & ~np.isin(numbers, _ERROR_CODES)
+        rows = np.full(len(numbers), -1, np.intp)
+        rows[good] = rows_of(numbers[good])
+    else:
+        rows = _rows_of_each(flat, rows_of)
+    notes = None
+    missing = np.flatnonzero(rows < 0)
+    if len(missing):
+        notes = np.full(len(flat), None, object)
+        known: dict[Value, object] = {}
+        for position in missing.tolist():
+            key = _key(flat[position])
+            if key not in known:
+                known[key] = _note(flat[position], explain, len(known) < _HINTS)
+            notes[position] = known[key]
+        notes = notes.reshape(cells.shape)
+        rows[missing] = 0
+    return Found(rows.reshape(cells.shape), notes)
+
+
+def _rows_of_each(flat: list[Value], rows_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the row of each value; the same value is looked up once."""
+    keys = list(map(_key, flat))
+    distinct = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    ids = [key for key in distinct if not isinstance(key, tuple) and not is_blank(key) and error_name(key) is None]
+    places = np.array([distinct[key] for key in ids], np.intp)
+    rows = np.full(len(distinct), -1, np.intp)
+    rows[places] = rows_of(np.array([*ids, None], object)[:-1])
+    return rows[[distinct[key] for key in keys]]
+
+
+def _key(value: Value) -> Value:
+    """Return what tells a value from others, TRUE from 1 too; it is a tuple where it can't be an id."""
+    kind = type(value)
+    if kind in (float, str, int) or value is None:
+        return value
+    if isinstance(value, str):
+        return str(value)
+    return float(value) if _is_number(value) else (kind, repr(value))
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (Real, Decimal)) and not isinstance(value, bool)
+
+
+def _note(value: Value, explain: Callable[[Value, bool], CfExcelError], with_hint: bool) -> object:
+    if is_blank(value):
+        return ""
+    error = error_name(value)
+    if error:
+        return InputError(error)
+    if isinstance(_key(value), tuple):
+        return InputError(f"{str(value).upper():.40} is no id")
+    return explain(value, with_hint)

@@ -1,0 +1,374 @@
+"""The spreadsheet functions, on values as hosts hand them over."""
+
+import datetime
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cf_excel.model_file import save_factors
+from cf_excel.predictor import Predictor
+from cf_excel.udf import functions as functions_module
+from cf_excel.udf.functions import Functions, help_of, signatures
+from cf_excel.udf.values import ERRORS, as_cells
+
+NOT_AVAILABLE = -2146826246
+USERS, MOVIES = (1, 7, 3, 42, 15), (1, 2571, 1411, 3598, 10, 4973, 11, 12)
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory, tiny_factors):
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_factors(tiny_factors(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sheet(model_path):
+    return Functions(model_path)
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_factors):
+    return Predictor(tiny_factors())
+
+
+@pytest.mark.parametrize(
+    "user", [15, 15.0, "15", " 15 ", "15.0", Decimal(15), np.float64(15), np.int32(15), [[15.0]], ((15.0,),)]
+)
+@pytest.mark.parametrize("movie", [2571, 2571.0, "2571", "The Matrix", "matrix, the (1999)", [["The Matrix"]]])
+def test_a_prediction_for_ids_in_every_form(sheet, predictor, user, movie):
+    result = sheet.CF_PREDICT(user, movie)
+    expected = float(predictor.predict(15, 2571))
+    assert result == ([[expected]] if isinstance(user, (list, tuple)) or isinstance(movie, list) else expected)
+    assert type(as_cells(result)[0, 0]) is float
+
+
+@pytest.mark.parametrize("convert", [lambda rows: rows, lambda rows: tuple(map(tuple, rows)), np.array])
+def test_ranges_are_paired_or_make_a_grid(sheet, predictor, convert):
+    users, movies = [[15.0], [3.0]], [[1.0, 10.0, 12.0]]
+    grid = predictor.predict([[15], [3]], [[1, 10, 12]])
+    for arguments, expected in (
+        ((convert(users), convert(movies)), grid),
+        ((convert([[15.0, 3.0]]), convert([[1.0], [10.0]])), grid.T[:2]),
+        ((convert(users), convert([[1.0], [10.0]])), [[grid[0, 0]], [grid[1, 1]]]),
+        ((15.0, convert(movies)), grid[:1]),
+        ((convert(users), 12.0), grid[:, 2:]),
+        (([15.0, 3.0], [1.0, 10.0]), [[grid[0, 0], grid[1, 1]]]),  # a flat list is a row
+    ):
+        np.testing.assert_allclose(sheet.CF_PREDICT(*arguments), expected, atol=1e-6)
+        assert np.shape(sheet.CF_PREDICT(*arguments)) == np.shape(expected)
+
+
+@pytest.mark.parametrize("blank", [None, "", "  ", float("nan")])
+def test_a_blank_gives_a_blank(sheet, blank):
+    known = pytest.approx(sheet.CF_PREDICT(15, 1), abs=1e-6)
+    assert sheet.CF_PREDICT(blank, 1) == sheet.CF_PREDICT(15, blank) == sheet.CF_PREDICT(blank, "no such") == ""
+    assert sheet.CF_PREDICT([[15.0], [blank]], [[1.0, blank]]) == [[known, ""], ["", ""]]
+    assert sheet.CF_PREDICT([["15"], [blank]], [["1", blank]]) == [[known, ""], ["", ""]]
+    assert sheet.CF_USER_FACTORS([[blank]]) == [["", "", ""]]
+    assert sheet.CF_USER_BIAS(blank) == sheet.CF_MOVIE_BIAS(blank) == sheet.CF_TITLE(blank) == ""
+    for table in (sheet.CF_RECOMMEND, sheet.CF_SIMILAR, sheet.CF_FIND):
+        assert table(blank, 2) == [["", ""], ["", ""]]
+    assert sheet.CF_RATE([[1.0], [blank]], [[blank], [5.0]], 2) == [["", ""], ["", ""]]
+
+
+@pytest.mark.parametrize(
+    ("user", "movie", "words"),
+    [
+        (99999.0, 1.0, "CF_PREDICT: user 99999 is not in the model (5 users)"),
+        (15.0, 99999.0, "CF_PREDICT: movie 99999 is not in the model (8 movies)"),
+        (15.5, 1.0, "CF_PREDICT: user '15.5' is not in the model (5 users)"),
+        ("nobody", "nothing", "CF_PREDICT: user 'nobody' is not in the model (5 users)"),
+        (15.0, "Matrix (1998)", "CF_PREDICT: movie 'Matrix (1998)' is not in the model (8 movies)"),
+        (15.0, "mat", "CF_PREDICT: movie 'mat' is not in the model (8 movies): did you mean Matrix, The (1999)?"),
+        (15.0, "Hamlet", "CF_PREDICT: 'Hamlet' is 2 movies: 1411 Hamlet (1996), 3598 Hamlet (2000): give the id or"),
+        (True, 1.0, "CF_PREDICT: TRUE is no id"),
+        (1.0, False, "CF_PREDICT: FALSE is no id"),
+        (15.0, datetime.datetime(2020, 1, 2), "CF_PREDICT: 2020-01-02 00:00:00 is no id"),
+        (float("inf"), 1.0, "CF_PREDICT: user 'inf' is not in the model"),
+        (1e300, 1.0, "CF_PREDICT: user '1e+300' is not in the model"),
+        (2**70, 1, "CF_PREDICT: user '1180591620717411303424' is not in the model"),
+        (NOT_AVAILABLE, 1.0, "#N/A"),
+        (15.0, "#REF!", "#REF!"),
+        (float(NOT_AVAILABLE), 1.0, "#N/A"),
+    ],
+)
+def test_what_can_not_be_scored_says_why(sheet, user, movie, words):
+    text = sheet.CF_PREDICT(user, movie)
+    assert text.startswith(words)
+    assert sheet.CF_PREDICT([[user], [15.0]], [[movie, 1.0]])[0][0] == text
+
+
+def test_one_wrong_cell_leaves_the_others(sheet, predictor):
+    expected = predictor.predict([[15], [3]], [[1, 10]]).astype(object)
+    grid = sheet.CF_PREDICT([[15.0], [99.0], [3.0]], [[1.0, "x", 10.0]])
+    assert [grid[0][0], grid[0][2], grid[2][0], grid[2][2]] == expected.ravel().tolist()
+    assert all("user 99 is not" in text for text in grid[1])
+    assert all("movie 'x' is not" in row[1] for row in (grid[0], grid[2]))
+
+
+def test_a_host_makes_its_own_error_values(model_path):
+    host = Functions(model_path, error_value=lambda text: ("error", text))
+    assert host.CF_PREDICT(99, 1) == ("error", "CF_PREDICT: user 99 is not in the model (5 users)")
+    assert host.CF_PREDICT([[99, None]], 1) == [[host.CF_PREDICT(99, 1), ""]]
+    assert host.CF_RECOMMEND(99, 1)[0][0] == ("error", "CF_RECOMMEND: user 99 is not in the model (5 users)")
+    assert host.CF_RMSE([[1.0]], [[1.0, 2.0]])[0] == "error"
+
+
+def test_ranges_that_do_not_fit(sheet):
+    assert "users and movies are 3 x 1 and 2 x 1 cells: expected" in sheet.CF_PREDICT([[1], [7], [3]], [[1], [10]])
+    assert "expected a single value or a rectangle" in sheet.CF_PREDICT([[1, 7], [3]], 1)
+    assert "expected a single value or a rectangle" in sheet.CF_PREDICT([], 1)
+    assert "expected a single value or a rectangle" in sheet.CF_PREDICT([[[1]]], 1)
+    assert "at once is the most" in sheet.CF_PREDICT([[15.0]] * 5000, [[1.0] * 5000])
+    assert "at once is the most" in sheet.CF_USER_FACTORS([[15.0]] * (functions_module.MOST_CELLS // 3 + 1))
+
+
+def test_factors_stand_beside_their_ids(sheet, predictor):
+    factors = predictor.factors
+    assert sheet.CF_USER_FACTORS(15) == [factors.user_factors[4].tolist()]
+    assert sheet.CF_USER_FACTORS([[15.0], [1.0]]) == factors.user_factors[[4, 0]].tolist()
+    assert sheet.CF_MOVIE_FACTORS([[1.0, "The Matrix"]]) == factors.movie_factors[[0, 1]].T.tolist()
+    assert sheet.CF_USER_FACTORS([[None], [15.0]]) == [["", "", ""], factors.user_factors[4].tolist()]
+    text = "CF_MOVIE_FACTORS: movie 99 is not in the model (8 movies)"
+    assert sheet.CF_MOVIE_FACTORS([[99.0, 1.0]]) == [
+        [cell, number] for cell, number in zip([text, "", ""], factors.movie_factors[0].tolist(), strict=True)
+    ]
+    assert "expected a row or a column" in sheet.CF_USER_FACTORS([[1, 7], [3, 42]])
+
+
+def test_biases_and_titles_in_the_shape_of_the_ids(sheet, predictor):
+    factors = predictor.factors
+    assert sheet.CF_USER_BIAS(15.0) == float(factors.user_bias[4])
+    assert sheet.CF_USER_BIAS([[15.0, None], [1.0, 7.0]]) == [
+        [float(factors.user_bias[4]), ""],
+        factors.user_bias[[0, 1]].tolist(),
+    ]
+    assert sheet.CF_MOVIE_BIAS([["The Matrix"]]) == [[float(factors.movie_bias[1])]]
+    assert sheet.CF_TITLE([[2571.0], ["toy story"], [99.0]]) == [
+        ["Matrix, The (1999)"],
+        ["Toy Story (1995)"],
+        ["CF_TITLE: movie 99 is not in the model (8 movies)"],
+    ]
+
+
+def test_recommendations_are_titles_and_scores(sheet, predictor):
+    expected = [[movie.title, movie.score] for movie in predictor.recommend(42, 3)]
+    assert (
+        sheet.CF_RECOMMEND(42, 3) == sheet.CF_RECOMMEND("42", "3") == sheet.CF_RECOMMEND([[42.0]], [[3.0]]) == expected
+    )
+    assert sheet.CF_RECOMMEND(42) == sheet.CF_RECOMMEND(42, None) == sheet.CF_RECOMMEND(42, "")
+    assert len(sheet.CF_RECOMMEND(42)) == 10
+    assert sheet.CF_RECOMMEND(42, 6)[4:] == [["", ""], ["", ""]]  # four of eight are seen
+    assert sheet.CF_RECOMMEND(99, 2) == [["CF_RECOMMEND: user 99 is not in the model (5 users)", ""], ["", ""]]
+    assert sheet.CF_RECOMMEND(NOT_AVAILABLE, 1) == [["#N/A", ""]]
+    assert "expected one user, not 2 x 1 cells" in sheet.CF_RECOMMEND([[1], [7]], 1)[0][0]
+    for n in (0, -1, 1.5, "many", True, 1e9, "inf"):
+        assert "expected a whole number from 1" in sheet.CF_RECOMMEND(42, n)[0][0]
+
+
+def test_a_user_who_rated_everything_has_no_recommendations(tmp_path, tiny_factors):
+    seen = replace(tiny_factors(), seen_offsets=np.array([0, 8, 8, 8, 8, 8]), seen_movies=np.arange(8, dtype=np.int32))
+    save_factors(seen, tmp_path / "model")
+    sheet = Functions(tmp_path / "model")
+    assert sheet.CF_RECOMMEND(1, 2) == [["this user rated every movie in the model", ""], ["", ""]]
+    every = [[float(movie)] for movie in MOVIES]
+    assert sheet.CF_RATE(every, [[3.0]] * 8, 1) == [["every movie in the model is rated", ""]]
+
+
+def test_similar_movies(sheet, predictor):
+    assert sheet.CF_SIMILAR("toy story", 3, 0) == [[movie.title, movie.score] for movie in predictor.similar(1, 3)]
+    assert sheet.CF_SIMILAR(1, 2) == [["no other movie has 20 ratings: give a smaller min_ratings", ""], ["", ""]]
+    assert "'Hamlet' is 2 movies" in sheet.CF_SIMILAR("Hamlet", 1)[0][0]
+
+
+def test_someone_who_just_rated(sheet, predictor):
+    expected = [[movie.title, movie.score] for movie in predictor.fold_in([1, "The Matrix"], [5, 3], 4)]
+    assert sheet.CF_RATE([[1.0], ["The Matrix"]], [[5.0], [3.0]], 4) == expected
+    assert sheet.CF_RATE([[1.0, None, "The Matrix", 12.0]], [[5.0], [None], [3.0], [""]], 4) == expected
+    assert sheet.CF_RATE("The Matrix", "3", 1)[0][1] == predictor.fold_in(["The Matrix"], [3], 1)[0].score
+    assert "2 movies and 1 ratings: expected" in sheet.CF_RATE([[1, 10]], 5)[0][0]
+    assert "rating 9 is out of the model's range" in sheet.CF_RATE(1, 9)[0][0]
+    assert "movie 'Nothing' is not" in sheet.CF_RATE("Nothing", 5)[0][0]
+    assert sheet.CF_RATE([[1], [NOT_AVAILABLE]], [[5], [4]], 1) == [["#N/A", ""]]
+
+
+def test_movies_by_their_words(sheet, predictor):
+    assert sheet.CF_FIND("hamlet", 3) == [*map(list, predictor.find("hamlet")), ["", ""]]
+    assert sheet.CF_FIND('"Up" 🎈', 1) == [["no title has '\"Up\" 🎈' in it", ""]]
+    assert sheet.CF_FIND(1999.0, 1) == [[2571, "Matrix, The (1999)"]]
+
+
+def test_titles_with_quotes(tmp_path, tiny_factors):
+    titles = tiny_factors().titles.copy()
+    titles[0] = 'Say "Hi", O\'Neil (1999)'
+    save_factors(replace(tiny_factors(), titles=titles), tmp_path / "model")
+    sheet = Functions(tmp_path / "model")
+    assert sheet.CF_PREDICT(15, titles[0]) == sheet.CF_PREDICT(15, 1)
+    assert sheet.CF_TITLE(1) == titles[0]
+
+
+def test_rmse_counts_pairs_of_numbers(sheet):
+    actual, predicted = [[1.0, None], [3.0, 4.0]], [[2.0, 5.0], ["", 6.0]]
+    assert sheet.CF_RMSE(actual, predicted) == pytest.approx(np.sqrt((1 + 4) / 2), abs=1e-12)
+    assert sheet.CF_RMSE([[1.0, True]], [[1.0, 5.0]]) == 0
+    assert "no cell of one range has a number" in sheet.CF_RMSE([[None]], [[1.0]])
+    assert sheet.CF_RMSE([[1.0, NOT_AVAILABLE]], [[1.0, 2.0]]) == "#N/A"
+    assert "the ranges are 1 x 2 and 2 x 1 cells" in sheet.CF_RMSE([[1.0, 2.0]], [[1.0], [2.0]])
+
+
+def test_the_model_says_what_it_is(sheet, model_path, tmp_path, tiny_factors):
+    text = sheet.CF_MODEL()
+    assert text.startswith("collab: 5 users, 8 movies, 3 factors; trained 20")
+    assert text.endswith(str(model_path))
+    measured = replace(tiny_factors(), record={"metrics": {"val_rmse": 0.8757}})
+    save_factors(measured, tmp_path / "model")
+    assert "; validation RMSE 0.8757; " in Functions(tmp_path / "model").CF_MODEL()
+    assert "; no validation RMSE; " in text
+
+
+def test_a_model_file_missing_corrupt_and_replaced(tmp_path, tiny_factors):
+    path = tmp_path / "model.safetensors"
+    sheet = Functions(path)
+    missing = f"there is no model at {path}: run python -m cf_excel train"
+    for name, signature in signatures().items():
+        if name != "CF_RMSE":
+            result = getattr(sheet, name)(*[1.0] * len(signature.parameters))
+            assert as_cells(result)[0, 0] == f"{name}: {missing}"
+    save_factors(tiny_factors(seed=0), path)
+    first = sheet.CF_PREDICT(15, 1)
+    save_factors(tiny_factors(seed=1), path)
+    assert sheet.CF_PREDICT(15, 1) == float(Predictor(tiny_factors(seed=1)).predict(15, 1)) != first
+    path.write_bytes(path.read_bytes()[:-10])
+    assert "is not a whole cf_excel model" in sheet.CF_PREDICT(15, 1)
+    save_factors(tiny_factors(seed=0), path)
+    assert sheet.CF_PREDICT(15, 1) == first
+
+
+def test_the_default_model_is_found_at_each_call(monkeypatch, model_path, tmp_path):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(model_path))
+    assert isinstance(Functions().CF_PREDICT(15, 1), float)
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "none"))
+    assert "there is no model" in Functions().CF_PREDICT(15, 1)
+
+
+def test_the_model_is_read_once(monkeypatch, model_path, sheet):
+    sheet.CF_PREDICT(15, 1)
+    monkeypatch.setattr("cf_excel.predictor.load_factors", lambda path: pytest.fail("read again"))
+    for name, signature in signatures().items():
+        getattr(sheet, name)(*[1.0] * len(signature.parameters))
+
+
+def test_ten_threads_while_the_file_is_replaced(tmp_path, tiny_factors):
+    path = tmp_path / "model.safetensors"
+    models = [tiny_factors(seed=seed) for seed in (0, 1)]
+    save_factors(models[0], path)
+    sheet = Functions(path)
+    right = [Predictor(factors).predict([[15], [3]], [[1, 10]]).tolist() for factors in models]
+    wrong, stop = [], threading.Event()
+
+    def call():
+        while not stop.is_set():
+            results = sheet.CF_PREDICT([[15.0], ["3"]], [[1.0, "10"]]), sheet.CF_SIMILAR("Toy Story", 2, 0)
+            if results[0] not in right or len(results[1]) != 2 or not isinstance(results[1][0][1], float):
+                wrong.append(results)
+
+    threads = [threading.Thread(target=call) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for turn in range(30):
+        save_factors(models[turn % 2], path)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_every_row_of_a_sheet(sheet, predictor):
+    n = 1_048_576
+    ids = np.array(USERS, float)[np.arange(n) % 5]
+    result = sheet.CF_PREDICT(tuple(zip(ids.tolist(), strict=True)), 1.0)
+    np.testing.assert_array_equal(np.ravel(result), predictor.predict(ids, 1))
+    mixed = [["toy story"], [None], ["7"], [99.0]] * (n // 4)
+    one = sheet.CF_TITLE(mixed[:4])
+    assert sheet.CF_TITLE(mixed) == one * (n // 4)
+
+
+def test_twenty_thousand_unknown_titles_take_no_minutes(sheet, monkeypatch):
+    hints = []
+    find = Predictor.find
+    monkeypatch.setattr(Predictor, "find", lambda self, *args: hints.append(args) or find(self, *args))
+    result = sheet.CF_TITLE([[f"nothing {i}"] for i in range(20_000)])
+    assert result[-1] == ["CF_TITLE: movie 'nothing 19999' is not in the model (8 movies)"]
+    assert len(hints) == 20
+
+
+def test_ids_that_are_texts(tmp_path, tiny_factors):
+    users = np.array(["007", "7", "True", "#N/A", "é"], object)
+    save_factors(replace(tiny_factors(), user_ids=users), tmp_path / "model")
+    sheet = Functions(tmp_path / "model")
+    biases = tiny_factors().user_bias.tolist()
+    assert sheet.CF_USER_BIAS([["007", 7.0, "7", "True", True, "é"]]) == [
+        [biases[0], biases[1], biases[1], biases[2], "CF_USER_BIAS: TRUE is no id", biases[4]]
+    ]
+
+
+ids = st.one_of(
+    st.sampled_from([*USERS, *map(float, USERS), *map(str, USERS)]),
+    st.sampled_from([None, "", " ", float("nan"), True, False, *ERRORS, *ERRORS.values(), "Hamlet", "toy story"]),
+    st.floats(),
+    st.integers(),
+    st.text(max_size=8),
+    st.decimals(allow_nan=False),
+    st.datetimes(),
+)
+grids = st.integers(1, 4).flatmap(
+    lambda width: st.lists(st.lists(ids, min_size=width, max_size=width), min_size=1, max_size=4)
+)
+
+
+@given(users=st.one_of(ids, grids), movies=st.one_of(ids, grids))
+def test_any_values_give_cells(sheet, users, movies):
+    for name, signature in signatures().items():
+        result = getattr(sheet, name)(*[users, movies, movies][: len(signature.parameters)])
+        for cell in as_cells(result).ravel():
+            assert type(cell) in (str, float, int)
+            assert not isinstance(cell, str) or "\n" not in cell
+
+
+@given(users=grids)
+def test_a_range_gives_what_its_cells_give(sheet, users):
+    for row, results in zip(users, sheet.CF_PREDICT(users, 1.0), strict=True):
+        for user, result in zip(row, results, strict=True):
+            alone = sheet.CF_PREDICT(user, 1.0)
+            assert result == (alone if isinstance(alone, str) else pytest.approx(alone, abs=1e-6))
+
+
+def test_help_fits_the_function_wizard():
+    assert list(signatures()) == [
+        *("CF_PREDICT", "CF_USER_FACTORS", "CF_MOVIE_FACTORS", "CF_USER_BIAS", "CF_MOVIE_BIAS", "CF_TITLE"),
+        *("CF_RECOMMEND", "CF_SIMILAR", "CF_RATE", "CF_FIND", "CF_RMSE", "CF_MODEL"),
+    ]
+    for name in signatures():
+        assert 20 < len(help_of(name)) <= 255
+        assert '"' not in help_of(name)
+
+
+def test_numpy_is_all_that_the_functions_load(model_path):
+    code = (
+        "import sys; from cf_excel.udf.functions import Functions; assert Functions().CF_PREDICT(15, 1) > 0; "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    env = os.environ | {"CF_EXCEL_MODEL": str(model_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    loaded = set(done.stdout.split())
+    assert "numpy" in loaded
+    assert loaded & {"torch", "pandas", "openpyxl", "matplotlib", "numba", "scipy", "xlwings", "rich"} == set()
