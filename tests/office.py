@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -14,14 +15,19 @@ class OfficeError(Exception):
 
 
 class Office:
-    """Call functions of a script file inside a running LibreOffice."""
+    """Call functions of a script file inside a running LibreOffice, with a profile of its own unless one is given."""
 
-    def __init__(self, display: str | None = None) -> None:
+    def __init__(self, display: str | None = None, profile: Path | None = None, **environment: str) -> None:
         """Start it without windows, or with windows on a display such as :99."""
         # the bridge belongs to the system's Python, which need not be the one that runs the tests
         python = os.environ.get("CF_EXCEL_UNO_PYTHON", "/usr/bin/python3")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        # LibreOffice's own Python looks for its library beside the first python3 on the path
+        folders = os.environ["PATH"].split(os.pathsep)
+        clean["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder) != Path(sys.executable).parent)
         command = [python, str(HERE / "office_worker.py")]
+        if profile:
+            command.append(f"--profile={profile}")
         if display:
             command, clean = [*command, "--visible"], {**clean, "DISPLAY": display}
         self._process = subprocess.Popen(
@@ -30,7 +36,7 @@ class Office:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=clean,
+            env=clean | environment,
         )
         self._answer()
 

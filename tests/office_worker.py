@@ -9,6 +9,7 @@ component context and the arguments. Answers: {"result": ...} or {"error": trace
 import importlib.util
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def start(profile, visible):
         flags += ["--headless", "--invisible"]
     address = f"pipe,name={name};urp;"
     process = subprocess.Popen(
-        ["soffice", *flags, f"-env:UserInstallation=file://{profile}", f"--accept={address}"],
+        ["soffice", *flags, f"-env:UserInstallation={pathlib.Path(profile).as_uri()}", f"--accept={address}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -46,7 +47,8 @@ def start(profile, visible):
 
 def main():
     """Answer requests until the input ends."""
-    profile = tempfile.mkdtemp(prefix="cf_excel_office_")
+    given = [argument.partition("=")[2] for argument in sys.argv if argument.startswith("--profile=")]
+    profile = given[0] if given else tempfile.mkdtemp(prefix="cf_excel_office_")
     process, context = start(profile, visible="--visible" in sys.argv)
     desktop = context.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", context)
     print(json.dumps({"result": "ready"}), flush=True)
@@ -70,7 +72,8 @@ def main():
             process.wait(10)
         except Exception:
             process.kill()
-        shutil.rmtree(profile, ignore_errors=True)
+        if not given:
+            shutil.rmtree(profile, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,16 @@
+"""What the tests of the functions ask of LibreOffice; runs inside tests/office_worker.py."""
+
+import os
+import sys
+
+sys.path.append(os.path.dirname(__file__))
+
+from com.sun.star.beans import PropertyValue
+from office_scripts import opened
+
+
+def save_as_xlsx(desktop, context, path, target):
+    """Recalculate a workbook and save it as .xlsx."""
+    with opened(desktop, path) as document:
+        document.calculateAll()
+        document.storeToURL(f"file://{target}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))
