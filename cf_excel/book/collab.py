@@ -1,5 +1,7 @@
 """Build the collaborative-filtering workbook: the lesson's sheets over a crosstab of real ratings."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.book.buttons import Macros
 from cf_excel.book.cells import on_sheet
 from cf_excel.book.charts import Chart, Curve
 from cf_excel.book.embeddings import Embeddings, sheet_rmse
@@ -23,11 +26,37 @@ from cf_excel.ratings import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_ra
 START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A workbook before it is written, for sheets that are added to it (see predict.sheet)."""
+
+    workbook: Workbook
+    cells: dict[str, SheetCells]
+    styles: dict[str, int]
+    book: CollabBook
+    movies: MoviesSheet
+    table: Crosstab
+    predictions: dict[str, np.ndarray]
+
+    @staticmethod
+    def shown_ids(ids: list[int | str]) -> np.ndarray:
+        """Return what a formula gives that points to ids: numbers, or the texts that their cells hold."""
+        return _ids_as_shown(ids)
+
+
 def build_collab(
-    ratings: Ratings, path: Path, *, n_users: int = 15, n_movies: int = 15, n_factors: int = 5, seed: int = 42
+    ratings: Ratings,
+    path: Path,
+    *,
+    n_users: int = 15,
+    n_movies: int = 15,
+    n_factors: int = 5,
+    seed: int = 42,
+    extend: Callable[[Draft], Macros | None] | None = None,
 ) -> dict[str, float]:
     """Write the workbook and return the RMSE of each sheet.
 
+    extend: may add sheets before the workbook is written, and returns its macros and buttons.
     Raises InputError where the ratings have too few users or movies or a sheet would be too large, FileError where the
     file can't be written.
     """
@@ -65,7 +94,11 @@ def build_collab(
     movies = MoviesSheet(ratings.n_movies)
     cells[movies.title] = SheetCells(styles)
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
-    write_workbook(path, workbook, cells, charts={sheet.title: charts})
+    macros = None
+    if extend:
+        predictions = {"dotprod": dot, "bias": biased}
+        macros = extend(Draft(workbook, cells, styles, book, movies, table, predictions))
+    write_workbook(path, workbook, cells, charts={sheet.title: charts}, macros=macros)
     return rmse
 
 

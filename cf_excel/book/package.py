@@ -183,7 +183,11 @@ class _OneArray(_Values):
     formula: str
 
     def rows_xml(self) -> Iterator[str]:
-        rows = super().rows_xml()
+        # texts that a formula gives are no texts of the file
+        rows = (
+            row.replace('t="inlineStr"><is><t xml:space="preserve">', 't="str"><v>').replace("</t></is>", "</v>")
+            for row in super().rows_xml()
+        )
         formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula)}</f>'
         yield next(rows).replace("<v>", f"{formula}<v>", 1)
         yield from rows

@@ -4,11 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, add_ratings_options, output_folder, read_ratings
+from cf_excel.cli.options import add_command, add_ratings_options, output_folder, ratings_options, read_ratings
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
     from cf_excel.ratings import Ratings
+
+KINDS = ("collab", "functions", "gradient")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -18,11 +20,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: this one)"
     )
-    parser.add_argument(
-        "--only", action="append", choices=("collab", "gradient"), help="write this workbook alone (may be repeated)"
-    )
+    parser.add_argument("--only", action="append", choices=KINDS, help="write this kind alone (may be repeated)")
     parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
-    collab = parser.add_argument_group("collab: collab_filter.xlsx")
+    collab = parser.add_argument_group(
+        "collab: collab_filter.xlsx; functions: the same with a sheet that asks the trained model, collab_filter.xlsm "
+        "for Excel on Windows and collab_filter_libreoffice.xlsx"
+    )
     collab.add_argument("--top-users", type=int, default=15, metavar="N", help="most active users (default: 15)")
     collab.add_argument("--top-movies", type=int, default=15, metavar="N", help="most rated movies (default: 15)")
     collab.add_argument("--factors", type=int, default=5, metavar="N", help="factors of each (default: 5)")
@@ -36,13 +39,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
-    only = args.only or ("collab", "gradient")
+    only = args.only or KINDS
     _check(args)
     # what is read comes before what is written
-    ratings = read_ratings(args) if "collab" in only else None
+    ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
     folder = output_folder(args.out)
-    if ratings is not None:
+    if ratings is not None and "collab" in only:
         _build_collab(args, folder, ratings)
+    if ratings is not None and "functions" in only:
+        _build_functions(args, folder, ratings)
     if "gradient" in only:
         _build_gradient(args, folder)
 
@@ -57,21 +62,35 @@ def _check(args: argparse.Namespace) -> None:
     check_options(n_epochs=args.epochs, n_points=args.points, slope=args.slope, intercept=args.intercept)
 
 
+def _collab_options(args: argparse.Namespace) -> dict[str, int]:
+    return {
+        "n_users": args.top_users,
+        "n_movies": args.top_movies,
+        "n_factors": args.factors,
+        "seed": args.seed,
+    }
+
+
 def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
     from cf_excel.book.collab import build_collab
 
     path = folder / "collab_filter.xlsx"
-    rmse = build_collab(
-        ratings,
-        path,
-        n_users=args.top_users,
-        n_movies=args.top_movies,
-        n_factors=args.factors,
-        seed=args.seed,
-    )
+    rmse = build_collab(ratings, path, **_collab_options(args))
     print(f"wrote {path} from {ratings.source}")
     for sheet, value in rmse.items():
         print(f"  {sheet:<14} RMSE {value:.6f}")
+
+
+def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
+    from cf_excel.book.collab import build_collab
+    from cf_excel.udf.workbook import excel_extension, libreoffice_extension
+
+    options, scale = _collab_options(args), ratings.rating_range
+    excel, calc = folder / "collab_filter.xlsm", folder / "collab_filter_libreoffice.xlsx"
+    build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
+    print(f"wrote {excel}: functions and buttons in Excel on Windows")
+    build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
+    print(f"wrote {calc}: the same functions in LibreOffice")
 
 
 def _build_gradient(args: argparse.Namespace, folder: Path) -> None:

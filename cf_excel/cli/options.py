@@ -73,6 +73,18 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
     return ratings
 
 
+def ratings_options(args: argparse.Namespace) -> list[str]:
+    """Return the options above as `train` takes them, with whole paths; a table of one's own is split at random."""
+    options = []
+    for name in ("ratings", "movies", "download", *(f"{column}_column" for column in _COLUMNS)):
+        value = getattr(args, name)
+        if value is not None:
+            options += [f"--{name.replace('_', '-')}", str(value.absolute() if isinstance(value, Path) else value)]
+    if args.rating_range:
+        options += ["--rating-range", *map(repr, args.rating_range)]
+    return [*options, "--split", "random"] if args.ratings or args.download else options
+
+
 def output_folder(path: Path) -> Path:
     """Make the folder that --out names where it is not there yet; raises FileError where that can't be."""
     try:

@@ -30,6 +30,18 @@ from cf_excel.udf.values import (
     is_range,
 )
 
+ARGUMENTS = {
+    "user": "Id of a user, or a range of ids",
+    "users": "Id of a user, or a column or row of ids",
+    "movie": "Id or title of a movie, or a range of them",
+    "movies": "Id or title of a movie, or a range of them",
+    "ratings": "Ratings of these movies, as many cells",
+    "n": "How many rows (10 unless given)",
+    "min_ratings": "Least number of ratings of the movies that are shown (20 unless given)",
+    "text": "Words of the title, in any case and order",
+    "actual": "Range of ratings",
+    "predicted": "Range of predictions, as large",
+}
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_048_576
 

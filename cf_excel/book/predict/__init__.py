@@ -1,0 +1,1 @@
+"""The sheet that asks a trained model, through the functions."""

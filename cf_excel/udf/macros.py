@@ -1,0 +1,81 @@
+"""What the workbook's buttons do: write what the model learnt into sheets, through xlwings, in a running Excel."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from cf_excel.book.cells import MAX_COLUMNS
+from cf_excel.book.predict.layout import MOVIES_NAME, USERS_NAME
+from cf_excel.errors import CfExcelError, InputError
+from cf_excel.predictor import Predictor, load_predictor
+from cf_excel.udf.functions import Functions
+
+if TYPE_CHECKING:
+    import xlwings
+
+_ROWS_AT_ONCE = 5_000  # Excel refuses very large blocks
+
+
+def run(action: Callable[["xlwings.Book", Predictor], None]) -> None:
+    """Do one of the actions below in the workbook that called; what is wrong ends Python, and Excel shows the line."""
+    import xlwings
+
+    try:
+        action(xlwings.Book.caller(), load_predictor())
+    except CfExcelError as error:
+        raise SystemExit(f"cf_excel: {error}") from None
+
+
+def write_factors(book: "xlwings.Book", model: Predictor) -> None:
+    """Write the sheets user_factors and movie_factors: id, title of a movie, bias and factors, a row each.
+
+    Raises InputError where the model has more factors than a sheet has columns.
+    """
+    factors = model.factors
+    n_factors = factors.user_factors.shape[1]
+    if n_factors + 3 > MAX_COLUMNS:
+        raise InputError(f"{n_factors:,} factors: a sheet has {MAX_COLUMNS:,} columns")
+    names = ["bias", *(f"factor {k}" for k in range(1, n_factors + 1))]
+    users = zip(factors.user_ids.tolist(), factors.user_bias.tolist(), factors.user_factors.tolist(), strict=True)
+    _write(book, "user_factors", [["userId", *names], *([user, bias, *row] for user, bias, row in users)])
+    movies = zip(
+        factors.movie_ids.tolist(),
+        factors.titles.tolist(),
+        factors.movie_bias.tolist(),
+        factors.movie_factors.tolist(),
+        strict=True,
+    )
+    rows = ([movie, title, bias, *row] for movie, title, bias, row in movies)
+    _write(book, "movie_factors", [["movieId", "title", *names], *rows])
+
+
+def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
+    """Write the sheet predictions: what CF_PREDICT gives for the users and movies of the sheet predict, as numbers.
+
+    Raises InputError where the workbook lacks the names of these cells.
+    """
+    users, movies = (_named(book, name) for name in (USERS_NAME, MOVIES_NAME))
+    grid = Functions(error_value=lambda text: text).CF_PREDICT([[user] for user in users], [movies])
+    _write(book, "predictions", [["userId", *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])
+
+
+def _named(book: "xlwings.Book", name: str) -> list[object]:
+    for defined in book.names:
+        if defined.name == name:
+            return defined.refers_to_range.options(ndim=1).value
+    raise InputError(f"{book.name} has no name {name}: use a workbook that python -m cf_excel build wrote")
+
+
+def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[object]]) -> None:
+    """Write rows into a sheet, from its first cell on; a sheet of that title is emptied first, else it is made."""
+    if title in [sheet.name for sheet in book.sheets]:
+        sheet = book.sheets[title]
+        sheet.clear_contents()
+    else:
+        sheet = book.sheets.add(title, after=book.sheets[len(book.sheets) - 1])
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        sheet.range((start + 1, 1)).value = [_texts(row) for row in rows[start : start + _ROWS_AT_ONCE]]
+
+
+def _texts(row: Sequence[object]) -> list[object]:
+    # a leading = would make a formula of a title
+    return [f"'{value}" if isinstance(value, str) and value[:1] in "=+-@'" and value else value for value in row]

@@ -1,0 +1,50 @@
+"""The workbooks that ask a model: for Excel on Windows with its VBA project, and for LibreOffice without."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from cf_excel.book.buttons import Button, Macros
+from cf_excel.book.collab import Draft
+from cf_excel.book.predict.sheet import add_conf_sheet, add_predict_sheet
+from cf_excel.udf.functions import Functions
+from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project
+
+
+def settings() -> list[tuple[str, str]]:
+    """Return what the sheet xlwings.conf says: the Python that builds the workbook answers its functions.
+
+    Windows has paths with a drive; a workbook that was built elsewhere names no Python of Windows, and the other way
+    round. The workbook's own folder is no place for code: on OneDrive it is a URL, which xlwings can't always resolve.
+    """
+    on_windows = sys.platform == "win32"
+    return [
+        ("Interpreter_Win", sys.executable if on_windows else "pythonw"),
+        ("Interpreter_Mac", "" if on_windows else sys.executable),
+        ("UDF Modules", UDF_MODULE),
+        ("ADD_WORKBOOK_TO_PYTHONPATH", "false"),
+        ("Debug UDFs", "False"),
+        ("Use UDF Server", "False"),
+        ("Show Console", "False"),
+    ]
+
+
+def excel_extension(rating_range: tuple[float, float], train: Sequence[str]) -> Callable[[Draft], Macros]:
+    """Return what build_collab needs to make the .xlsm; train: the options that its button gives the command train."""
+    project = functions_project(train)
+
+    def extend(draft: Draft) -> Macros:
+        sheet = add_predict_sheet(draft, Functions(), rating_range)
+        add_conf_sheet(draft, settings())
+        buttons = [Button(caption, macro, sheet.button(i)) for i, (caption, macro) in enumerate(MACROS.items())]
+        return Macros(project, {sheet.title: buttons})
+
+    return extend
+
+
+def libreoffice_extension(rating_range: tuple[float, float]) -> Callable[[Draft], None]:
+    """Return what build_collab needs to make the .xlsx whose functions LibreOffice calculates."""
+
+    def extend(draft: Draft) -> None:
+        add_predict_sheet(draft, Functions(), rating_range)
+
+    return extend
