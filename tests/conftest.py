@@ -172,6 +172,35 @@ def tiny_factors() -> Callable[..., Factors]:
 
 
 @pytest.fixture(scope="session")
+def busy_factors(busy_ratings: Ratings) -> Callable[..., Factors]:
+    """Return a function that makes a model of the busy ratings: 4 random factors, fixed by a seed."""
+
+    def make(seed: int = 0) -> Factors:
+        ratings, rng = busy_ratings, np.random.default_rng(seed)
+        normal = lambda *shape: rng.normal(0, 0.5, shape).astype(np.float32)  # noqa: E731
+        order = np.argsort(ratings.user_idx, kind="stable")
+        counts = np.bincount(ratings.user_idx, minlength=len(ratings.user_ids))
+        return Factors(
+            kind="collab",
+            user_ids=ratings.user_ids,
+            movie_ids=ratings.movie_ids,
+            titles=ratings.titles,
+            years=ratings.years,
+            genres=ratings.genres,
+            user_factors=normal(len(ratings.user_ids), 4),
+            movie_factors=normal(len(ratings.movie_ids), 4),
+            user_bias=normal(len(ratings.user_ids)),
+            movie_bias=normal(len(ratings.movie_ids)),
+            rating_range=ratings.rating_range,
+            seen_offsets=np.concatenate([[0], np.cumsum(counts)]),
+            seen_movies=ratings.movie_idx[order].astype(np.int32),
+            record={"metrics": {"val_rmse": 0.9}},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tiny_factors: Callable[..., Factors]) -> Factors:
     """Return the tiny model of kind net, which has every part."""
     return tiny_factors("net")

@@ -6,7 +6,7 @@ import sys
 sys.path.append(os.path.dirname(__file__))
 
 from com.sun.star.beans import PropertyValue
-from office_scripts import opened
+from office_scripts import opened, read_sheets
 
 
 def save_as_xlsx(desktop, context, path, target):
@@ -14,3 +14,10 @@ def save_as_xlsx(desktop, context, path, target):
     with opened(desktop, path) as document:
         document.calculateAll()
         document.storeToURL(f"file://{target}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))
+
+
+def recalculate_with_macros(desktop, context, path):
+    """Recalculate everything with the document's macros switched on, and read all sheets."""
+    with opened(desktop, path, macros=True) as document:
+        document.calculateAll()
+        return read_sheets(document)

@@ -14,12 +14,16 @@ from conftest import missing
 from office import Office
 from openpyxl.worksheet.formula import ArrayFormula
 
+from cf_excel.book.collab import build_collab
+from cf_excel.book.layout import CollabBook, MoviesSheet
+from cf_excel.book.predict.layout import PredictSheet
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model_file import save_factors
 from cf_excel.udf import libreoffice, worker
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.libreoffice import MODULE, SCRIPT, basic_source, install, uninstall
+from cf_excel.udf.workbook import libreoffice_extension
 
 SCRIPTS = Path(__file__).parent / "functions_scripts.py"
 LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>
@@ -128,6 +132,43 @@ def test_every_cell_shows_what_the_predictor_returns_after_a_retrain_too(calc, w
         page = calc.recalculate(path)["Sheet"]
         assert page["errors"] == ""
         check_cells(page["values"], places, sheet)
+
+
+@pytest.mark.libreoffice
+def test_the_built_workbook_answers_there(calc, sheet, busy_ratings, busy_factors, tiny_factors, tmp_path, monkeypatch):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(sheet.path))
+    save_factors(busy_factors(0), sheet.path)
+    path = tmp_path / "built.xlsx"
+    build_collab(busy_ratings, path, extend=libreoffice_extension(busy_ratings.rating_range))
+    layout = PredictSheet(CollabBook(15, 15, 5, 206), MoviesSheet(60))
+    own = {layout.user.first: 30, layout.movie.first: "Pulp Fiction (1994)"}
+    own |= {f"A{row}": "" for row in range(26, 30)} | {"A25": "Fargo (1996)", "B25": 5}
+    for seed, changes in ((0, {}), (1, {}), (1, own)):
+        save_factors(busy_factors(seed), sheet.path)
+        page = calc.recalculate(path, {"predict": changes})
+        values = page["predict"]["values"]
+        at = lambda block: [row[block.left - 1 : block.right] for row in values[block.top - 1 : block.bottom]]  # noqa: E731, B023
+        assert page["predict"]["errors"] == ""
+        if not changes:
+            user, movie = at(layout.user)[0][0], at(layout.movie)[0][0]
+            rated, stars = at(layout.rate_movies), at(layout.rate_ratings)
+        else:
+            user, movie, rated, stars = 30, "Pulp Fiction (1994)", [["Fargo (1996)"]], [[5.0]]
+        users, movies = at(layout.grids[0].users), at(layout.grids[0].movies)
+        ratings = [row[7:22] for row in page["bias"]["values"][1:16]]
+        for block, expected in {
+            layout.rating: sheet.CF_PREDICT(user, movie),
+            layout.model: sheet.CF_MODEL(),
+            layout.recommended: sheet.CF_RECOMMEND(user, 10),
+            layout.similar: sheet.CF_SIMILAR(movie, 10),
+            layout.for_you: sheet.CF_RATE(rated, stars, 10),
+            layout.grids[0].predictions: sheet.CF_PREDICT(users, movies),
+            layout.grids[0].rmse: sheet.CF_RMSE(ratings, sheet.CF_PREDICT(users, movies)),
+            layout.grids[1].rmse: sheet.CF_RMSE(ratings, at(layout.grids[1].predictions)),
+        }.items():
+            for shown, wanted in zip(at(block), rows_of(expected), strict=True):
+                assert shown == [v if isinstance(v, str) else pytest.approx(v, abs=1e-9) for v in wanted]
+    save_factors(tiny_factors(), sheet.path)
 
 
 @pytest.mark.libreoffice
