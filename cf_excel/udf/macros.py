@@ -7,7 +7,6 @@ from cf_excel.book.cells import MAX_COLUMNS
 from cf_excel.book.predict.layout import MOVIES_NAME, USERS_NAME
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.predictor import Predictor, load_predictor
-from cf_excel.udf.functions import Functions
 
 if TYPE_CHECKING:
     import xlwings
@@ -49,12 +48,12 @@ def write_factors(book: "xlwings.Book", model: Predictor) -> None:
 
 
 def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
-    """Write the sheet predictions: what CF_PREDICT gives for the users and movies of the sheet predict, as numbers.
+    """Write the sheet predictions: the model's for the users and movies of the sheet predict, as numbers.
 
-    Raises InputError where the workbook lacks the names of these cells.
+    Raises InputError where the workbook lacks the names of these cells, UnknownIdError for ids that the model lacks.
     """
     users, movies = (_named(book, name) for name in (USERS_NAME, MOVIES_NAME))
-    grid = Functions(error_value=lambda text: text).CF_PREDICT([[user] for user in users], [movies])
+    grid = model.predict([[user] for user in users], [movies]).tolist()
     _write(book, "predictions", [["userId", *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])
 
 

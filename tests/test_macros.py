@@ -1,0 +1,119 @@
+"""What the workbook's buttons write, into a stand-in for xlwings' Book."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import xlwings
+
+from cf_excel.errors import InputError, UnknownIdError
+from cf_excel.model_file import save_factors
+from cf_excel.predictor import Predictor
+from cf_excel.udf import macros
+from cf_excel.udf.macros import run, write_factors, write_predictions
+from cf_excel.udf.vba import MACROS, functions_project
+
+
+class Sheet:
+    def __init__(self, name):
+        self.name, self.rows = name, {}
+
+    def clear_contents(self):
+        self.rows = {}
+
+    def range(self, place):
+        sheet = self
+
+        class Target:
+            def __setattr__(self, name, rows):
+                assert (name, place[1]) == ("value", 1)
+                sheet.rows |= {place[0] + i: row for i, row in enumerate(rows)}
+
+        return Target()
+
+    @property
+    def values(self):
+        return [self.rows[i] for i in sorted(self.rows)]
+
+
+class Sheets(list):
+    def __getitem__(self, key):
+        return super().__getitem__(key) if isinstance(key, int) else next(s for s in self if s.name == key)
+
+    def add(self, name, after):
+        assert after is self[len(self) - 1]
+        self.append(Sheet(name))
+        return self[name]
+
+
+def book(**names):
+    cells = {
+        name: SimpleNamespace(options=lambda ndim, values=values: SimpleNamespace(value=values))
+        for name, values in names.items()
+    }
+    defined = [SimpleNamespace(name=name, refers_to_range=cell) for name, cell in cells.items()]
+    return SimpleNamespace(name="book.xlsm", sheets=Sheets([Sheet("intro")]), names=defined)
+
+
+@pytest.fixture
+def model(tiny_factors):
+    return Predictor(tiny_factors())
+
+
+def test_factors_of_everyone_and_everything(model, monkeypatch):
+    monkeypatch.setattr(macros, "_ROWS_AT_ONCE", 2)
+    target = book()
+    for _ in range(2):  # the second time over the first
+        write_factors(target, model)
+    assert [sheet.name for sheet in target.sheets] == ["intro", "user_factors", "movie_factors"]
+    factors, users, movies = model.factors, *(target.sheets[name].values for name in ("user_factors", "movie_factors"))
+    assert users[0] == ["userId", "bias", "factor 1", "factor 2", "factor 3"]
+    assert [row[0] for row in users[1:]] == factors.user_ids.tolist()
+    assert [row[2:] for row in users[1:]] == factors.user_factors.tolist()
+    assert movies[2] == [2571, "Matrix, The (1999)", factors.movie_bias[1].item(), *factors.movie_factors[1].tolist()]
+    assert len(movies) == 9
+
+
+def test_predictions_for_the_users_and_movies_of_the_sheet(model):
+    target = book(cf_users=[15.0, 3.0], cf_movies=[1.0, 10.0])
+    write_predictions(target, model)
+    grid = model.predict([[15], [3]], [[1, 10]]).tolist()
+    assert target.sheets["predictions"].values == [["userId", 1.0, 10.0], [15.0, *grid[0]], [3.0, *grid[1]]]
+    with pytest.raises(UnknownIdError, match=r"user 99 is not in the model"):
+        write_predictions(book(cf_users=[99.0], cf_movies=[1.0]), model)
+
+
+def test_a_workbook_without_the_names(model):
+    with pytest.raises(InputError, match=r"book.xlsm has no name cf_users: use a workbook that"):
+        write_predictions(book(), model)
+
+
+def test_titles_make_no_formulas(tiny_factors, model):
+    model.factors.titles[0] = "=1+1"
+    target = book()
+    write_factors(target, model)
+    assert target.sheets["movie_factors"].values[1][1] == "'=1+1"
+
+
+def test_what_is_wrong_is_one_line(monkeypatch, tmp_path, tiny_factors):
+    monkeypatch.setattr(xlwings.Book, "caller", staticmethod(book))
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "none"))
+    with pytest.raises(SystemExit, match=r"^cf_excel: there is no model at .*: run python -m cf_excel train$"):
+        run(write_factors)
+    save_factors(tiny_factors(), tmp_path / "none")
+    with pytest.raises(SystemExit, match=r"^cf_excel: book.xlsm has no name"):
+        run(write_predictions)
+
+
+def test_the_buttons_run_what_there_is(monkeypatch):
+    source = functions_project(["--epochs", "1"]).modules["cf_excel_macros"]
+    commands = re.findall(r'"(from cf_excel.*?)"', source)
+    assert len(commands) == len(MACROS)
+    called = []
+    monkeypatch.setattr("cf_excel.cli.main", lambda arguments: called.append(arguments) or 0)
+    monkeypatch.setattr(macros, "run", called.append)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        exec(commands[0], {})
+    for command in commands[1:]:
+        exec(command, {})
+    assert called == [["train", "--epochs", "1"], write_factors, write_predictions]

