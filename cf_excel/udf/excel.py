@@ -9,18 +9,19 @@ from collections.abc import Callable
 import xlwings
 
 from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
-from cf_excel.udf.values import Value
+from cf_excel.udf.values import Rows, Value, is_range
 
 CATEGORY = "cf_excel"
 _functions = Functions()
 
 
-def _decorated(name: str) -> Callable[..., Value]:
+def _decorated(name: str) -> Callable[..., Rows]:
     """Return a function of the module with xlwings' decorators, the signature and the help of ours."""
     method = getattr(_functions, name)
 
-    def function(*args: Value) -> Value:
-        return method(*args)
+    def function(*args: Value) -> Rows:
+        result = method(*args)
+        return result if is_range(result) else [[result]]  # the COM server wants rows, and gives one cell as one value
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = help_of(name)
