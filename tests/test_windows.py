@@ -42,6 +42,7 @@ class Excel:
     """Calls functions through the client, which runs in Windows' Python."""
 
     def __init__(self, folder: Path, command: str, environment: dict[str, str]) -> None:
+        self.environment = environment
         dll = next((folder / "py").glob("xlwings64-*.dll"))
         arguments = [windows_path(HERE / "client.py"), windows_path(dll), command]
         self._process = subprocess.Popen(
@@ -112,6 +113,23 @@ def excel(windows, sheet, busy_ratings, tmp_path_factory):
     excel = Excel(windows, command, environment)
     yield excel
     excel.close()
+
+
+def test_the_doctor_runs_there(excel, windows):
+    done = subprocess.run(
+        ["wine", str(windows / "py" / "python.exe"), "-m", "cf_excel", "doctor"],
+        input="",
+        capture_output=True,
+        text=True,
+        env=excel.environment,
+        check=False,
+    )
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert f"ok      Python: {windows_path(windows / 'py' / 'python.exe')}, 64 bits" in lines
+    assert any(line.startswith("ok      xlwings' library: Z:") for line in lines)
+    assert "unknown Excel: not found in the registry" in lines
+    assert "ok      macro settings: as Excel comes: it asks before macros run" in lines
 
 
 def as_sent(value: object) -> object:

@@ -14,6 +14,7 @@ from cf_excel.errors import FileError
 from cf_excel.udf.functions import help_of, signatures
 
 UDF_MODULE = "cf_excel.udf.excel"
+BUILT_WITH = "cf_excel: built with xlwings"  # a line of xlwings.conf that xlwings passes over
 MACROS = {
     "Train the model": "TrainModel",
     "Write the factors": "WriteFactors",

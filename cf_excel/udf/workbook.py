@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 from cf_excel.book.buttons import Button, Macros
 from cf_excel.book.collab import Draft
 from cf_excel.book.predict.sheet import add_conf_sheet, add_predict_sheet
 from cf_excel.udf.functions import Functions
-from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project
+from cf_excel.udf.vba import BUILT_WITH, MACROS, UDF_MODULE, functions_project
 
 
 def settings() -> list[tuple[str, str]]:
@@ -25,6 +26,7 @@ def settings() -> list[tuple[str, str]]:
         ("Debug UDFs", "False"),
         ("Use UDF Server", "False"),
         ("Show Console", "False"),
+        (BUILT_WITH, version("xlwings")),
     ]
 
 

@@ -1,0 +1,145 @@
+"""The doctor on made-up machines."""
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from cf_excel.book.collab import build_collab
+from cf_excel.cli import main
+from cf_excel.errors import FileError
+from cf_excel.model_file import save_factors
+from cf_excel.udf import doctor
+from cf_excel.udf.doctor import Check, Machine, examine
+from cf_excel.udf.workbook import excel_extension
+
+EXCEL = r"C:\Program Files\Microsoft Office\root\Office16\EXCEL.EXE"
+
+
+@pytest.fixture(autouse=True)
+def model(tmp_path, tiny_factors, monkeypatch):
+    save_factors(tiny_factors(), tmp_path / "model")
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model"))
+
+
+@pytest.fixture(scope="module")
+def workbook(tmp_path_factory, busy_ratings):
+    path = tmp_path_factory.mktemp("doctor") / "functions.xlsm"
+    build_collab(busy_ratings, path, extend=excel_extension(busy_ratings.rating_range, ()))
+    return path
+
+
+def windows(executable="C:\\Python\\python.exe", environment=None, **registry):
+    values = {"program": EXCEL, "Platform": "x64", "VersionToReport": "16.0.1"} | registry
+    return Machine(
+        platform="win32",
+        executable=executable,
+        bits=64,
+        environment=environment or {},
+        registry=lambda root, key, name: values.get(("policy" if "Policies" in key else "") + name or "program"),
+    )
+
+
+def found(checks, name):
+    return next(check for check in checks if check.name == name)
+
+
+def test_elsewhere_it_says_what_can_not_be_checked():
+    checks = examine(machine=Machine(platform="linux"))
+    for name in ("Windows", "Excel", "macro settings"):
+        assert found(checks, name).state == "unknown"
+        assert "can't be checked here" in found(checks, name).found
+    assert found(checks, "model").state == "ok"
+
+
+def test_a_good_windows(tmp_path, monkeypatch):
+    library = f"xlwings64-{doctor.version('xlwings')}.dll"
+    (tmp_path / library).write_text("")
+    (tmp_path / "Scripts").mkdir()
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
+    checks = examine(machine=windows(executable=str(tmp_path / "Scripts" / "python.exe"), VBAWarnings=2))
+    assert {check.state for check in checks} == {"ok"}
+    assert found(checks, "Excel").found == f"{EXCEL} (16.0.1, x64)"
+    assert found(checks, "xlwings' library").found == str(tmp_path / library)
+
+
+@pytest.mark.parametrize(
+    ("machine", "name", "state", "words"),
+    [
+        (windows(), "xlwings' library", "wrong", "is not in"),
+        (windows(), "pywin32", "wrong", "not installed"),
+        (windows(r"C:\Program Files\WindowsApps\Python\python.exe"), "Python", "wrong", "Microsoft Store"),
+        (windows(program=r"C:\Program Files\WindowsApps\EXCEL.EXE"), "Excel", "wrong", "Microsoft Store"),
+        (windows(program=None), "Excel", "unknown", "not found"),
+        (windows(VBAWarnings=4), "macro settings", "wrong", "no macros run"),
+        (windows(VBAWarnings=1, policyVBAWarnings=3), "macro settings", "wrong", "by your organisation's policy"),
+        (windows(VBAWarnings=9), "macro settings", "unknown", "unknown level 9"),
+        (windows(VBAWarnings=1), "macro settings", "ok", "all macros run"),
+    ],
+)
+def test_what_goes_wrong(machine, name, state, words):
+    check = found(examine(machine=machine), name)
+    assert check.state == state
+    assert words in check.found
+    assert check.advice if state == "wrong" else True
+
+
+def test_without_xlwings(monkeypatch):
+    def gone(name):
+        raise doctor.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "version", gone)
+    assert found(examine(), "xlwings") == Check("xlwings", "wrong", "not installed", "python -m pip install xlwings")
+
+
+def test_a_workbook_of_this_python(workbook):
+    checks = examine(workbook)
+    assert [check.name for check in checks if check.state == "wrong"] == []
+    assert "this Python" in found(checks, "Interpreter_Mac").found
+
+
+def test_a_workbook_with_the_vba_of_another_xlwings(workbook, monkeypatch):
+    monkeypatch.setattr(doctor, "version", lambda name: "0.1.2")
+    check = found(examine(workbook), "xlwings' VBA")
+    assert check.state == "wrong"
+    assert "this Python has 0.1.2" in check.found
+
+
+def test_a_workbook_of_another_machine(workbook, tmp_path, monkeypatch):
+    place = tmp_path / "OneDrive"
+    place.mkdir()
+    copy = Path(place / "book.xlsm")
+    copy.write_bytes(workbook.read_bytes())
+    Path(f"{copy}:Zone.Identifier").write_text("[ZoneTransfer]\nZoneId=3\n")
+    checks = examine(copy, windows(environment={"OneDrive": str(place)}))
+    assert "not the Python that you asked" in found(checks, "Interpreter_Win").found
+    assert found(checks, "Mark of the Web").state == "wrong"
+    assert "in OneDrive" in found(checks, "folder").found
+    Path(f"{copy}:Zone.Identifier").unlink()
+    assert found(examine(copy, windows()), "Mark of the Web").state == "ok"
+
+
+def test_workbooks_that_are_none_of_ours(tmp_path, capsys):
+    book = openpyxl.Workbook()
+    book.save(tmp_path / "plain.xlsx")
+    checks = examine(tmp_path / "plain.xlsx")
+    assert [check.name for check in checks if check.state == "wrong"] == ["VBA", "xlwings.conf"]
+    book.create_sheet("xlwings.conf").append(["Interpreter_Mac", "/no/such/python"])
+    book.save(tmp_path / "plain.xlsx")
+    checks = examine(tmp_path / "plain.xlsx")
+    assert [check.name for check in checks if check.state == "wrong"] == ["VBA", "Interpreter_Mac", "UDF Modules"]
+    (tmp_path / "text.xlsm").write_text("text")
+    for path in (tmp_path / "text.xlsm", tmp_path / "none.xlsm", tmp_path):
+        with pytest.raises(FileError, match="can't be read as a workbook"):
+            examine(path)
+        assert main(["doctor", str(path)]) == 2
+
+
+def test_the_command_counts_what_is_wrong(monkeypatch, tmp_path, capsys):
+    assert main(["doctor"]) == 0
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "none"))
+    assert main(["doctor"]) == 2
+    captured = capsys.readouterr()
+    assert "WRONG   model: there is no model at" in captured.out
+    assert "-> python -m cf_excel train" in captured.out
+    assert captured.err.splitlines()[-1].startswith("cf_excel doctor: 1 of ")
