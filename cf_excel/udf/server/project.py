@@ -1,0 +1,80 @@
+"""The folder that xlwings-server serves: two packages, an identity for the manifest, a certificate for https."""
+
+import datetime
+import ipaddress
+import uuid
+from pathlib import Path
+
+from cf_excel.errors import FileError
+from cf_excel.files import make_folder, replacing
+
+LICENSE_NOTE = (
+    "xlwings-server and the part of xlwings that it uses are not open source: PolyForm Noncommercial License 1.0.0 "
+    "(https://polyformproject.org/licenses/noncommercial/1.0.0) or a paid licence (https://www.xlwings.org/pricing)"
+)
+_FUNCTIONS = "from cf_excel.udf.server.functions import *\n"
+_SCRIPTS = '"""What the task pane can run: nothing yet."""\n'
+_SETTINGS = """[tool.xlwings_server]
+project_name = "cf_excel"
+functions_namespace = ""
+enable_socketio = false
+enable_hotreload = false
+manifest_id_prod = "{identity}"
+"""
+_DAYS = 365
+
+
+def prepare(folder: Path) -> None:
+    """Fill a folder; what is there already stays, so that the manifest keeps its identity.
+
+    Raises FileError where that can't be, ImportError where the extra `server` is not installed.
+    """
+    _write(folder / "custom_functions" / "__init__.py", _FUNCTIONS)
+    _write(folder / "custom_scripts" / "__init__.py", _SCRIPTS)
+    _write(folder / "pyproject.toml", _SETTINGS.format(identity=uuid.uuid4()))
+    if not all((folder / name).exists() for name in ("localhost.crt", "localhost.key")):
+        certificate, key = make_certificate()
+        _write(folder / "localhost.key", key, replace=True, private=True)
+        _write(folder / "localhost.crt", certificate, replace=True)
+
+
+def make_certificate() -> tuple[str, str]:
+    """Return a certificate for localhost and 127.0.0.1 that signs itself, for a year, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost (cf_excel)")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=_DAYS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return certificate.public_bytes(pem).decode(), key.private_bytes(pem, *plain).decode()
+
+
+def _write(path: Path, text: str, *, replace: bool = False, private: bool = False) -> None:
+    if path.exists() and not replace:
+        return
+    make_folder(path.parent)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    if private:
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            raise FileError(f"can't protect {path}: {error.strerror}") from error
