@@ -81,9 +81,9 @@ def calc(tmp_path_factory, sheet):
     if libreoffice.lacks_python():
         missing("LibreOffice's script provider for Python (libreoffice-script-provider-python)")
     folder = tmp_path_factory.mktemp("profile with space")
-    Office(folder).close()
+    Office(profile=folder).close()
     assert main(["libreoffice", "install", "--profile", str(folder / "user")]) == 0
-    office = Office(folder, CF_EXCEL_MODEL=str(sheet.path))
+    office = Office(profile=folder, CF_EXCEL_MODEL=str(sheet.path))
     yield office
     office.close()
 

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl import Workbook
 
-from cf_excel.book.buttons import add_macros
+from cf_excel.book.buttons import Macros
 from cf_excel.book.collab import build_collab
 from cf_excel.book.layout import CollabBook, MoviesSheet
 from cf_excel.book.package import write_workbook
@@ -194,7 +194,7 @@ def test_libreoffice_compiles_the_wrappers_and_calls_them(office, tmp_path):
         workbook.active.cell(row, 1).value = f"={name}({','.join('1' for _ in signature.parameters)})"
     path = tmp_path / "wrappers.xlsm"
     project = VbaProject({"xlwings": XLPY, "xlwings_udfs": source}, {"Answering": ANSWERING})
-    write_workbook(path, workbook, {}, add_macros(workbook, project))
+    write_workbook(path, workbook, {}, macros=Macros(project))
     values = office.call("recalculate_with_macros", str(path), script=SCRIPTS)["Sheet"]["values"]
     assert [row[0] for row in values] == [
         f"{UDF_MODULE}.{name}/{len(signature.parameters)}" for name, signature in signatures().items()
