@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from importlib.metadata import version
 from xml.etree import ElementTree
 
 import pytest
@@ -193,6 +194,51 @@ def test_the_manifest_names_this_server_and_no_namespace(server):
     }
     assert ask(resources["Functions.Metadata.Url"])[0] == ask(resources["Functions.Script.Url"])[0] == 200
     assert ask(source)[0] == 200
+
+
+def run_script(server, name):
+    """Run a script on a workbook whose names cf_users and cf_movies have two cells each; return status and actions."""
+    names = [
+        {"name": name, "sheet_index": 0, "address": address, "scope_sheet_name": None, "scope_sheet_index": None}
+        | {"book_scope": True, "refers_to": f"=predict!{address}"}
+        for name, address in (("cf_users", "A2:A3"), ("cf_movies", "B1:C1"))
+    ]
+    sheet = {"name": "predict", "values": [["", 1, 10], [15, "", ""], [3, "", ""]], "pictures": [], "tables": []}
+    book = {"name": "book.xlsx", "active_sheet_index": 0, "selection": "A1"}
+    body = {"client": "Office.js", "version": version("xlwings"), "book": book, "names": names, "sheets": [sheet]}
+    status, text = ask(f"{server}/xlwings/custom-scripts-call/{name}", body)
+    return status, json.loads(text)["actions"] if status == 200 else text
+
+
+def written(actions):
+    """Return the rows that the actions write, by the index of their sheet."""
+    rows = {}
+    for action in actions:
+        if action["func"] == "setValues":
+            rows.setdefault(action["sheet_position"], []).extend(action["values"])
+    return rows
+
+
+def test_the_task_panes_buttons_write_what_the_macros_write(server, sheet):
+    status, actions = run_script(server, "write_predictions")
+    assert status == 200
+    assert "predictions" in str([action["args"] for action in actions if action["func"] == "addSheet"])
+    grid = sheet.CF_PREDICT([[15], [3]], [[1, 10]])
+    assert written(actions) == {1: [["userId", 1, 10], [15, *grid[0]], [3, *grid[1]]]}
+    status, actions = run_script(server, "write_factors")
+    users, movies = written(actions)[1], written(actions)[2]
+    assert [row[0] for row in users[1:]] == [1, 7, 3, 42, 15]
+    assert movies[1][1] == "Toy Story (1995)"
+    assert users[5][2:] == sheet.CF_USER_FACTORS(15)[0]
+    page = ask(f"{server}/taskpane.html")[1]
+    assert re.findall(r'xw-click="(\w+)"', page) == ["train_model", "write_factors", "write_predictions"]
+
+
+def test_a_script_that_fails_says_why(server, sheet, tiny_factors):
+    sheet.path.unlink()
+    status, text = run_script(server, "write_factors")
+    assert (status, "there is no model at" in text) == (400, True)
+    save_factors(tiny_factors(), sheet.path)
 
 
 def test_foreign_hosts_and_origins_are_refused(server):

@@ -38,6 +38,20 @@ def server_command(settings: dict[str, str], workbook: str) -> str:
     return f'{python} -B -c "{code}import xlwings; xlwings.serve(\'$(CLSID)\')""'
 
 
+def windows_environment(folder: Path, model: Path) -> dict[str, str]:
+    """Return the environment of Windows' Python in the folder that setup.sh filled."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {
+        "WINEPREFIX": str(folder / "prefix"),
+        "WINEDEBUG": "-all",
+        "WINEARCH": "win64",
+        "PYTHONUTF8": "1",
+        "CF_EXCEL_MODEL": windows_path(model),
+    }
+    environment.pop("DISPLAY", None)
+    return environment
+
+
 class Excel:
     """Calls functions through the client, which runs in Windows' Python."""
 
@@ -101,16 +115,7 @@ def excel(windows, sheet, busy_ratings, tmp_path_factory):
         build_collab(busy_ratings, path, extend=build)
     rows = openpyxl.load_workbook(path, keep_vba=True)["xlwings.conf"].iter_rows(values_only=True)
     command = server_command(dict(rows), windows_path(path))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment |= {
-        "WINEPREFIX": str(windows / "prefix"),
-        "WINEDEBUG": "-all",
-        "WINEARCH": "win64",
-        "PYTHONUTF8": "1",
-        "CF_EXCEL_MODEL": windows_path(sheet.path),
-    }
-    environment.pop("DISPLAY", None)
-    excel = Excel(windows, command, environment)
+    excel = Excel(windows, command, windows_environment(windows, sheet.path))
     yield excel
     excel.close()
 

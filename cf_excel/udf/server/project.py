@@ -1,4 +1,4 @@
-"""The folder that xlwings-server serves: two packages, an identity for the manifest, a certificate for https."""
+"""The folder that xlwings-server serves: packages, the task pane, an identity for the manifest, a certificate."""
 
 import datetime
 import ipaddress
@@ -13,7 +13,17 @@ LICENSE_NOTE = (
     "(https://polyformproject.org/licenses/noncommercial/1.0.0) or a paid licence (https://www.xlwings.org/pricing)"
 )
 _FUNCTIONS = "from cf_excel.udf.server.functions import *\n"
-_SCRIPTS = '"""What the task pane can run: nothing yet."""\n'
+_SCRIPTS = "from cf_excel.udf.server.scripts import train_model, write_factors, write_predictions\n"
+_TASK_PANE = """{% extends "base.html" %}
+{% block content %}
+<div class="container-fluid pt-3 ps-3">
+  <h1>cf_excel</h1>
+  <button xw-click="train_model" class="btn btn-primary btn-sm" type="button">Train the model</button>
+  <button xw-click="write_factors" class="btn btn-primary btn-sm" type="button">Write the factors</button>
+  <button xw-click="write_predictions" class="btn btn-primary btn-sm" type="button">Write the predictions</button>
+</div>
+{% endblock content %}
+"""
 _SETTINGS = """[tool.xlwings_server]
 project_name = "cf_excel"
 functions_namespace = ""
@@ -31,6 +41,7 @@ def prepare(folder: Path) -> None:
     """
     _write(folder / "custom_functions" / "__init__.py", _FUNCTIONS)
     _write(folder / "custom_scripts" / "__init__.py", _SCRIPTS)
+    _write(folder / "templates" / "taskpane.html", _TASK_PANE)
     _write(folder / "pyproject.toml", _SETTINGS.format(identity=uuid.uuid4()))
     if not all((folder / name).exists() for name in ("localhost.crt", "localhost.key")):
         certificate, key = make_certificate()
