@@ -78,7 +78,7 @@ def build_collab(
     styles = style_ids(workbook)
     cells = {"intro": SheetCells(styles)}
     is_lesson = ratings.source == LESSON_SOURCE and (n_users, n_movies, n_factors) == (15, 15, 5)
-    lines = intro_lines(book, source=ratings.source, seed=seed, is_lesson=is_lesson)
+    lines = intro_lines(book, source=ratings.source, seed=seed, is_lesson=is_lesson, with_functions=extend is not None)
     shown = {s.title: (on_sheet(s.title, s.rmse), rmse[s.title]) for s in (book.dotprod, book.bias, book.movielens_emb)}
     write_intro(workbook["intro"], cells["intro"], lines, shown)
     for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):

@@ -10,6 +10,11 @@ SOLVER_LIMIT = 200
 # The least RMSE that any factors reach on the lesson's 206 ratings, by sheet
 LESSON_OPTIMUM = {"dotprod": 0.392901, "bias": 0.318655, "movielens_emb": 0.392901}
 
+_PREDICT = (
+    "Asks the model that cf_excel's train command fitted to all ratings: functions such as CF_PREDICT(15, 260) answer "
+    "for any user and movie, also for you, once you rated five. They work in every cell of this workbook."
+)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -34,8 +39,10 @@ def memorising_remark(book: CollabBook, *, with_bias: bool) -> str:
     )
 
 
-def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) -> list[Line]:
-    """Return what the first sheet says about this workbook."""
+def intro_lines(
+    book: CollabBook, *, source: str, seed: int, is_lesson: bool, with_functions: bool = False
+) -> list[Line]:
+    """Return what the first sheet says about this workbook; with_functions: it has the sheet predict."""
     k = book.n_factors
     numbers = f"{k} numbers (factors)" if k > 1 else "one number (a factor)"
     lines = [
@@ -66,6 +73,7 @@ def intro_lines(book: CollabBook, *, source: str, seed: int, is_lesson: bool) ->
             rmse_of="movielens_emb",
         ),
         Line("movies", "Every movie with its id, year, genres, number of ratings and mean rating."),
+        *([Line("predict", _PREDICT)] if with_functions else []),
         Line(),
         Line("Let Solver learn", style="heading"),
         *_solver_lines(book),

@@ -54,7 +54,7 @@ class PredictSheet:
     @staticmethod
     def button(index: int) -> Block:
         """Return the cells under a button, counted from 0."""
-        return (Block(4, 1, 4, 1), Block(4, 2, 4, 4), Block(4, 5, 4, 7))[index]
+        return (one_cell(4, 1), one_cell(4, 2), one_cell(4, 4))[index]
 
     @property
     def compared(self) -> GridSheet:
@@ -120,10 +120,10 @@ class PredictSheet:
         """Widths of the columns."""
         grid = self.grids[0]
         return {
-            self.labels: 38,
+            self.labels: 46,
             self.user: 24,
             Block(1, 3, 1, 3): 3,
-            self.similar.column(0): 38,
+            self.similar.column(0): 46,
             self.similar.column(1): 12,
             Block(1, 6, 1, 6): 3,
             grid.users: 9,

@@ -50,8 +50,7 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     _add_scales(worksheet, sheet, rating_range)
     for name, address in sheet.names.items():
         draft.workbook.defined_names.add(DefinedName(name, attr_text=address))
-    for block, width in sheet.widths.items():
-        set_widths(worksheet, {block: width})
+    set_widths(worksheet, sheet.widths)
     cells.row_heights[sheet.button(0).top] = 24
     worksheet.sheet_view.showGridLines = False
     fit_to_page(worksheet)
@@ -77,7 +76,8 @@ def _write_texts(cells: SheetCells, sheet: PredictSheet) -> None:
         (sheet.rate_head, ("rate five movies", "rating")),
         (sheet.for_you_head, ("recommended to you", "rating")),
     ):
-        cells.put(block, "header_left", [names])
+        cells.put(block.column(0), "header_left", [names[:1]])
+        cells.put(block.column(1), "header", [names[1:]])
     headings = (
         "The model's predictions: one array formula, CF_PREDICT of users down and movies across",
         f"The predictions of the sheet {sheet.compared.title}, by its own factors (random ones until Solver ran)",
