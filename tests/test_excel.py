@@ -42,6 +42,7 @@ CALLS = [
     ("CF_PREDICT", [99.0, 1.0]),
     ("CF_PREDICT", [[[15.0], [None], ["3"], [NOT_AVAILABLE]], [[1.0, "Up 🎈", None, 99.0]]]),
     ("CF_PREDICT", [[[15.0, 3.0]], [[1.0, 10.0]]]),
+    ("CF_UNCERTAINTY", [15.0, 1.0]),
     ("CF_USER_FACTORS", [[[15.0], [None], [99.0]]]),
     ("CF_MOVIE_FACTORS", [[[1.0, "hamlet (1996)"]]]),
     ("CF_USER_BIAS", [15.0]),

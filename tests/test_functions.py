@@ -132,6 +132,19 @@ def test_ranges_that_do_not_fit(sheet):
     assert "at once is the most" in sheet.CF_USER_FACTORS([[15.0]] * (functions_module.MOST_CELLS // 3 + 1))
 
 
+def test_uncertainty_of_a_model_that_knows_it(sheet, tmp_path, tiny_factors):
+    save_factors(tiny_factors("bayes"), tmp_path / "model")
+    bayes, predictor = Functions(tmp_path / "model"), Predictor(tiny_factors("bayes"))
+    assert bayes.CF_UNCERTAINTY(15, "The Matrix") == float(predictor.uncertainty(15, 2571))
+    grid = predictor.uncertainty([[15], [3]], [[1, 10]]).tolist()
+    assert bayes.CF_UNCERTAINTY([[15], [None], [3]], [[1, 10]]) == [grid[0], ["", ""], grid[1]]
+    assert "user 99 is not in the model" in bayes.CF_UNCERTAINTY(99, 1)
+    text = "CF_UNCERTAINTY: a model of kind collab knows no uncertainty: train one of kind bayes"
+    assert sheet.CF_UNCERTAINTY(15, 1).startswith(text)
+    assert bayes.CF_MODEL().startswith("bayes: 5 users")
+    assert isinstance(bayes.CF_RATE(1, 5, 1)[0][1], float)
+
+
 def test_factors_stand_beside_their_ids(sheet, predictor):
     factors = predictor.factors
     assert sheet.CF_USER_FACTORS(15) == [factors.user_factors[4].tolist()]
@@ -354,7 +367,15 @@ def test_a_range_gives_what_its_cells_give(sheet, users):
 
 def test_help_fits_the_function_wizard():
     assert list(signatures()) == [
-        *("CF_PREDICT", "CF_USER_FACTORS", "CF_MOVIE_FACTORS", "CF_USER_BIAS", "CF_MOVIE_BIAS", "CF_TITLE"),
+        *(
+            "CF_PREDICT",
+            "CF_UNCERTAINTY",
+            "CF_USER_FACTORS",
+            "CF_MOVIE_FACTORS",
+            "CF_USER_BIAS",
+            "CF_MOVIE_BIAS",
+            "CF_TITLE",
+        ),
         *("CF_RECOMMEND", "CF_SIMILAR", "CF_RATE", "CF_FIND", "CF_RMSE", "CF_MODEL"),
     ]
     for name in signatures():

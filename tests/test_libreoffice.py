@@ -43,6 +43,7 @@ FORMULAS = [
     ("CF_PREDICT(A1,A6)", (15, 'O\'Neil "quoted"')),
     ("CF_PREDICT(A1:A5,B1:D1)", (USERS, MOVIES)),
     ("CF_PREDICT(A1:A5,1)", (USERS, 1)),
+    ("CF_UNCERTAINTY(A1,B1)", (15, 1)),
     ("CF_USER_FACTORS(A1:A5)", (USERS,)),
     ("CF_MOVIE_FACTORS(B1:D1)", (MOVIES,)),
     ("CF_USER_BIAS(A1:A5)", (USERS,)),

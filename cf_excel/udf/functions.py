@@ -78,21 +78,13 @@ class Functions:
     @_sheet_function
     def CF_PREDICT(self, user: Value, movie: Value) -> Value:
         """Predicted rating of a movie (id or title) by a user. Users in a column and movies in a row give a grid."""
-        model = self.load()
-        users, movies = _users(model, user), _movies(model, movie)
-        try:
-            shape = np.broadcast_shapes(users.rows.shape, movies.rows.shape)
-        except ValueError:
-            sizes = " and ".join(f"{r:,} x {c:,}" for r, c in (users.rows.shape, movies.rows.shape))
-            raise InputError(
-                f"users and movies are {sizes} cells: expected one size, or users in a column and movies in a row"
-            ) from None
-        if shape[0] * shape[1] > MOST_CELLS:
-            raise InputError(f"{shape[0]:,} x {shape[1]:,} predictions: {MOST_CELLS:,} at once is the most")
-        ids = model.factors.user_ids[users.rows], model.factors.movie_ids[movies.rows]
-        notes = _both(users.notes, movies.notes)
-        result = self._noted("CF_PREDICT", model.predict(*ids), notes)
-        return result if is_range(user) or is_range(movie) else result[0][0]
+        return self._pairs("CF_PREDICT", user, movie, Predictor.predict)
+
+    @_sheet_function
+    def CF_UNCERTAINTY(self, user: Value, movie: Value) -> Value:
+        """How far a prediction may be off: the standard deviation of the rating to come. Shapes as in CF_PREDICT. Only
+        a model of kind bayes knows it."""
+        return self._pairs("CF_UNCERTAINTY", user, movie, Predictor.uncertainty)
 
     @_sheet_function
     def CF_USER_FACTORS(self, users: Value) -> Value:
@@ -176,6 +168,24 @@ class Functions:
         error = metrics.get("val_rmse") if isinstance(metrics, dict) else None
         parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
         return "; ".join([*parts, str(path)])
+
+    def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., np.ndarray]) -> Value:
+        """Return the score of each pair, in the shape that users and movies broadcast to."""
+        model = self.load()
+        users, movies = _users(model, user), _movies(model, movie)
+        try:
+            shape = np.broadcast_shapes(users.rows.shape, movies.rows.shape)
+        except ValueError:
+            sizes = " and ".join(f"{r:,} x {c:,}" for r, c in (users.rows.shape, movies.rows.shape))
+            raise InputError(
+                f"users and movies are {sizes} cells: expected one size, or users in a column and movies in a row"
+            ) from None
+        if shape[0] * shape[1] > MOST_CELLS:
+            raise InputError(f"{shape[0]:,} x {shape[1]:,} predictions: {MOST_CELLS:,} at once is the most")
+        ids = model.factors.user_ids[users.rows], model.factors.movie_ids[movies.rows]
+        notes = _both(users.notes, movies.notes)
+        result = self._noted(name, score(model, *ids), notes)
+        return result if is_range(user) or is_range(movie) else result[0][0]
 
     def _recommended(self, user: Value, n: int) -> Rows:
         single = as_single(user, "user")
