@@ -1,0 +1,374 @@
+"""A workbook that somebody owns: its sheets by name, what depends on a change, and the change itself.
+
+Only the parts that must differ are touched; the zip's other parts stay as they are (see archive.py).
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from cf_excel.book.archive import Archive, open_archive
+from cf_excel.book.cells import Block
+from cf_excel.book.find_embedding import find_embedding
+from cf_excel.book.find_grid import find_grid
+from cf_excel.book.found import FoundSheet
+from cf_excel.book.references import Reference, same_cells, take_apart
+from cf_excel.book.sheet_xml import Address, CellFormula, CellValue, SheetXml
+from cf_excel.errors import FileError, InputError
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_STRICT = "http://purl.oclc.org/ooxml/"
+_RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
+_CONTENT_TYPES = "[Content_Types].xml"
+_WORD = re.compile(r"[^\W\d][\w.]*")
+_ANYWHERE = re.compile(r"\b(?:INDIRECT|OFFSET|CELL)\(|\[", re.IGNORECASE)
+# What may stand before calcPr in a workbook (ECMA-376, 18.2.27).
+_BEFORE_CALC = ("definedNames", "externalReferences", "functionGroups", "sheets")
+
+
+class OpenedBook:
+    """A workbook as it was read; change and add_sheet prepare what save writes."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a workbook. Raises FileError for anything but a whole, unencrypted .xlsx or .xlsm."""
+        self.path = Path(path)
+        self.archive: Archive = open_archive(self.path)
+        relations = self._relations("_rels/.rels", "")
+        roots = [target for kind, target in relations.values() if kind.endswith("/officeDocument")]
+        if not roots:
+            raise FileError(f"{self.path.name} names no workbook: its relations are damaged")
+        self._root = roots[0]
+        folder, name = posixpath.split(self._root)
+        self._rels = posixpath.join(folder, "_rels", f"{name}.rels")
+        self._sheets: dict[str, SheetXml] = {}
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Names of the worksheets, in order."""
+        return list(self._sheet_parts)
+
+    def sheet(self, title: str) -> SheetXml:
+        """Return a sheet's cells, as they were read."""
+        if title not in self._sheets:
+            xml = self.archive.read_xml(self._sheet_parts[title])
+            self._sheets[title] = SheetXml(xml, self._strings, f"sheet {title}")
+        return self._sheets[title]
+
+    def find(self, title: str) -> FoundSheet | None:
+        """Return what a sheet holds if it is one of the lesson's kinds, else None. Raises InputError for a broken one."""
+        xml = self.archive.read_xml(self._sheet_parts[title])
+        if b"MMULT(" in xml:
+            return find_grid(title, self.sheet(title))
+        if b"MATCH(" in xml or b"EXACT(" in xml:
+            return find_embedding(title, self.sheet(title))
+        return None
+
+    def change(
+        self,
+        cells: dict[str, dict[Address, float]],
+        results: dict[str, dict[Address, CellValue]],
+        *,
+        drop_formulas: bool = False,
+    ) -> None:
+        """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
+        stale = self.stale(cells, results)
+        for title in stale.keys() | cells.keys():
+            sheet = self.sheet(title)
+            known = results.get(title, {})
+            fresh = {address: known.get(address) for address in stale.get(title, ())}
+            fresh |= {address: self._copied(title, address, cells, results) for address, v in fresh.items() if v is None}
+            xml = sheet.changed(cells.get(title, {}), fresh, drop_formulas=drop_formulas)
+            self.archive.put(self._sheet_parts[title], xml)
+        if drop_formulas and any(a in self.sheet(title).formulas for title, part in cells.items() for a in part):
+            self._drop_calculation_chain()
+        self._calculate_on_load()
+
+    def stale(
+        self, cells: dict[str, dict[Address, float]], results: dict[str, dict[Address, CellValue]]
+    ) -> dict[str, set[Address]]:
+        """Return the formula cells whose results a change makes old: those of results, and all that depend on them."""
+        stale = {title: set(part) for title, part in results.items()}
+        changed = [(t, block) for part in (cells, results) for t, cs in part.items() for block in rectangles(cs)]
+        waiting = {}
+        for title in self.titles:
+            if title in cells or self._looks_elsewhere(title):
+                for address, formula in self.sheet(title).formulas.items():
+                    if address not in stale.get(title, ()):
+                        waiting[title, address] = self._watched(title, formula)
+        while changed:
+            found: dict[str, set[Address]] = {}
+            for (title, address), watched in list(waiting.items()):
+                if watched is None or any(
+                    other == where and same_cells(block, seen) for where, seen in watched for other, block in changed
+                ):
+                    del waiting[title, address]
+                    found.setdefault(title, set()).add(address)
+            for title, addresses in found.items():
+                stale.setdefault(title, set()).update(addresses)
+            changed = [(title, block) for title, addresses in found.items() for block in rectangles(addresses)]
+        return stale
+
+    def free_title(self, title: str) -> str:
+        """Return a sheet's name if it is free, else the name with a number behind it."""
+        taken = {other.lower() for other in self._all_titles}
+        numbered = (f"{title} {n}" for n in range(2, len(taken) + 3))
+        return title if title.lower() not in taken else next(name for name in numbered if name.lower() not in taken)
+
+    def add_sheet(self, name: str, xml: bytes, parts: dict[str, tuple[bytes, str]], relations: bytes = b"") -> None:
+        """Add a worksheet under a name that is free, with the parts it needs.
+
+        parts: content and content type by name. relations: the sheet's own .rels.
+        """
+        folder = posixpath.join(posixpath.dirname(self._root), "worksheets")
+        part = self.free_name(folder, "sheet")
+        self.archive.put(part, xml)
+        if relations:
+            self.archive.put(f"{folder}/_rels/{posixpath.basename(part)}.rels", relations)
+        for other, (content, _) in parts.items():
+            self.archive.put(other, content)
+        self._register({f"/{part}": _SHEET_TYPE} | {f"/{other}": kind for other, (_, kind) in parts.items()})
+        identity = self._add_relation(f"{_TYPES}/worksheet", posixpath.relpath(part, posixpath.dirname(self._root)))
+        self._list_sheet(name, identity)
+        self._drop_calculation_chain()
+        self._calculate_on_load()
+
+    def free_name(self, folder: str, stem: str) -> str:
+        """Return a part name that is free in a folder, counted up from the highest."""
+        n = 1
+        taken = {name.lower() for name in self.archive.names}
+        while f"{folder}/{stem}{n}.xml".lower() in taken:
+            n += 1
+        return f"{folder}/{stem}{n}.xml"
+
+    @property
+    def folder(self) -> str:
+        """The folder of the workbook's parts."""
+        return posixpath.dirname(self._root)
+
+    @cached_property
+    def _workbook(self) -> ElementTree.Element:
+        xml = self.archive.read_xml(self._root)
+        if _STRICT.encode() in xml:
+            raise FileError(f"{self.path.name} is a strict Open XML workbook: save it as a plain .xlsx and pass that")
+        return ElementTree.fromstring(xml)
+
+    @cached_property
+    def _all_titles(self) -> list[str]:
+        return [sheet.get("name", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
+
+    @cached_property
+    def _sheet_parts(self) -> dict[str, str]:
+        relations = self._relations(self._rels, posixpath.dirname(self._root))
+        parts = {}
+        for sheet in self._workbook.iter(f"{_MAIN}sheet"):
+            kind, target = relations.get(sheet.get(f"{_RELATIONS}id", ""), ("", ""))
+            if kind.endswith("/worksheet"):
+                parts[sheet.get("name", "")] = target
+        return parts
+
+    @cached_property
+    def _strings(self) -> list[str]:
+        for kind, target in self._relations(self._rels, posixpath.dirname(self._root)).values():
+            if kind.endswith("/sharedStrings"):
+                root = ElementTree.fromstring(self.archive.read_xml(target))
+                return [_plain_text(item) for item in root.iter(f"{_MAIN}si")]
+        return []
+
+    def _relations(self, name: str, folder: str) -> dict[str, tuple[str, str]]:
+        """Return type and target of relations by id; targets outside the workbook are left out."""
+        relations = {}
+        for relation in ElementTree.fromstring(self.archive.read_xml(name)):
+            target = relation.get("Target", "")
+            if relation.get("TargetMode") != "External" and target:
+                path = target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+                relations[relation.get("Id", "")] = relation.get("Type", ""), path
+        return relations
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        names = self._workbook.iter(f"{_MAIN}definedName")
+        # Solver's own names are no part of any formula
+        return {
+            name.get("name", "").lower(): name.text or ""
+            for name in names
+            if not name.get("name", "").startswith("solver_")
+        }
+
+    def _looks_elsewhere(self, title: str) -> bool:
+        """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
+        xml = self.archive.read_xml(self._sheet_parts[title])
+        if b"<f" not in xml and b":f" not in xml:
+            return False
+        if b"!" in xml or b"[" in xml or b"INDIRECT" in xml.upper():
+            return True
+        return any(name.encode() in xml.lower() for name in self._names)
+
+    def _watched(self, title: str, formula: CellFormula) -> list[tuple[str, Block]] | None:
+        """Return the rectangles that a formula depends on, with their sheets; None where they can't be told."""
+        if _ANYWHERE.search(formula.text):
+            return None
+        skeleton, references = take_apart(formula.text)
+        watched = [
+            (reference.sheet or title, reference.shifted(formula.rows, formula.columns)) for reference in references
+        ]
+        if any(":" in where and where not in self._all_titles for where, _ in watched):
+            return None  # a range of sheets
+        for word in {word.lower() for word in _WORD.findall(skeleton)} & self._names.keys():
+            named = self._named(word, set())
+            if named is None:
+                return None
+            watched += [(reference.sheet or title, reference.block) for reference in named]
+        return watched
+
+    def _named(self, word: str, seen: set[str]) -> list[Reference] | None:
+        """Return what a defined name stands for, through other names; None where it can't be told."""
+        text = self._names[word]
+        if _ANYWHERE.search(text):
+            return None
+        skeleton, references = take_apart(text)
+        found = list(references)
+        seen = seen | {word}
+        for other in ({w.lower() for w in _WORD.findall(skeleton)} & self._names.keys()) - seen:
+            inner = self._named(other, seen)
+            if inner is None:
+                return None
+            found += inner
+        return found
+
+    def _copied(
+        self,
+        title: str,
+        address: Address,
+        cells: dict[str, dict[Address, float]],
+        results: dict[str, dict[Address, CellValue]],
+    ) -> CellValue:
+        """Return the result of a formula that is nothing but a reference to a cell whose value is known."""
+        formula = self.sheet(title).formulas[address]
+        if formula.skeleton != "#" or not formula.blocks[0].is_one_cell:
+            return None
+        where = take_apart(formula.text)[1][0].sheet or title
+        place = formula.blocks[0].top, formula.blocks[0].left
+        return results.get(where, {}).get(place, cells.get(where, {}).get(place))
+
+    def _calculate_on_load(self) -> None:
+        xml = self.archive.read(self._root)
+        prefix = _prefix(xml, b"workbook")
+        tag = re.search(rb"<%scalcPr(?=[\s/>])[^>]*>" % prefix, xml)
+        if tag:
+            plain = re.sub(rb"""\sfullCalcOnLoad\s*=\s*(?:"[^"]*"|'[^']*')""", b"", tag[0])
+            new = plain.replace(b"calcPr", b'calcPr fullCalcOnLoad="1"', 1)
+            xml = xml[: tag.start()] + new + xml[tag.end() :]
+        else:
+            new = b'<%scalcPr fullCalcOnLoad="1"/>' % prefix
+            place = _end_of(xml, prefix, _BEFORE_CALC)
+            xml = xml[:place] + new + xml[place:]
+        self.archive.put(self._root, xml)
+
+    def _drop_calculation_chain(self) -> None:
+        """Take out the order in which formulas were calculated: Excel makes it again, but distrusts a wrong one."""
+        for identity, (kind, part) in self._relations(self._rels, posixpath.dirname(self._root)).items():
+            if kind.endswith("/calcChain"):
+                relation = rb"<[\w:]*Relationship\b(?=[^>]*\sId\s*=\s*[\"']%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Relationship>)"
+                rels = re.sub(relation % re.escape(identity.encode()), b"", self.archive.read(self._rels))
+                override = rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
+                types = re.sub(override % re.escape(part.encode()), b"", self.archive.read(_CONTENT_TYPES))
+                self.archive.drop(part)
+                self.archive.put(self._rels, rels)
+                self.archive.put(_CONTENT_TYPES, types)
+
+    def _register(self, types: dict[str, str]) -> None:
+        xml = self.archive.read_xml(_CONTENT_TYPES)
+        prefix = _prefix(xml, b"Types")
+        new = b"".join(
+            b'<%sOverride PartName="%s" ContentType="%s"/>' % (prefix, name.encode(), kind.encode())
+            for name, kind in types.items()
+        )
+        self.archive.put(_CONTENT_TYPES, _before_end(xml, prefix + b"Types", new))
+
+    def _add_relation(self, kind: str, target: str) -> str:
+        xml = self.archive.read_xml(self._rels)
+        prefix = _prefix(xml, b"Relationships")
+        taken = {relation.get("Id") for relation in ElementTree.fromstring(xml)}
+        identity = next(f"rId{n}" for n in range(1, len(taken) + 2) if f"rId{n}" not in taken)
+        new = f'Relationship Id="{identity}" Type="{kind}" Target="{escape(target)}"/>'
+        self.archive.put(self._rels, _before_end(xml, prefix + b"Relationships", b"<" + prefix + new.encode()))
+        return identity
+
+    def _list_sheet(self, name: str, identity: str) -> None:
+        xml = self.archive.read_xml(self._root)
+        prefix = _prefix(xml, b"workbook")
+        number = max(int(sheet.get("sheetId", "0")) for sheet in self._workbook.iter(f"{_MAIN}sheet")) + 1
+        new = (
+            f'sheet xmlns:r="{_TYPES}" name="{escape(name, {chr(34): "&quot;"})}" sheetId="{number}" r:id="{identity}"/>'
+        )
+        self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
+        vars(self).pop("_workbook"), vars(self).pop("_all_titles", None), vars(self).pop("_sheet_parts", None)
+        vars(self).pop("titles", None)
+
+
+def lesson_sheets(book: OpenedBook, wanted: str = "all") -> list[FoundSheet]:
+    """Return the sheets of the lesson's kinds, all or the one that is wanted. Raises InputError where there is none."""
+    if wanted != "all":
+        titles = [title for title in book.titles if title.lower() == wanted.lower()]
+        if not titles:
+            raise InputError(f"{book.path.name} has no sheet {wanted} (there are: {', '.join(book.titles)[:200]})")
+        found = [book.find(titles[0])]
+        if found[0] is None:
+            raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
+        return found
+    found = [sheet for title in book.titles if (sheet := book.find(title))]
+    if not found:
+        raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
+    return found
+
+
+def _plain_text(item: ElementTree.Element) -> str:
+    """Return a shared string without the reading aids of East Asian texts."""
+    texts = [item.find(f"{_MAIN}t"), *(run.find(f"{_MAIN}t") for run in item.findall(f"{_MAIN}r"))]
+    return "".join(text.text or "" for text in texts if text is not None)
+
+
+def rectangles(addresses: Iterable[Address]) -> list[Block]:
+    """Return rectangles that cover the cells and no others: runs of a row, those above each other joined."""
+    runs: list[Block] = []
+    for row, column in sorted(addresses):
+        if runs and runs[-1].top == row and runs[-1].right == column - 1:
+            runs[-1] = Block(row, runs[-1].left, row, column)
+        else:
+            runs.append(Block(row, column, row, column))
+    open_runs: dict[tuple[int, int], Block] = {}
+    done = []
+    for run in runs:
+        above = open_runs.get((run.left, run.right))
+        if above and above.bottom == run.top - 1:
+            run = Block(above.top, run.left, run.bottom, run.right)
+        elif above:
+            done.append(above)
+        open_runs[run.left, run.right] = run
+    return done + list(open_runs.values())
+
+
+def _prefix(xml: bytes, root: bytes) -> bytes:
+    found = re.search(rb"<(?:([\w.-]+):)?%s[\s>]" % root, xml)
+    return found[1] + b":" if found and found[1] else b""
+
+
+def _before_end(xml: bytes, tag: bytes, new: bytes) -> bytes:
+    place = xml.rfind(b"</%s" % tag)
+    if place < 0:
+        raise FileError(f"the workbook is damaged: {tag.decode()} is missing or empty")
+    return xml[:place] + new + xml[place:]
+
+
+def _end_of(xml: bytes, prefix: bytes, tags: tuple[str, ...]) -> int:
+    for tag in tags:
+        found = list(re.finditer(rb"</%(t)s\s*>|<%(t)s(?=[\s/>])[^>]*/>" % {b"t": prefix + tag.encode()}, xml))
+        if found:
+            return found[-1].end()
+    raise FileError("the workbook is damaged: it lists no sheets")
