@@ -8,7 +8,7 @@ from importlib import import_module
 from cf_excel import __version__
 from cf_excel.errors import CfExcelError
 
-COMMANDS = ("build", "solve", "train", "score", "plot", "evaluate", "export")
+COMMANDS = ("build", "solve", "train", "write", "score", "plot", "evaluate", "export")
 
 
 class _Parser(argparse.ArgumentParser):
