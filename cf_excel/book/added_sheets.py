@@ -119,9 +119,7 @@ class ModelSheet:
         x = f"MMULT({user},{movie})+{user_bias}+{movie_bias}"
         low, high, mean = self.low.fixed, self.high.fixed, self.mean.fixed
         ratings, predictions = self.ratings.span(), self.predictions.span()
-        formulas = {
-            self.rmse: f'SQRT(SUMPRODUCT(({ratings}<>"")*({ratings}-{predictions})^2)/MAX(1,COUNT({ratings})))'
-        }
+        formulas = {self.rmse: f'SQRT(SUMPRODUCT(({ratings}<>"")*({ratings}-{predictions})^2)/MAX(1,COUNT({ratings})))'}
         if self.kind == "squeezed":
             formulas[self.predictions] = f"{low}+({high}-{low})/(1+EXP(-({x})))"
         elif self.kind == "clipped":

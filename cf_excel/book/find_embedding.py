@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_results
+from cf_excel.book.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
 from cf_excel.book.sheet_xml import Address, CellFormula, CellValue, SheetXml
 from cf_excel.errors import InputError
 
@@ -77,7 +77,8 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
             "prediction": rows[0].prediction,
             "input": users.places[0][0],
             "id": (users.block.top, users.block.left),
-        },
+        }
+        | rmse_look(sheet),
     )
     return found
 

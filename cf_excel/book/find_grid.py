@@ -6,11 +6,13 @@ ids stand at the left of the ratings and above them.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.found import FoundSheet, Identity, Numbers, Places, id_in, number_in, rmse_results
+from cf_excel.book.found import FoundSheet, Identity, Numbers, Places, id_in, number_in, rmse_look, rmse_results
+from cf_excel.book.references import take_apart
 from cf_excel.book.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
 
@@ -71,7 +73,9 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
             "prediction": predictions[0].place,
             "input": (users[0].top, users[0].left),
             "id": (predictions[0].place[0], min(p.place[1] for p in predictions) - 1),
-        },
+            "upright": (movies[0].top - 1 - bool(biases[0]), movies[0].left),  # titles stand above the movies' numbers
+        }
+        | rmse_look(sheet),
     )
     return found
 
@@ -97,10 +101,7 @@ class _Grid:
 
 def _prediction(sheet: SheetXml, place: Address) -> _Prediction | None:
     formula = sheet.formulas[place]
-    if "MMULT(" not in formula.text.upper():
-        return None
-    skeleton = _SINGLE.sub(r"\1", formula.skeleton.replace("ISBLANK(#)", '#=""'))
-    form = _FORMS.get(skeleton)
+    form = _form(formula.text)
     if form is None:
         return None
     rating, user, movie, *biases = formula.blocks
@@ -110,6 +111,15 @@ def _prediction(sheet: SheetXml, place: Address) -> _Prediction | None:
     if corners and corners[0][0] != user.top:
         corners.reverse()
     return _Prediction(place, form, (rating.top, rating.left), user, movie, tuple(corners) if corners else None)
+
+
+@lru_cache(maxsize=1 << 16)
+def _form(formula: str) -> str | None:
+    """Return where the biases stand in a prediction's formula, None for any other formula."""
+    if "MMULT(" not in formula:
+        return None
+    skeleton = take_apart(formula)[0].replace("ISBLANK(#)", '#=""')
+    return _FORMS.get(_SINGLE.sub(r"\1", skeleton))
 
 
 def _numbered(blocks: list[Block]) -> tuple[list[Block], np.ndarray]:
@@ -127,9 +137,7 @@ def _first_of_each(places: list[Address]) -> np.ndarray:
     return first
 
 
-def _ids(
-    sheet: SheetXml, predictions: list[_Prediction], rows: np.ndarray, n: int, *, by_user: bool
-) -> list[Identity]:
+def _ids(sheet: SheetXml, predictions: list[_Prediction], rows: np.ndarray, n: int, *, by_user: bool) -> list[Identity]:
     """Return the id of each user or movie: what stands before its ratings."""
     axis = 1 if by_user else 0
     before = min(p.rating[axis] for p in predictions) - 1
@@ -142,7 +150,9 @@ def _ids(
 
 
 def _along(block: Block) -> list[Address]:
-    return [(row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1)]
+    return [
+        (row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1)
+    ]
 
 
 def _bias_places(

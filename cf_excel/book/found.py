@@ -141,6 +141,14 @@ def rmse_results(
     return results
 
 
+def rmse_look(sheet: SheetXml) -> dict[str, Address]:
+    """Return the cell that shows how a result looks: the first RMSE."""
+    forms = {**_OF_PAIRS, **dict.fromkeys(_OF_ERRORS)}
+    places = [place for place, formula in sheet.formulas.items() if formula.text.startswith("SQRT(")]
+    known = [place for place in places if sheet.formulas[place].skeleton in forms]
+    return {"result": known[0]} if known else {}
+
+
 # The forms of the root of the mean squared error, and where they name ratings and predictions.
 _OF_PAIRS = {
     'SQRT(SUMPRODUCT((#<>"")*(#-#)^2)/MAX(1,COUNT(#)))': (1, 2),
@@ -169,4 +177,6 @@ def _squares(
 
 
 def _places(block: Block) -> Iterable[Address]:
-    return ((row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1))
+    return (
+        (row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1)
+    )

@@ -2,7 +2,7 @@
 
 import numpy as np
 from openpyxl.chart import ScatterChart
-from openpyxl.chart.data_source import AxDataSource, NumDataSource
+from openpyxl.chart.data_source import AxDataSource, NumDataSource, StrData, StrRef, StrVal
 from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
@@ -45,7 +45,10 @@ def _chart(layout: HistorySheet, table: np.ndarray, names: list[str]) -> Scatter
     for i, name in enumerate(names):
         x = number_reference(on_sheet(layout.title, layout.steps), steps)
         y = number_reference(on_sheet(layout.title, layout.rmse.column(i)), table[:, i])
-        series = XYSeries(tx=SeriesLabel(v=name), xVal=AxDataSource(numRef=x), yVal=NumDataSource(numRef=y))
+        label = SeriesLabel(
+            strRef=StrRef(f=on_sheet(layout.title, layout.headers.column(i + 1)), strCache=_texts(name))
+        )
+        series = XYSeries(tx=label, xVal=AxDataSource(numRef=x), yVal=NumDataSource(numRef=y))
         series.graphicalProperties = GraphicalProperties()
         series.graphicalProperties.line.solidFill = _INKS[i % len(_INKS)]
         series.graphicalProperties.line.width = 19_050  # 1.5 points
@@ -60,3 +63,7 @@ def _chart(layout: HistorySheet, table: np.ndarray, names: list[str]) -> Scatter
         axis.number_format = "General"
     chart.width, chart.height = 20, 11
     return chart
+
+
+def _texts(text: str) -> StrData:
+    return StrData(ptCount=1, pt=[StrVal(idx=0, v=text)])

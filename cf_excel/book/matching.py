@@ -22,7 +22,9 @@ class Matched:
         """Return the sheet's ids that the model lacks, by side; blank headers are none."""
         sides = {"user": (sheet.user_ids, self.users), "movie": (sheet.movie_ids, self.movies)}
         return {
-            side: [identity for identity, row in zip(ids, rows.tolist(), strict=True) if row < 0 and identity is not None]
+            side: [
+                identity for identity, row in zip(ids, rows.tolist(), strict=True) if row < 0 and identity is not None
+            ]
             for side, (ids, rows) in sides.items()
         }
 
@@ -42,24 +44,28 @@ def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -
 def misfit(sheet: FoundSheet, factors: Factors) -> str:
     """Return why a sheet's formulas can't use a model, and which model they can; "" where they can."""
     n_factors = factors.user_factors.shape[1]
-    wanted = "dot"
-    fits = f"train --model {wanted} --factors {sheet.n_factors}"
-    if sheet.with_bias:
-        return (
-            f"sheet {sheet.title} adds plain biases, which no trained kind does (kind {factors.kind} is on the sheet "
-            f"model): solve fits it"
-        )
+    wanted = "bayes" if sheet.with_bias else "dot"
+    train = f"train --model {wanted} --factors {sheet.n_factors}"
     if factors.kind != wanted:
-        return f"sheet {sheet.title} shows plain products, the model is of kind {factors.kind}: {fits} fits it"
+        form = "adds plain biases" if sheet.with_bias else "shows plain products"
+        return f"sheet {sheet.title} {form}, the model is of kind {factors.kind}: {train} makes one that fits"
     if n_factors != sheet.n_factors:
-        return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {fits} or build --factors {n_factors}"
+        other = f"{train} or build --factors {n_factors}"
+        return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
     return ""
 
 
 def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Numbers:
-    """Return the model's numbers for a sheet's cells, NaN where the model lacks the user or movie."""
+    """Return the model's numbers for a sheet's cells, NaN where the model lacks the user or movie.
+
+    The sheet has no cell for the mean rating: the user's bias carries it.
+    """
     users = _picked(factors.user_factors, matched.users)
-    return Numbers(users, _picked(factors.movie_factors, matched.movies))
+    movies = _picked(factors.movie_factors, matched.movies)
+    if not sheet.with_bias:
+        return Numbers(users, movies)
+    user_bias = _picked(factors.user_bias[:, None], matched.users)[:, 0] + factors.global_mean
+    return Numbers(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
 
 
 def choose(sheets: list[FoundSheet], factors: Factors, matches: list[Matched]) -> Chosen:

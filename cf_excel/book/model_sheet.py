@@ -1,4 +1,4 @@
-"""The sheet `model`: a trained model's numbers for a workbook's users and movies, and formulas that predict with them."""
+"""The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
 
 # What the formulas do with the sum of a kind.
-FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "net": "net"}
+FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,9 @@ def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors
     titles = factors.titles[chosen.movies].tolist()
     for block, name in ((layout.predictions, "predictions"), (layout.ratings, "ratings, as they were then")):
         cells.put(layout.section(block), "plain", [[name]])
-        cells.put(layout.titles(block), "plain", [titles])
+        cells.put(layout.titles(block), "upright", [titles])
         cells.put(layout.headers(block), "id", [factors.movie_ids[chosen.movies].tolist()])
+        cells.row_heights[layout.titles(block).top] = 120 if any("upright" in sheet.looks for sheet in sheets) else 15
     cells.put(layout.ratings, "rating", chosen.ratings)
     formula = layout.formulas.get(layout.predictions)
     if formula:
@@ -75,6 +76,8 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
         return x
     x = x + factors.user_bias[chosen.users, None].astype(float) + factors.movie_bias[None, chosen.movies].astype(float)
     low, high = factors.rating_range
+    if factors.kind == "bayes":
+        return np.clip(factors.global_mean + x, low, high)
     return low + (high - low) / (1 + np.exp(-x))
 
 
@@ -83,14 +86,15 @@ def _write_head(cells: SheetCells, layout: ModelSheet, factors: Factors, rmse: f
     how = {
         "dot": "each prediction is a formula: the user's factors times the movie's",
         "squeezed": "each prediction is a formula: factors and biases, squeezed into the range by the sigmoid",
+        "clipped": "each prediction is a formula: the mean rating, factors and biases, cut off at the range",
         "net": "the predictions are values: a neural net does not fit into a cell's formula",
     }[layout.kind]
     cells.put(layout.note, "plain", [[f"A trained model of kind {factors.kind} with {n_factors} factors; {how}."]])
     cells.put(layout.setting_names, "id", [["lowest", "highest", "mean", "RMSE"]])
     for block, value in ((layout.low, factors.rating_range[0]), (layout.high, factors.rating_range[1])):
         cells.put(block, "rating", [[value]])
-    cells.put(layout.mean, "rating", [[None]])
-    cells.fill(layout.rmse, "prediction", layout.formulas[layout.rmse], [rmse])
+    cells.put(layout.mean, "prediction", [[factors.global_mean if layout.kind == "clipped" else None]])
+    cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
 
 
 def _write_numbers(cells: SheetCells, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:

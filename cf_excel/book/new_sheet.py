@@ -20,7 +20,7 @@ _TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 def looks_of(sheets: list[FoundSheet]) -> dict[str, int]:
     """Return style numbers by name, taken from cells of the lesson's sheets, so that no style has to be added."""
-    styles = {"plain": 0}
+    styles = dict.fromkeys(("plain", "rating", "prediction", "input", "id", "upright", "result"), 0)
     for sheet in reversed(sheets):
         styles |= {name: sheet.xml.style(address) for name, address in sheet.looks.items()}
     return styles

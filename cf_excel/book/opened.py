@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 from functools import cached_property
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -61,8 +62,8 @@ class OpenedBook:
         return self._sheets[title]
 
     def find(self, title: str) -> FoundSheet | None:
-        """Return what a sheet holds if it is one of the lesson's kinds, else None. Raises InputError for a broken one."""
-        xml = self.archive.read_xml(self._sheet_parts[title])
+        """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
+        xml = self.archive.read(self._sheet_parts[title])
         if b"MMULT(" in xml:
             return find_grid(title, self.sheet(title))
         if b"MATCH(" in xml or b"EXACT(" in xml:
@@ -82,7 +83,9 @@ class OpenedBook:
             sheet = self.sheet(title)
             known = results.get(title, {})
             fresh = {address: known.get(address) for address in stale.get(title, ())}
-            fresh |= {address: self._copied(title, address, cells, results) for address, v in fresh.items() if v is None}
+            fresh |= {
+                address: self._copied(title, address, cells, results) for address, v in fresh.items() if v is None
+            }
             xml = sheet.changed(cells.get(title, {}), fresh, drop_formulas=drop_formulas)
             self.archive.put(self._sheet_parts[title], xml)
         if drop_formulas and any(a in self.sheet(title).formulas for title, part in cells.items() for a in part):
@@ -202,12 +205,10 @@ class OpenedBook:
 
     def _looks_elsewhere(self, title: str) -> bool:
         """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
-        xml = self.archive.read_xml(self._sheet_parts[title])
-        if b"<f" not in xml and b":f" not in xml:
-            return False
-        if b"!" in xml or b"[" in xml or b"INDIRECT" in xml.upper():
-            return True
-        return any(name.encode() in xml.lower() for name in self._names)
+        xml = self.archive.read(self._sheet_parts[title])
+        written = re.compile(rb"<%sf(?:\s[^>]*)?>([^<]+)" % _prefix(xml, b"worksheet"))
+        texts = {unescape(text.decode("utf-8", "replace")).lower() for text in set(written.findall(xml))}
+        return any("!" in text or _ANYWHERE.search(text) or any(n in text for n in self._names) for text in texts)
 
     def _watched(self, title: str, formula: CellFormula) -> list[tuple[str, Block]] | None:
         """Return the rectangles that a formula depends on, with their sheets; None where they can't be told."""
@@ -274,9 +275,13 @@ class OpenedBook:
         """Take out the order in which formulas were calculated: Excel makes it again, but distrusts a wrong one."""
         for identity, (kind, part) in self._relations(self._rels, posixpath.dirname(self._root)).items():
             if kind.endswith("/calcChain"):
-                relation = rb"<[\w:]*Relationship\b(?=[^>]*\sId\s*=\s*[\"']%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Relationship>)"
+                relation = (
+                    rb"<[\w:]*Relationship\b(?=[^>]*\sId\s*=\s*[\"']%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Relationship>)"
+                )
                 rels = re.sub(relation % re.escape(identity.encode()), b"", self.archive.read(self._rels))
-                override = rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
+                override = (
+                    rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
+                )
                 types = re.sub(override % re.escape(part.encode()), b"", self.archive.read(_CONTENT_TYPES))
                 self.archive.drop(part)
                 self.archive.put(self._rels, rels)
@@ -304,9 +309,8 @@ class OpenedBook:
         xml = self.archive.read_xml(self._root)
         prefix = _prefix(xml, b"workbook")
         number = max(int(sheet.get("sheetId", "0")) for sheet in self._workbook.iter(f"{_MAIN}sheet")) + 1
-        new = (
-            f'sheet xmlns:r="{_TYPES}" name="{escape(name, {chr(34): "&quot;"})}" sheetId="{number}" r:id="{identity}"/>'
-        )
+        shown = escape(name, {'"': "&quot;"})
+        new = f'sheet xmlns:r="{_TYPES}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
         self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
         vars(self).pop("_workbook"), vars(self).pop("_all_titles", None), vars(self).pop("_sheet_parts", None)
         vars(self).pop("titles", None)

@@ -27,18 +27,20 @@ class Reference:
 
     def shifted(self, rows: int, columns: int) -> Block:
         """Return the rectangle that the formula names when filled so many rows down and columns to the right."""
-        top, left, bottom, right = (
-            edge + (0 if fixed else shift)
-            for edge, fixed, shift in zip(
-                (self.block.top, self.block.left, self.block.bottom, self.block.right),
-                self.fixed,
-                (rows, columns, rows, columns),
-                strict=True,
-            )
-        )
+        block = self.block
+        if not rows and not columns:
+            return block
+        fix_top, fix_left, fix_bottom, fix_right = self.fixed
+        top = block.top if fix_top else block.top + rows
+        bottom = block.bottom if fix_bottom else block.bottom + rows
+        left = block.left if fix_left else block.left + columns
+        right = block.right if fix_right else block.right + columns
+        if fix_top == fix_bottom and fix_left == fix_right:
+            return Block(top, left, bottom, right)
         return Block(min(top, bottom), min(left, right), max(top, bottom), max(left, right))
 
 
+@lru_cache(maxsize=1 << 15)
 def column_number(letters: str) -> int:
     """Return the number of a column: A is 1, AA is 27."""
     number = 0

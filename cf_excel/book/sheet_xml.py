@@ -6,7 +6,7 @@ The XML is known to be whole (see archive.check_xml) before it is searched.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import unescape
 from xml.sax.saxutils import escape
 
@@ -18,6 +18,7 @@ Address = tuple[int, int]  # row, column
 CellValue = str | float | bool | None
 
 _ADDRESS = re.compile(rb"\$?([A-Z]{1,3})\$?(\d{1,7})")
+_PLACE = re.compile(rb"""\sr\s*=\s*["']\$?([A-Z]{1,3})\$?(\d{1,7})["']""")
 _ATTRIBUTE = re.compile(rb"""\s([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _HIDDEN = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -67,6 +68,7 @@ class SheetXml:
             raise FileError(f"{name} is no worksheet")
         self._prefix = root[1] + b":" if root[1] else b""
         # comments and the like must not be taken for cells; same length, so that places stay
+        self._tags = {tag: _element(self._prefix, tag) for tag in (b"f", b"v", b"t")}
         self._searched = _HIDDEN.sub(lambda found: _veiled(found[0]), xml) if _HIDDEN.search(xml) else xml
         self._cells: dict[Address, _Cell] = {}
         self._rows: dict[int, tuple[int, int, bool]] = {}  # start, end of the start tag, is it an empty element
@@ -88,9 +90,10 @@ class SheetXml:
         kind = _attributes(found.attributes).get(b"t", b"n")
         if kind == b"inlineStr":
             return self._text(found.body)
-        inner = self._inner(b"v", found.body)
-        if inner is None:
+        written = self._tags[b"v"].search(found.body)
+        if not written or written[1] is None:
             return None
+        inner = written[1]
         try:
             if kind == b"s":
                 return self._strings[int(inner)]
@@ -105,12 +108,12 @@ class SheetXml:
     def formulas(self) -> dict[Address, CellFormula]:
         """The formulas by cell; a cell that an array formula fills from elsewhere has that formula."""
         found, masters, arrays = {}, {}, []
-        tag = re.compile(rb"<%sf(?=[\s/>])([^>]*?)(?:/>|>(.*?)</%sf\s*>)" % (self._prefix, self._prefix), re.DOTALL)
         for address, written in self._cells.items():
-            match = tag.search(written.body) if written.body else None
+            match = self._tags[b"f"].search(written.body) if written.body else None
             if not match:
                 continue
-            attributes, text = _attributes(match[1]), unescape((match[2] or b"").decode("utf-8", "replace"))
+            attributes = _formula_attributes(match[0][: match[0].index(b">")])
+            text = unescape((match[1] or b"").decode("utf-8", "replace"))
             kind = attributes.get(b"t")
             if kind == b"shared":
                 group = attributes.get(b"si", b"")
@@ -120,20 +123,19 @@ class SheetXml:
             elif kind in (b"array", b"dataTable"):
                 area = _block(attributes.get(b"ref", b"")) or Block(*address, *address)
                 found[address] = CellFormula(text, array=area)
-                arrays.append((address, found[address]))
+                arrays.append(found[address])
             else:
                 found[address] = CellFormula(text)
         for address, group in found.items():
             if isinstance(group, bytes):
                 (row, column), text = masters.get(group, (address, ""))
                 found[address] = CellFormula(text, address[0] - row, address[1] - column)
-        for (row, column), formula in arrays:
+        for formula in arrays:
             area = formula.array
             if not area.is_one_cell:
                 for inside in self._cells:
                     if area.top <= inside[0] <= area.bottom and area.left <= inside[1] <= area.right:
-                        shifted = CellFormula(formula.text, array=area)
-                        found.setdefault(inside, shifted)
+                        found.setdefault(inside, formula)
         return found
 
     def style(self, address: Address) -> int:
@@ -177,7 +179,8 @@ class SheetXml:
 
     def _scan(self) -> None:
         tag = re.compile(
-            rb"<%(p)s(?:c(?=[\s/>])([^>]*?)(?:/>|>(.*?)</%(p)sc\s*>)|row(?=[\s/>])([^>]*?)(/?)>)" % {b"p": self._prefix},
+            rb"<%(p)s(?:c(?=[\s/>])([^>]*?)(?:/>|>(.*?)</%(p)sc\s*>)|row(?=[\s/>])([^>]*?)(/?)>)"
+            % {b"p": self._prefix},
             re.DOTALL,
         )
         data = re.search(rb"<%ssheetData[^>]*?(/?)>" % self._prefix, self._searched)
@@ -194,27 +197,22 @@ class SheetXml:
                 row, column = int(number) if number and number.isdigit() else row + 1, 0
                 self._rows[row] = (found.start(), found.end(), bool(empty))
                 continue
-            place = _ADDRESS.search(attributes)
-            named = re.search(rb"\sr\s*=", attributes) and place
-            column = column_number(place[1].decode()) if named else column + 1
-            if named:
+            place = _PLACE.search(attributes)
+            column = column_number(place[1].decode()) if place else column + 1
+            if place:
                 row = int(place[2])
             if not 1 <= column <= MAX_COLUMNS or not 1 <= row <= MAX_ROWS or (row, column) in self._cells:
                 raise FileError(f"{self.name} is damaged: a cell is outside the sheet or there twice")
             self._cells[row, column] = _Cell(found.start(), found.start(2), found.end(), attributes, body or b"")
 
     def _text(self, body: bytes) -> str:
-        parts = re.findall(rb"<%(p)st(?=[\s>])[^>]*>(.*?)</%(p)st\s*>" % {b"p": self._prefix}, body, re.DOTALL)
+        parts = (found[1] or b"" for found in self._tags[b"t"].finditer(body))
         return "".join(map(_unescaped, parts))
-
-    def _inner(self, tag: bytes, body: bytes) -> bytes | None:
-        found = re.search(rb"<%(p)s%(t)s(?=[\s>])[^>]*>(.*?)</%(p)s%(t)s\s*>" % {b"p": self._prefix, b"t": tag}, body, re.S)
-        return found[1] if found else None
 
     def _kept_followers(
         self, overwritten: set[Address], results: dict[Address, CellValue]
     ) -> Iterator[tuple[Address, tuple[int, int, bytes]]]:
-        """Give the cells, with their edits, whose shared formula would lose its first cell: each gets a text of its own."""
+        """Give the cells, with their edits, whose shared formula would lose its first cell: each gets its own text."""
         masters = {
             address
             for address in overwritten
@@ -246,8 +244,7 @@ class SheetXml:
         p, found = self._prefix, self._cells[address]
         attributes = _without(found.attributes, b"t")
         body = self.xml[found.body_start : found.body_start + len(found.body)]
-        old = re.search(rb"<%(p)sv(?=[\s/>])(?:[^>]*?/>|[^>]*>.*?</%(p)sv\s*>)" % {b"p": p}, found.body, re.DOTALL)
-        after = re.search(rb"<%(p)sf(?=[\s/>])(?:[^>]*?/>|[^>]*>.*?</%(p)sf\s*>)" % {b"p": p}, found.body, re.DOTALL)
+        old, after = self._tags[b"v"].search(found.body), self._tags[b"f"].search(found.body)
         start, end = old.span() if old else (after.end(),) * 2 if after else (0, 0)
         kind, result = b"", b""
         if value is not None:
@@ -290,6 +287,18 @@ def number_text(value: float) -> bytes:
     return (str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)).encode()
 
 
+def _element(prefix: bytes, tag: bytes) -> re.Pattern:
+    """Return what finds an element, empty or not, and its content."""
+    name = prefix + tag
+    return re.compile(rb"<%s(?=[\s/>])(?:[^>]*?/>|[^>]*>(.*?)</%s\s*>)" % (name, name), re.DOTALL)
+
+
+def _without(attributes: bytes, *names: bytes) -> bytes:
+    for name in names:
+        attributes = re.sub(rb"""\s%s\s*=\s*(?:"[^"]*"|'[^']*')""" % name, b"", attributes, count=1)
+    return attributes.rstrip()
+
+
 def _spliced(xml: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     parts, position = [], 0
     for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
@@ -306,19 +315,21 @@ def _veiled(hidden: bytes) -> bytes:
     return b" " * len(hidden)
 
 
+@lru_cache(maxsize=1 << 12)
+def _formula_attributes(tag: bytes) -> dict[bytes, bytes]:
+    # thousands of cells share a formula, and write the same tag
+    return _attributes(tag)
+
+
 def _attributes(tag: bytes) -> dict[bytes, bytes]:
     return {name: double or single for name, double, single in _ATTRIBUTE.findall(tag)}
 
 
-def _without(attributes: bytes, *names: bytes) -> bytes:
-    for name in names:
-        attributes = re.sub(rb"""\s%s\s*=\s*(?:"[^"]*"|'[^']*')""" % name, b"", attributes, count=1)
-    return attributes.rstrip()
-
-
 def _unescaped(text: bytes) -> str:
     plain = unescape(text.decode("utf-8", "replace"))
-    return _ESCAPED.sub(lambda found: found[0] if 0xD7FF < int(found[1], 16) < 0xE000 else chr(int(found[1], 16)), plain)
+    return _ESCAPED.sub(
+        lambda found: found[0] if 0xD7FF < int(found[1], 16) < 0xE000 else chr(int(found[1], 16)), plain
+    )
 
 
 def _block(text: bytes) -> Block | None:
