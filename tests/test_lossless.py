@@ -5,9 +5,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import owned
 import pytest
-import workbooks
-from workbooks import BIAS, DECORATIONS, DOT, EMB, MOVIES, USERS, course, decorated, make, rewritten, with_prefix
+from owned import BIAS, DECORATIONS, DOT, EMB, MOVIES, USERS, course, decorated, make, rewritten, with_prefix
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main
@@ -70,7 +70,9 @@ def packed(path: Path) -> dict[str, bytes]:
         starts = {}
         for entry in package.infolist():
             head = data[entry.header_offset : entry.header_offset + 30]
-            start = entry.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+            start = (
+                entry.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+            )
             starts[entry.filename] = data[start : start + entry.compress_size]
         return starts
 
@@ -78,7 +80,9 @@ def packed(path: Path) -> dict[str, bytes]:
 def sheet_titles(path: Path) -> dict[str, str]:
     """Title of every worksheet's part."""
     with zipfile.ZipFile(path) as package:
-        rels = {r.get("Id"): r.get("Target") for r in ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))}
+        rels = {
+            r.get("Id"): r.get("Target") for r in ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))
+        }
         sheets = ElementTree.fromstring(package.read("xl/workbook.xml")).iter(f"{MAIN}sheet")
         kind = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
         return {"xl/" + rels[s.get(kind)].removeprefix("/xl/"): s.get("name") for s in sheets}
@@ -194,7 +198,9 @@ def test_the_courses_own_formulas(tmp_path, office):
 
 
 EMB_PLACES = {
-    cell(row, column): (row, column) for row in range(1, EMB.ratings.bottom + 1) for column in range(1, EMB.rmse.right + 1)
+    cell(row, column): (row, column)
+    for row in range(1, EMB.ratings.bottom + 1)
+    for column in range(1, EMB.rmse.right + 1)
 }
 
 
@@ -215,5 +221,5 @@ def test_a_pivot_table_of_libreoffice_survives(tmp_path, model, office):
     assert all(new[name] == old[name] for name in old if "pivot" in name)
 
 
-def headers(workbook: object, sheets: workbooks.Sheets) -> None:
-    workbooks.put(sheets["movielens_emb"], Block(2, EMB.ratings.left, 2, EMB.ratings.right), ["user", "movie", "rating"])
+def headers(workbook: object, sheets: owned.Sheets) -> None:
+    owned.put(sheets["movielens_emb"], Block(2, EMB.ratings.left, 2, EMB.ratings.right), ["user", "movie", "rating"])

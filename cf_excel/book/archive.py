@@ -89,17 +89,19 @@ class Archive:
         fails, and where the original changed since it was read.
         """
         content = self._packed()
-        if backup:
-            with replacing(backup) as temporary:
-                temporary.write_bytes(self.original)
+        self._check(content)
         with replacing(path) as temporary:
             with open(temporary, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            self._check_written(temporary)
+            if temporary.read_bytes() != content:
+                raise FileError(f"can't write {path}: what was written reads back otherwise (a faulty disk?)")
             if self.path.read_bytes() != self.original:
                 raise FileError(f"{self.path} was changed by another program in between: run the command again")
+            if backup:
+                with replacing(backup) as copy:
+                    copy.write_bytes(self.original)
 
     def _packed(self) -> bytes:
         target, directory = io.BytesIO(), []
@@ -126,14 +128,17 @@ class Archive:
         target.write(_END.pack(b"PK\5\6", 0, 0, n, n, target.tell() - start, start, 0))
         return target.getvalue()
 
-    def _check_written(self, path: Path) -> None:
-        written = _read_parts(path, path.read_bytes())
-        good = list(written) == self.names and all(
-            self._unpack(part) == self._changed[name] if name in self._changed else part.packed == old.packed
-            for (name, part), old in zip(written.items(), map(self._parts.get, written), strict=True)
-        )
-        if not good:
-            raise FileError(f"can't write {self.path}: what was written reads back otherwise (a faulty disk?)")
+    def _check(self, content: bytes) -> None:
+        """Raise FileError unless the parts that were put are in a zip, and all others as they were."""
+        written = _read_parts(self.path, content)
+        for name in self.names:
+            same = name in written and (
+                self._unpack(written[name]) == self._changed[name]
+                if name in self._changed
+                else written[name].packed == self._parts[name].packed
+            )
+            if not same or len(written) != len(self.names):
+                raise FileError(f"{self.path.name} can't be rewritten without loss: nothing was written")
 
     def _unpack(self, part: _Part) -> bytes:
         name = part.entry.filename

@@ -68,6 +68,8 @@ class OpenedBook:
             return find_grid(title, self.sheet(title))
         if b"MATCH(" in xml or b"EXACT(" in xml:
             return find_embedding(title, self.sheet(title))
+        if b"\0" in xml[:8]:
+            self.archive.read_xml(self._sheet_parts[title])  # says in which encoding it is stored
         return None
 
     def change(

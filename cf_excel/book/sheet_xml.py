@@ -91,8 +91,8 @@ class SheetXml:
         if kind == b"inlineStr":
             return self._text(found.body)
         written = self._tags[b"v"].search(found.body)
-        if not written or written[1] is None:
-            return None
+        if not written or not written[1]:
+            return "" if written and kind == b"str" else None
         inner = written[1]
         try:
             if kind == b"s":

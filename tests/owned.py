@@ -150,7 +150,9 @@ def conditional_formats(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
 
 
 def validations(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
-    sheets["dotprod"].data_validation(DOT.ratings.address, {"validate": "decimal", "criteria": "between", "minimum": 0.5, "maximum": 5})
+    sheets["dotprod"].data_validation(
+        DOT.ratings.address, {"validate": "decimal", "criteria": "between", "minimum": 0.5, "maximum": 5}
+    )
     sheets["bias"].data_validation("A1", {"validate": "list", "source": f"=dotprod!{DOT.rating_users.fixed}"})
 
 
@@ -165,7 +167,14 @@ def names(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
     workbook.define_name("twice", "=2*best_rmse")
     workbook.define_name("bias!local", f"=bias!{BIAS.user_bias.fixed}")
     sheet = workbook.add_worksheet("sums")
-    texts = ["=best_rmse", "=twice+1", "=SUM(bias!local)", f"=dotprod!{DOT.rmse.first}", '=INDIRECT("dotprod!A1")', "=1+1"]
+    texts = [
+        "=best_rmse",
+        "=twice+1",
+        "=SUM(bias!local)",
+        f"=dotprod!{DOT.rmse.first}",
+        '=INDIRECT("dotprod!A1")',
+        "=1+1",
+    ]
     for row, text in enumerate(texts):
         sheet.write_formula(row, 0, text, None, 2 if text == "=1+1" else 0.125)
     sheet.write_formula(0, 1, "=SUM(dotprod:bias!B3)", None, 0.125)
@@ -184,7 +193,10 @@ def protection(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
 
 
 def looks(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
-    bold, money = workbook.add_format({"bold": True, "bg_color": "#FFCC00"}), workbook.add_format({"num_format": "0.0000"})
+    bold, money = (
+        workbook.add_format({"bold": True, "bg_color": "#FFCC00"}),
+        workbook.add_format({"num_format": "0.0000"}),
+    )
     sheet = sheets["dotprod"]
     for row in range(DOT.user_factors.top, DOT.user_factors.bottom + 1):
         for column in range(DOT.user_factors.left, DOT.user_factors.right + 1):
@@ -285,5 +297,3 @@ def course(path: Path) -> Path:
         course_grid(workbook.add_worksheet("bias"), BIAS)
         course_embedding(workbook.add_worksheet("movielens_emb"), EMB)
     return path
-
-
