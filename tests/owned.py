@@ -127,6 +127,7 @@ def tables(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
     data = [[user, 3] for user in USERS]
     sheet.add_table(0, 0, 5, 2, {"name": "Mine", "columns": columns, "data": data, "total_row": False})
     sheet.write_formula("F1", f"=SUM(Mine[rating])+dotprod!{DOT.rmse.first}")
+    sheet.write_formula("F2", "=SUM(Mine[rating])", None, 15)
 
 
 def buttons(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:

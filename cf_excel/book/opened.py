@@ -5,20 +5,19 @@ Only the parts that must differ are touched; the zip's other parts stay as they 
 
 import posixpath
 import re
-from collections.abc import Iterable
 from functools import cached_property
-from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from cf_excel.book.archive import Archive, open_archive
+from cf_excel.book.archive import Archive, check_xml, open_archive
 from cf_excel.book.cells import Block
+from cf_excel.book.dependents import stale_cells
 from cf_excel.book.find_embedding import find_embedding
 from cf_excel.book.find_grid import find_grid
 from cf_excel.book.found import FoundSheet
-from cf_excel.book.references import Reference, same_cells, take_apart
-from cf_excel.book.sheet_xml import Address, CellFormula, CellValue, SheetXml
+from cf_excel.book.references import take_apart
+from cf_excel.book.sheet_xml import Address, CellValue, SheetXml, tag_prefix
 from cf_excel.errors import FileError, InputError
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -27,8 +26,6 @@ _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationshi
 _TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 _CONTENT_TYPES = "[Content_Types].xml"
-_WORD = re.compile(r"[^\W\d][\w.]*")
-_ANYWHERE = re.compile(r"\b(?:INDIRECT|OFFSET|CELL)\(|\[", re.IGNORECASE)
 # What may stand before calcPr in a workbook (ECMA-376, 18.2.27).
 _BEFORE_CALC = ("definedNames", "externalReferences", "functionGroups", "sheets")
 
@@ -80,7 +77,7 @@ class OpenedBook:
         drop_formulas: bool = False,
     ) -> None:
         """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
-        stale = self.stale(cells, results)
+        stale = stale_cells(self, cells, results)
         for title in stale.keys() | cells.keys():
             sheet = self.sheet(title)
             known = results.get(title, {})
@@ -89,39 +86,15 @@ class OpenedBook:
                 address: self._copied(title, address, cells, results) for address, v in fresh.items() if v is None
             }
             xml = sheet.changed(cells.get(title, {}), fresh, drop_formulas=drop_formulas)
+            check_xml(xml, f"{self.path.name}: sheet {title} with its new numbers")
             self.archive.put(self._sheet_parts[title], xml)
         if drop_formulas and any(a in self.sheet(title).formulas for title, part in cells.items() for a in part):
             self._drop_calculation_chain()
         self._calculate_on_load()
 
-    def stale(
-        self, cells: dict[str, dict[Address, float]], results: dict[str, dict[Address, CellValue]]
-    ) -> dict[str, set[Address]]:
-        """Return the formula cells whose results a change makes old: those of results, and all that depend on them."""
-        stale = {title: set(part) for title, part in results.items()}
-        changed = [(t, block) for part in (cells, results) for t, cs in part.items() for block in rectangles(cs)]
-        waiting = {}
-        for title in self.titles:
-            if title in cells or self._looks_elsewhere(title):
-                for address, formula in self.sheet(title).formulas.items():
-                    if address not in stale.get(title, ()):
-                        waiting[title, address] = self._watched(title, formula)
-        while changed:
-            found: dict[str, set[Address]] = {}
-            for (title, address), watched in list(waiting.items()):
-                if watched is None or any(
-                    other == where and same_cells(block, seen) for where, seen in watched for other, block in changed
-                ):
-                    del waiting[title, address]
-                    found.setdefault(title, set()).add(address)
-            for title, addresses in found.items():
-                stale.setdefault(title, set()).update(addresses)
-            changed = [(title, block) for title, addresses in found.items() for block in rectangles(addresses)]
-        return stale
-
     def free_title(self, title: str) -> str:
         """Return a sheet's name if it is free, else the name with a number behind it."""
-        taken = {other.lower() for other in self._all_titles}
+        taken = {other.lower() for other in self.all_titles}
         numbered = (f"{title} {n}" for n in range(2, len(taken) + 3))
         return title if title.lower() not in taken else next(name for name in numbered if name.lower() not in taken)
 
@@ -164,7 +137,8 @@ class OpenedBook:
         return ElementTree.fromstring(xml)
 
     @cached_property
-    def _all_titles(self) -> list[str]:
+    def all_titles(self) -> list[str]:
+        """Names of all sheets, chart sheets included, in order."""
         return [sheet.get("name", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
 
     @cached_property
@@ -195,8 +169,13 @@ class OpenedBook:
                 relations[relation.get("Id", "")] = relation.get("Type", ""), path
         return relations
 
+    def sheet_bytes(self, title: str) -> bytes:
+        """Return a sheet's XML, unchecked."""
+        return self.archive.read(self._sheet_parts[title])
+
     @cached_property
-    def _names(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:
+        """What the defined names stand for, by name in lower case."""
         names = self._workbook.iter(f"{_MAIN}definedName")
         # Solver's own names are no part of any formula
         return {
@@ -205,44 +184,21 @@ class OpenedBook:
             if not name.get("name", "").startswith("solver_")
         }
 
-    def _looks_elsewhere(self, title: str) -> bool:
-        """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
-        xml = self.archive.read(self._sheet_parts[title])
-        written = re.compile(rb"<%sf(?:\s[^>]*)?>([^<]+)" % _prefix(xml, b"worksheet"))
-        texts = {unescape(text.decode("utf-8", "replace")).lower() for text in set(written.findall(xml))}
-        return any("!" in text or _ANYWHERE.search(text) or any(n in text for n in self._names) for text in texts)
-
-    def _watched(self, title: str, formula: CellFormula) -> list[tuple[str, Block]] | None:
-        """Return the rectangles that a formula depends on, with their sheets; None where they can't be told."""
-        if _ANYWHERE.search(formula.text):
-            return None
-        skeleton, references = take_apart(formula.text)
-        watched = [
-            (reference.sheet or title, reference.shifted(formula.rows, formula.columns)) for reference in references
-        ]
-        if any(":" in where and where not in self._all_titles for where, _ in watched):
-            return None  # a range of sheets
-        for word in {word.lower() for word in _WORD.findall(skeleton)} & self._names.keys():
-            named = self._named(word, set())
-            if named is None:
-                return None
-            watched += [(reference.sheet or title, reference.block) for reference in named]
-        return watched
-
-    def _named(self, word: str, seen: set[str]) -> list[Reference] | None:
-        """Return what a defined name stands for, through other names; None where it can't be told."""
-        text = self._names[word]
-        if _ANYWHERE.search(text):
-            return None
-        skeleton, references = take_apart(text)
-        found = list(references)
-        seen = seen | {word}
-        for other in ({w.lower() for w in _WORD.findall(skeleton)} & self._names.keys()) - seen:
-            inner = self._named(other, seen)
-            if inner is None:
-                return None
-            found += inner
-        return found
+    @cached_property
+    def tables(self) -> dict[str, tuple[str, Block]]:
+        """Sheet and rectangle of every table, by name in lower case."""
+        tables = {}
+        for title, part in self._sheet_parts.items():
+            folder, name = posixpath.split(part)
+            rels = posixpath.join(folder, "_rels", f"{name}.rels")
+            if rels in self.archive.names:
+                for kind, target in self._relations(rels, folder).values():
+                    if kind.endswith("/table"):
+                        table = ElementTree.fromstring(self.archive.read_xml(target))
+                        area = take_apart(table.get("ref", ""))[1]
+                        if area:
+                            tables[table.get("displayName", "").lower()] = title, area[0].block
+        return tables
 
     def _copied(
         self,
@@ -261,7 +217,7 @@ class OpenedBook:
 
     def _calculate_on_load(self) -> None:
         xml = self.archive.read(self._root)
-        prefix = _prefix(xml, b"workbook")
+        prefix = tag_prefix(xml, b"workbook")
         tag = re.search(rb"<%scalcPr(?=[\s/>])[^>]*>" % prefix, xml)
         if tag:
             plain = re.sub(rb"""\sfullCalcOnLoad\s*=\s*(?:"[^"]*"|'[^']*')""", b"", tag[0])
@@ -291,7 +247,7 @@ class OpenedBook:
 
     def _register(self, types: dict[str, str]) -> None:
         xml = self.archive.read_xml(_CONTENT_TYPES)
-        prefix = _prefix(xml, b"Types")
+        prefix = tag_prefix(xml, b"Types")
         new = b"".join(
             b'<%sOverride PartName="%s" ContentType="%s"/>' % (prefix, name.encode(), kind.encode())
             for name, kind in types.items()
@@ -300,7 +256,7 @@ class OpenedBook:
 
     def _add_relation(self, kind: str, target: str) -> str:
         xml = self.archive.read_xml(self._rels)
-        prefix = _prefix(xml, b"Relationships")
+        prefix = tag_prefix(xml, b"Relationships")
         taken = {relation.get("Id") for relation in ElementTree.fromstring(xml)}
         identity = next(f"rId{n}" for n in range(1, len(taken) + 2) if f"rId{n}" not in taken)
         new = f'Relationship Id="{identity}" Type="{kind}" Target="{escape(target)}"/>'
@@ -309,12 +265,12 @@ class OpenedBook:
 
     def _list_sheet(self, name: str, identity: str) -> None:
         xml = self.archive.read_xml(self._root)
-        prefix = _prefix(xml, b"workbook")
+        prefix = tag_prefix(xml, b"workbook")
         number = max(int(sheet.get("sheetId", "0")) for sheet in self._workbook.iter(f"{_MAIN}sheet")) + 1
         shown = escape(name, {'"': "&quot;"})
         new = f'sheet xmlns:r="{_TYPES}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
         self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
-        vars(self).pop("_workbook"), vars(self).pop("_all_titles", None), vars(self).pop("_sheet_parts", None)
+        vars(self).pop("_workbook"), vars(self).pop("all_titles", None), vars(self).pop("_sheet_parts", None)
         vars(self).pop("titles", None)
 
 
@@ -338,31 +294,6 @@ def _plain_text(item: ElementTree.Element) -> str:
     """Return a shared string without the reading aids of East Asian texts."""
     texts = [item.find(f"{_MAIN}t"), *(run.find(f"{_MAIN}t") for run in item.findall(f"{_MAIN}r"))]
     return "".join(text.text or "" for text in texts if text is not None)
-
-
-def rectangles(addresses: Iterable[Address]) -> list[Block]:
-    """Return rectangles that cover the cells and no others: runs of a row, those above each other joined."""
-    runs: list[Block] = []
-    for row, column in sorted(addresses):
-        if runs and runs[-1].top == row and runs[-1].right == column - 1:
-            runs[-1] = Block(row, runs[-1].left, row, column)
-        else:
-            runs.append(Block(row, column, row, column))
-    open_runs: dict[tuple[int, int], Block] = {}
-    done = []
-    for run in runs:
-        above = open_runs.get((run.left, run.right))
-        if above and above.bottom == run.top - 1:
-            run = Block(above.top, run.left, run.bottom, run.right)
-        elif above:
-            done.append(above)
-        open_runs[run.left, run.right] = run
-    return done + list(open_runs.values())
-
-
-def _prefix(xml: bytes, root: bytes) -> bytes:
-    found = re.search(rb"<(?:([\w.-]+):)?%s[\s>]" % root, xml)
-    return found[1] + b":" if found and found[1] else b""
 
 
 def _before_end(xml: bytes, tag: bytes, new: bytes) -> bytes:

@@ -63,10 +63,9 @@ class SheetXml:
         self.xml = xml
         self.name = name
         self._strings = strings
-        root = re.search(rb"<(?:([\w.-]+):)?worksheet[\s>]", xml)
-        if not root:
+        if not re.search(rb"<(?:[\w.-]+:)?worksheet[\s>]", xml):
             raise FileError(f"{name} is no worksheet")
-        self._prefix = root[1] + b":" if root[1] else b""
+        self._prefix = tag_prefix(xml, b"worksheet")
         # comments and the like must not be taken for cells; same length, so that places stay
         self._tags = {tag: _element(self._prefix, tag) for tag in (b"f", b"v", b"t")}
         self._searched = _HIDDEN.sub(lambda found: _veiled(found[0]), xml) if _HIDDEN.search(xml) else xml
@@ -297,6 +296,12 @@ def _without(attributes: bytes, *names: bytes) -> bytes:
     for name in names:
         attributes = re.sub(rb"""\s%s\s*=\s*(?:"[^"]*"|'[^']*')""" % name, b"", attributes, count=1)
     return attributes.rstrip()
+
+
+def tag_prefix(xml: bytes, root: bytes) -> bytes:
+    """Return what stands before the names of elements: b"x:", or nothing."""
+    found = re.search(rb"<(?:([\w.-]+):)?%s[\s>]" % root, xml)
+    return found[1] + b":" if found and found[1] else b""
 
 
 def _spliced(xml: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:

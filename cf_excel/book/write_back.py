@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cf_excel.book.cells import cell
+from cf_excel.book.dependents import stale_cells
 from cf_excel.book.found import FoundSheet, Numbers
 from cf_excel.book.opened import OpenedBook
 from cf_excel.book.sheet_xml import Address, CellValue
@@ -48,7 +49,7 @@ class WriteBack:
 
     def stale_counts(self) -> dict[str, tuple[int, int]]:
         """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
-        stale = self.book.stale(self.cells, self.results)
+        stale = stale_cells(self.book, self.cells, self.results)
         counts = {}
         for title, addresses in stale.items():
             fresh = len(addresses & self.results.get(title, {}).keys())
