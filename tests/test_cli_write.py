@@ -241,3 +241,33 @@ def test_text_ids(tmp_path, make_ratings, office):
     assert not any(sheet["errors"] for sheet in found.values())
     assert main(["solve", str(path)]) == 0
     assert not any(sheet["errors"] for sheet in office.recalculate(path).values())
+
+
+def test_large_sheets_that_do_not_fit_are_not_read(tmp_path, capsys, monkeypatch):
+    model = saved(model_of("collab"), tmp_path)
+    said = []
+    for limit in (2**21, 0):
+        monkeypatch.setattr("cf_excel.book.matching._LARGE", limit)
+        path = make(tmp_path / f"{limit}.xlsx")
+        assert main(["write", str(path), "--model", model]) == 0
+        said.append(sorted(capsys.readouterr().out.replace(path.name, "x.xlsx").splitlines()))
+    assert said[0] == said[1]
+    small, large = (openpyxl.load_workbook(tmp_path / f"{limit}.xlsx")["model"].values for limit in (2**21, 0))
+    assert list(small) == list(large)
+
+
+def test_a_dry_run_lists_cells_and_writes_nothing(tmp_path, capsys):
+    path = make(tmp_path / "w.xlsx")
+    before = path.read_bytes()
+    assert main(["write", str(path), "--model", saved(model_of("dot"), tmp_path), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert path.read_bytes() == before
+    n_cells = (len(USERS) + len(MOVIES)) * N_FACTORS
+    assert sum(line.startswith("movielens_emb!") for line in out.splitlines()) == n_cells
+    assert out.endswith("dry run: nothing was written\n")
+
+
+def test_a_missing_model_is_named(tmp_path, capsys):
+    path = make(tmp_path / "w.xlsx")
+    assert main(["write", str(path), "--model", str(tmp_path / "nowhere")]) == 2
+    assert "there is no model at" in capsys.readouterr().err

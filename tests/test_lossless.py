@@ -235,3 +235,32 @@ def test_a_pivot_table_of_libreoffice_survives(tmp_path, model, office):
 
 def headers(workbook: object, sheets: owned.Sheets) -> None:
     owned.put(sheets["movielens_emb"], Block(2, EMB.ratings.left, 2, EMB.ratings.right), ["user", "movie", "rating"])
+
+
+def with_calculation_chain(name: str, content: bytes) -> bytes:
+    """Add the relation and the content type of a part that lists the formulas."""
+    if name == "xl/_rels/workbook.xml.rels":
+        kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/calcChain"
+        new = b'<Relationship Id="rId99" Type="%s" Target="calcChain.xml"/></Relationships>' % kind
+        return content.replace(b"</Relationships>", new)
+    if name == "[Content_Types].xml":
+        kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.calcChain+xml"
+        return content.replace(b"</Types>", b'<Override PartName="/xl/calcChain.xml" ContentType="%s"/></Types>' % kind)
+    return content
+
+
+@pytest.mark.validator
+def test_the_calculation_chain_stays_until_formulas_are_added(tmp_path, model, validator_errors):
+    path = rewritten(make(tmp_path / "chain.xlsx"), with_calculation_chain)
+    with zipfile.ZipFile(path, "a") as package:
+        chain = f'<calcChain xmlns="{MAIN[1:-1]}"><c r="{DOT.rmse.first}" i="1"/></calcChain>'
+        package.writestr("xl/calcChain.xml", chain)
+    before = packed(path)
+    assert validator_errors(path) == []
+    assert main(["solve", str(path)]) == 0
+    assert packed(path)["xl/calcChain.xml"] == before["xl/calcChain.xml"]
+    assert main(["write", str(path), "--model", str(model)]) == 0
+    with zipfile.ZipFile(path) as package:
+        assert "xl/calcChain.xml" not in package.namelist()
+        assert b"calcChain" not in package.read("[Content_Types].xml") + package.read("xl/_rels/workbook.xml.rels")
+    assert validator_errors(path) == []

@@ -67,6 +67,21 @@ class Archive:
             self._unpacked[name] = self._unpack(self._parts[name])
         return self._unpacked[name]
 
+    def size(self, name: str) -> int:
+        """Return the number of bytes of a part, without unpacking it."""
+        return len(self._changed[name]) if name in self._changed else self._parts[name].entry.file_size
+
+    def head(self, name: str, size: int = 2**18) -> bytes:
+        """Return the beginning of a part, unpacking no more than that where it is large."""
+        part = self._parts.get(name)
+        packed = part and part.entry.compress_type == zipfile.ZIP_DEFLATED and name not in self._changed
+        if not packed or name in self._unpacked or part.entry.file_size < 4 * size:
+            return self.read(name)[:size]
+        try:
+            return zlib.decompressobj(-15).decompress(part.packed, size)
+        except zlib.error as error:
+            raise FileError(f"{self.path.name} is damaged: {name} can't be unpacked ({error})") from None
+
     def read_xml(self, name: str) -> bytes:
         """Return a part that is whole XML in UTF-8 and declares no entities; raises FileError for another one."""
         content = self.read(name)

@@ -73,7 +73,7 @@ def rectangles(addresses: Iterable[Address]) -> list[Block]:
 def _looks_elsewhere(book: "OpenedBook", title: str) -> bool:
     """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
     xml = book.sheet_bytes(title)
-    written = re.compile(rb"<%sf(?:\s[^>]*)?>([^<]+)" % tag_prefix(xml, b"worksheet"))
+    written = re.compile(rb"<%sf(?:\s[^>]*+)?+>([^<]+)" % tag_prefix(xml, b"worksheet"))
     texts = {unescape(text.decode("utf-8", "replace")).lower() for text in set(written.findall(xml))}
     names = [*book.names, *book.tables]
     return any("!" in text or _ANYWHERE.search(text) or any(name in text for name in names) for text in texts)

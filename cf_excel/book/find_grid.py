@@ -7,6 +7,7 @@ ids stand at the left of the ratings and above them.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 
 import numpy as np
 
@@ -22,6 +23,7 @@ _FORMS = {
     'IF(#="",0,MMULT(#,#)+#+#)': "inside",
     'IF(#="",0,MMULT(#,#))+#+#': "outside",
 }
+_PREDICTION = re.compile(rb">([^<>]*MMULT\([^<>]*)<")
 _SINGLE = re.compile(r"_xlfn\.SINGLE\((MMULT\(#,#\)|#)\)")
 
 
@@ -111,6 +113,12 @@ def _prediction(sheet: SheetXml, place: Address) -> _Prediction | None:
     if corners and corners[0][0] != user.top:
         corners.reverse()
     return _Prediction(place, form, (rating.top, rating.left), user, movie, tuple(corners) if corners else None)
+
+
+def grid_form(xml: bytes) -> str | None:
+    """Return the form of the first prediction in a sheet's XML without reading its cells, None where there is none."""
+    texts = (unescape(found[1].decode("utf-8", "replace")) for found in _PREDICTION.finditer(xml))
+    return next((form for text in texts if (form := _form(text))), None)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -6,9 +6,14 @@ import numpy as np
 
 from cf_excel.book.found import FoundSheet, Identity, Numbers
 from cf_excel.book.model_sheet import Chosen
+from cf_excel.book.opened import OpenedBook
 from cf_excel.errors import InputError
 from cf_excel.lookup import IdIndex
 from cf_excel.model_file import Factors
+
+# The kind of model that the predictions of each form can show.
+_KIND_OF = {"dot": "dot", "rows": "dot", "bias": "bayes"}
+_LARGE = 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +46,34 @@ def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -
     )
 
 
+def large_misfits(book: OpenedBook, factors: Factors) -> list[str]:
+    """Return the large sheets that the model can't fit and that need no reading, because another names the ids."""
+    forms = {title: form for title in book.titles if (form := book.form(title))}
+    misfits = [title for title, form in forms.items() if factors.kind != _KIND_OF[form]]
+    small = [title for title in forms if book.sheet_size(title) < _LARGE]
+    read = [title for title in forms if title in small or title not in misfits] or list(forms)[:1]
+    return [title for title in forms if title not in read]
+
+
+def misfit_of_kind(title: str, form: str, factors: Factors, n_factors: int) -> str:
+    """Return why a sheet of this form can't use a model, and which model it can; "" where the kind is right."""
+    wanted = _KIND_OF[form]
+    if factors.kind == wanted:
+        return ""
+    shows = "adds plain biases" if form == "bias" else "shows plain products"
+    train = f"train --model {wanted} --factors {n_factors}"
+    return f"sheet {title} {shows}, the model is of kind {factors.kind}: {train} makes one that fits"
+
+
 def misfit(sheet: FoundSheet, factors: Factors) -> str:
     """Return why a sheet's formulas can't use a model, and which model they can; "" where they can."""
+    form = "bias" if sheet.with_bias else "dot"
+    reason = misfit_of_kind(sheet.title, form, factors, sheet.n_factors)
     n_factors = factors.user_factors.shape[1]
-    wanted = "bayes" if sheet.with_bias else "dot"
-    train = f"train --model {wanted} --factors {sheet.n_factors}"
-    if factors.kind != wanted:
-        form = "adds plain biases" if sheet.with_bias else "shows plain products"
-        return f"sheet {sheet.title} {form}, the model is of kind {factors.kind}: {train} makes one that fits"
-    if n_factors != sheet.n_factors:
-        other = f"{train} or build --factors {n_factors}"
-        return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
-    return ""
+    if reason or n_factors == sheet.n_factors:
+        return reason
+    other = f"train --model {_KIND_OF[form]} --factors {sheet.n_factors} or build --factors {n_factors}"
+    return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
 
 
 def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Numbers:

@@ -5,6 +5,7 @@ Only the parts that must differ are touched; the zip's other parts stay as they 
 
 import posixpath
 import re
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,7 +15,7 @@ from cf_excel.book.archive import Archive, check_xml, open_archive
 from cf_excel.book.cells import Block
 from cf_excel.book.dependents import stale_cells
 from cf_excel.book.find_embedding import find_embedding
-from cf_excel.book.find_grid import find_grid
+from cf_excel.book.find_grid import find_grid, grid_form
 from cf_excel.book.found import FoundSheet
 from cf_excel.book.references import take_apart
 from cf_excel.book.sheet_xml import Address, CellValue, SheetXml, tag_prefix
@@ -58,16 +59,29 @@ class OpenedBook:
             self._sheets[title] = SheetXml(xml, self._strings, f"sheet {title}")
         return self._sheets[title]
 
+    def form(self, title: str) -> str | None:
+        """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
+        head = self.archive.head(self._sheet_parts[title])
+        if b"\0" in head[:8]:
+            self.archive.read_xml(self._sheet_parts[title])  # says in which encoding it is stored
+        if b"MMULT(" not in head and (b"MATCH(" in head or b"EXACT(" in head):
+            return "rows"
+        xml = self.sheet_bytes(title)
+        grid = grid_form(xml) if b"MMULT(" in xml else None
+        if grid:
+            return "dot" if grid == "none" else "bias"
+        return "rows" if b"MATCH(" in xml or b"EXACT(" in xml else None
+
+    def sheet_size(self, title: str) -> int:
+        """Return the number of bytes of a sheet's XML."""
+        return self.archive.size(self._sheet_parts[title])
+
     def find(self, title: str) -> FoundSheet | None:
         """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
-        xml = self.archive.read(self._sheet_parts[title])
-        if b"MMULT(" in xml:
-            return find_grid(title, self.sheet(title))
-        if b"MATCH(" in xml or b"EXACT(" in xml:
-            return find_embedding(title, self.sheet(title))
-        if b"\0" in xml[:8]:
-            self.archive.read_xml(self._sheet_parts[title])  # says in which encoding it is stored
-        return None
+        form = self.form(title)
+        if form is None:
+            return None
+        return find_embedding(title, self.sheet(title)) if form == "rows" else find_grid(title, self.sheet(title))
 
     def change(
         self,
@@ -77,20 +91,28 @@ class OpenedBook:
         drop_formulas: bool = False,
     ) -> None:
         """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
-        stale = stale_cells(self, cells, results)
-        for title in stale.keys() | cells.keys():
+        fresh = self.fresh_results(cells, results)
+        for title in fresh.keys() | cells.keys():
             sheet = self.sheet(title)
-            known = results.get(title, {})
-            fresh = {address: known.get(address) for address in stale.get(title, ())}
-            fresh |= {
-                address: self._copied(title, address, cells, results) for address, v in fresh.items() if v is None
-            }
-            xml = sheet.changed(cells.get(title, {}), fresh, drop_formulas=drop_formulas)
+            xml = sheet.changed(cells.get(title, {}), fresh.get(title, {}), drop_formulas=drop_formulas)
             check_xml(xml, f"{self.path.name}: sheet {title} with its new numbers")
             self.archive.put(self._sheet_parts[title], xml)
         if drop_formulas and any(a in self.sheet(title).formulas for title, part in cells.items() for a in part):
             self._drop_calculation_chain()
         self._calculate_on_load()
+
+    def fresh_results(
+        self, cells: dict[str, dict[Address, float]], results: dict[str, dict[Address, CellValue]]
+    ) -> dict[str, dict[Address, CellValue]]:
+        """Return the new result of every formula that a change makes stale, None where it is not known."""
+        fresh = {}
+        for title, addresses in stale_cells(self, cells, results).items():
+            known = results.get(title, {})
+            fresh[title] = {
+                address: known[address] if address in known else self._copied(title, address, cells, results)
+                for address in addresses
+            }
+        return fresh
 
     def free_title(self, title: str) -> str:
         """Return a sheet's name if it is free, else the name with a number behind it."""
@@ -274,8 +296,11 @@ class OpenedBook:
         vars(self).pop("titles", None)
 
 
-def lesson_sheets(book: OpenedBook, wanted: str = "all") -> list[FoundSheet]:
-    """Return the sheets of the lesson's kinds, all or the one that is wanted. Raises InputError where there is none."""
+def lesson_sheets(book: OpenedBook, wanted: str = "all", skip: Collection[str] = ()) -> list[FoundSheet]:
+    """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
+
+    Raises InputError where there is none.
+    """
     if wanted != "all":
         titles = [title for title in book.titles if title.lower() == wanted.lower()]
         if not titles:
@@ -284,7 +309,7 @@ def lesson_sheets(book: OpenedBook, wanted: str = "all") -> list[FoundSheet]:
         if found[0] is None:
             raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
         return found
-    found = [sheet for title in book.titles if (sheet := book.find(title))]
+    found = [sheet for title in book.titles if title not in skip and (sheet := book.find(title))]
     if not found:
         raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
     return found

@@ -86,7 +86,7 @@ class SheetXml:
         found = self._cells.get(address)
         if not found or not found.body:
             return None
-        kind = _attributes(found.attributes).get(b"t", b"n")
+        kind = _attributes(found.attributes).get(b"t", b"n") if b"t" in found.attributes else b"n"
         if kind == b"inlineStr":
             return self._text(found.body)
         written = self._tags[b"v"].search(found.body)
@@ -294,6 +294,8 @@ def _element(prefix: bytes, tag: bytes) -> re.Pattern:
 
 def _without(attributes: bytes, *names: bytes) -> bytes:
     for name in names:
+        if name not in attributes:
+            continue
         attributes = re.sub(rb"""\s%s\s*=\s*(?:"[^"]*"|'[^']*')""" % name, b"", attributes, count=1)
     return attributes.rstrip()
 

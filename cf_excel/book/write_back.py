@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from cf_excel.book.cells import cell
-from cf_excel.book.dependents import stale_cells
 from cf_excel.book.found import FoundSheet, Numbers
 from cf_excel.book.opened import OpenedBook
 from cf_excel.book.sheet_xml import Address, CellValue
@@ -49,11 +48,10 @@ class WriteBack:
 
     def stale_counts(self) -> dict[str, tuple[int, int]]:
         """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
-        stale = stale_cells(self.book, self.cells, self.results)
         counts = {}
-        for title, addresses in stale.items():
-            fresh = len(addresses & self.results.get(title, {}).keys())
-            counts[title] = fresh, len(addresses) - fresh
+        for title, fresh in self.book.fresh_results(self.cells, self.results).items():
+            taken = sum(value is None for value in fresh.values())
+            counts[title] = len(fresh) - taken, taken
         return counts
 
     def apply(self) -> None:

@@ -40,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Match the ids, write factors into the sheets that the model fits, and add the sheet model."""
     target = check_target(args)
-    from cf_excel.book.matching import choose, match, misfit, numbers_for
+    from cf_excel.book.matching import choose, large_misfits, match, misfit, misfit_of_kind, numbers_for
     from cf_excel.book.model_sheet import add_model_sheet
     from cf_excel.book.opened import OpenedBook, lesson_sheets
     from cf_excel.book.write_back import WriteBack
@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
 
     factors = load_factors(args.model)
     book = OpenedBook(args.file)
-    sheets = lesson_sheets(book, args.sheet)
+    skipped = large_misfits(book, factors) if args.sheet == "all" else []
+    sheets = lesson_sheets(book, args.sheet, skipped)
     matches = [match(sheet, factors, movies_by_row=args.movie_ids == "index") for sheet in sheets]
     chosen = choose(sheets, factors, matches)
     changes = WriteBack(book, force=args.force)
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> None:
         else:
             changes.put(sheet, numbers_for(sheet, factors, matched))
             lines.append(f"sheet {sheet.title}: factors of {len(sheet.user_ids)} users, {len(sheet.movie_ids)} movies")
+    for title in skipped:
+        lines.append(f"left alone: {misfit_of_kind(title, book.form(title), factors, sheets[0].n_factors)}")
     if changes.cells:
         changes.apply()
     title, rmse = add_model_sheet(book, sheets, factors, chosen)
