@@ -227,3 +227,21 @@ def test_every_sheet_is_recognised(small):
         order = np.lexsort((sheet.movie_idx, sheet.user_idx))
         np.testing.assert_array_equal(sheet.rating[order], RATINGS[user, movie])
         np.testing.assert_array_equal(sheet.user_idx[order], user)
+
+
+@pytest.mark.parametrize("large", [1e100, 1e200, 1e300])
+def test_huge_numbers_to_start_from(tmp_path, capsys, large):
+    path = make(tmp_path / "huge.xlsx")
+    workbook = openpyxl.load_workbook(path)
+    for row in workbook["dotprod"][DOT.user_factors.address]:
+        for one in row:
+            one.value = large
+    for row in workbook["dotprod"][DOT.movie_factors.address]:
+        for one in row:
+            one.value = large
+    workbook.save(path)
+    for optimizer in ("lm", "sgd"):
+        code = main(["solve", str(path), "--dry-run", "--optimizer", optimizer])
+        err = capsys.readouterr().err
+        assert (code, err.count("\n")) in ((0, 0), (2, 1))
+        assert code == 0 or "too large" in err or "ran away" in err

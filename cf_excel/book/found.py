@@ -137,8 +137,15 @@ def rmse_results(
             continue
         if squares is not None:
             divisor = 1 if skeleton in _WITHOUT_COUNT else max(1, len(squares))
-            results[address] = math.sqrt(math.fsum(squares) / divisor)
+            results[address] = math.sqrt(_sum(squares) / divisor)
     return results
+
+
+def _sum(values: list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
 
 
 def rmse_look(sheet: SheetXml) -> dict[str, Address]:
@@ -172,7 +179,7 @@ def _squares(
             prediction = predicted.get((row + down, column + right))
             if prediction is None:
                 return None
-            squares.append((rating - prediction) ** 2)
+            squares.append((rating - prediction) * (rating - prediction))  # ** raises where this gives inf
     return squares
 
 

@@ -26,7 +26,7 @@ def add_history(book: OpenedBook, sheets: list[FoundSheet], histories: dict[str,
     cells = SheetCells(looks_of(sheets))
     table = np.full((n_steps, len(histories)), np.nan)
     for i, history in enumerate(histories.values()):
-        table[: len(history), i] = history
+        table[: len(history), i] = np.round(history, 6)  # as many places as people compare
     cells.put(layout.note, "plain", [[f"RMSE of each sheet after every step of {optimizer}; step 0 is the start."]])
     cells.put(layout.headers, "id", [["step", *histories]])
     cells.put(layout.steps, "plain", [[step] for step in range(n_steps)])

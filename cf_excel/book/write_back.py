@@ -1,5 +1,6 @@
 """Bring learned numbers into a workbook's sheets: which cells change, from what to what, and which formulas follow."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,7 +36,13 @@ class WriteBack:
                 shown = sheet.xml.shown_formula(address)[:60]
                 raise InputError(f"{_where(sheet, address)} holds a formula (={shown}): --force puts a number there")
         self.cells[sheet.title] = cells
-        self.results[sheet.title] = sheet.results(_filled(numbers, sheet.numbers()))
+        with np.errstate(over="ignore", invalid="ignore"):
+            results = sheet.results(_filled(numbers, sheet.numbers()))
+        # what is beyond a cell's numbers is left to the program that opens the workbook
+        self.results[sheet.title] = {
+            address: None if isinstance(value, float) and not math.isfinite(value) else value
+            for address, value in results.items()
+        }
 
     def changes(self) -> list[tuple[str, str, object, float]]:
         """Return sheet, address, old and new value of every constant that changes."""

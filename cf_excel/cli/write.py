@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> None:
             lines.append(f"left alone: {reason}")
         else:
             changes.put(sheet, numbers_for(sheet, factors, matched))
-            lines.append(f"sheet {sheet.title}: factors of {len(sheet.user_ids)} users, {len(sheet.movie_ids)} movies")
+            n_users, n_movies = ((rows >= 0).sum() for rows in (matched.users, matched.movies))
+            lines.append(f"sheet {sheet.title}: factors of {n_users:,} users, {n_movies:,} movies")
     for title in skipped:
         lines.append(f"left alone: {misfit_of_kind(title, book.form(title), factors, sheets[0].n_factors)}")
     if changes.cells:

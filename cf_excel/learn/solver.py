@@ -96,13 +96,18 @@ def solve(
     if not len(ratings):
         raise InputError("there are no ratings to fit")
     steps = steps or DEFAULT_STEPS[optimizer]
-    before = rmse_of(start, ratings)
     with np.errstate(over="ignore", invalid="ignore"):
-        if optimizer == "lm":
-            solved = _least_squares(ratings, start, l2, steps)
-            history = [before, rmse_of(solved, ratings)]
-        else:
-            solved, history = _descend(ratings, start, optimizer, steps, lr or DEFAULT_LR[optimizer], l2)
+        before = rmse_of(start, ratings)
+        if not np.isfinite(before):
+            raise InputError("the numbers to start from are too large: clear their cells to start at random")
+        try:
+            if optimizer == "lm":
+                solved = _least_squares(ratings, start, l2, steps)
+                history = [before, rmse_of(solved, ratings)]
+            else:
+                solved, history = _descend(ratings, start, optimizer, steps, lr or DEFAULT_LR[optimizer], l2)
+        except (np.linalg.LinAlgError, ValueError):  # as numpy and scipy say that numbers are not finite
+            raise InputError("the numbers to start from are too large: clear their cells to start at random") from None
     if not solved.is_finite or not np.isfinite(history[-1]):
         raise InputError(f"{optimizer} ran away from the ratings: pass a smaller --lr or use --optimizer lm")
     return _keep_unrated(solved, start, ratings), history
