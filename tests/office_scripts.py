@@ -107,7 +107,7 @@ def convert(desktop, context, path, out):
 
 
 def rearrange(desktop, context, path, out, edges):
-    """Do to the first sheet what users do: sort the ratings' rows downwards, remove and insert rows and columns."""
+    """Do to the first sheet what users do: sort, remove and insert rows and columns, add a mean by each user."""
     left, top, right, bottom = edges  # the user ids and the ratings, from 0
     with opened(desktop, path) as document:
         sheet = document.Sheets.getByIndex(0)
@@ -125,6 +125,11 @@ def rearrange(desktop, context, path, out, edges):
         sheet.Rows.removeByIndex(predictions + gone, 1)
         sheet.Rows.removeByIndex(top + gone, 1)
         sheet.Columns.removeByIndex(left + 2, 1)
+        sheet.Columns.insertByIndex(left + 1, 1)
+        for row in range(top, bottom):
+            last = sheet.getCellByPosition(right, row).AbsoluteName.rpartition(".")[2]
+            first = sheet.getCellByPosition(left + 2, row).AbsoluteName.rpartition(".")[2]
+            sheet.getCellByPosition(left + 1, row).setFormula(f"=AVERAGE({first}:{last})")
         sheet.Rows.insertByIndex(0, 2)
         sheet.Columns.insertByIndex(left, 1)
         sheet.Columns.insertByIndex(0, 1)

@@ -146,15 +146,29 @@ def _first_of_each(places: list[Address]) -> np.ndarray:
 
 
 def _ids(sheet: SheetXml, predictions: list[_Prediction], rows: np.ndarray, n: int, *, by_user: bool) -> list[Identity]:
-    """Return the id of each user or movie: what stands before its ratings."""
+    """Return the id of each user or movie: what the predictions' own header points to, else what is before the ratings.
+
+    Somebody may have put a column of their own between the ids and the ratings.
+    """
     axis = 1 if by_user else 0
     before = min(p.rating[axis] for p in predictions) - 1
+    header = min(p.place[axis] for p in predictions) - 1
     ids: list[Identity] = [None] * n
     for prediction, row in zip(predictions, rows.tolist(), strict=True):
         if ids[row] is None:
-            line = prediction.rating[1 - axis]
-            ids[row] = id_in(sheet, ((line, i) if by_user else (i, line) for i in range(before, 0, -1)))
+            line, shown = prediction.rating[1 - axis], prediction.place[1 - axis]
+            linked = (_pointed_to(sheet, (shown, i) if by_user else (i, shown)) for i in range(header, 0, -1))
+            own = [place for place in linked if place and place[1 - axis] == line]
+            ids[row] = id_in(sheet, [*own, *((line, i) if by_user else (i, line) for i in range(before, 0, -1))])
     return ids
+
+
+def _pointed_to(sheet: SheetXml, place: Address) -> Address | None:
+    """Return the cell that a cell's formula shows, None where it is no such formula."""
+    formula = sheet.formulas.get(place)
+    if formula is None or formula.skeleton != "#":
+        return None
+    return formula.blocks[0].top, formula.blocks[0].left
 
 
 def _along(block: Block) -> list[Address]:
