@@ -135,3 +135,15 @@ def rearrange(desktop, context, path, out, edges):
         sheet.Columns.insertByIndex(0, 1)
         document.calculateAll()
         document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))
+
+
+def rearrange_embedding(desktop, context, path, out, gone):
+    """Do to the third sheet what users do: remove a row (from 0) of a table, insert rows and columns."""
+    with opened(desktop, path) as document:
+        sheet = document.Sheets.getByIndex(2)
+        sheet.Rows.removeByIndex(gone, 1)
+        sheet.Rows.insertByIndex(0, 3)
+        sheet.Columns.insertByIndex(2, 1)  # between the ids and their factors
+        sheet.Columns.insertByIndex(0, 2)
+        document.calculateAll()
+        document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 import torch
 from conftest import IronCalc
-from owned import BIAS, DOT, EMB, MOVIES, N_FACTORS, RATINGS, USERS, course, make
+from owned import BIAS, DOT, EMB, MOVIES, N_FACTORS, N_RATINGS, RATINGS, USERS, course, make
 from test_lossless import small_factors
 
 from cf_excel.book.added_sheets import ModelSheet
@@ -197,6 +197,31 @@ def test_rows_and_columns_that_were_moved_get_the_right_factors(tmp_path, office
                     predicted += 1
     rated = RATED[[i for i, u in enumerate(USERS) if u != 30]][:, [0, 2, 3]]
     assert predicted == rated.sum()
+
+
+@pytest.mark.libreoffice
+def test_tables_that_were_moved_get_the_right_factors(tmp_path, office):
+    factors, path, moved = model_of("dot"), make(tmp_path / "w.xlsx"), tmp_path / "moved.xlsx"
+    gone = EMB.user_ids.top - 1 + USERS.index(30)
+    office.call("rearrange_embedding", str(path), str(moved), gone)
+    assert main(["write", str(moved), "--model", saved(factors, tmp_path), "--sheet", "movielens_emb"]) == 0
+    found = office.recalculate(moved)["movielens_emb"]["values"]
+    down, right = 3, 2
+    top, left = EMB.user_ids.top - 1 + down, EMB.user_ids.left - 1 + right
+    ids = [row[left] for row in found[top : top + len(USERS) - 1]]
+    assert ids == [user for user in USERS if user != 30]
+    for row in found[top : top + len(ids)]:
+        expected = factors.user_factors[factors.user_ids.tolist().index(row[left])]
+        np.testing.assert_allclose(row[left + 2 : left + 2 + N_FACTORS], expected, atol=1e-6)
+    # user 30 is no longer in the table: its ratings don't count; all others are predicted
+    ratings = EMB.ratings.left + right
+    checked = 0
+    for row in found[EMB.ratings.top - 1 + down :]:
+        user, movie, shown = row[ratings], row[ratings + 1], row[EMB.predictions.left + right]
+        if user in ids:
+            assert shown == pytest.approx(float(Predictor(factors).predict(int(user), int(movie))), abs=1e-6)
+            checked += 1
+    assert checked > N_RATINGS - 6
 
 
 @pytest.mark.libreoffice
