@@ -245,7 +245,7 @@ def read_all(file: Path) -> None:
 
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("CF_EXCEL_FUZZ", 150)), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=int(os.environ.get("CF_EXCEL_FUZZ", 100)), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
