@@ -2,14 +2,13 @@
 
 import numpy as np
 from openpyxl.chart import ScatterChart
-from openpyxl.chart.data_source import AxDataSource, NumDataSource, StrData, StrRef, StrVal
+from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, NumVal, StrData, StrRef, StrVal
 from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 
 from cf_excel.book.added_sheets import HistorySheet
 from cf_excel.book.cells import column_letters, on_sheet
-from cf_excel.book.charts import number_reference
 from cf_excel.book.found import FoundSheet
 from cf_excel.book.new_sheet import add_sheet, frame, looks_of
 from cf_excel.book.opened import OpenedBook
@@ -43,8 +42,8 @@ def _chart(layout: HistorySheet, table: np.ndarray, names: list[str]) -> Scatter
     chart = ScatterChart(scatterStyle="lineMarker")
     steps = np.arange(len(table))
     for i, name in enumerate(names):
-        x = number_reference(on_sheet(layout.title, layout.steps), steps)
-        y = number_reference(on_sheet(layout.title, layout.rmse.column(i)), table[:, i])
+        x = _numbers(on_sheet(layout.title, layout.steps), steps)
+        y = _numbers(on_sheet(layout.title, layout.rmse.column(i)), table[:, i])
         label = SeriesLabel(
             strRef=StrRef(f=on_sheet(layout.title, layout.headers.column(i + 1)), strCache=_texts(name))
         )
@@ -67,3 +66,9 @@ def _chart(layout: HistorySheet, table: np.ndarray, names: list[str]) -> Scatter
 
 def _texts(text: str) -> StrData:
     return StrData(ptCount=1, pt=[StrVal(idx=0, v=text)])
+
+
+def _numbers(address: str, values: np.ndarray) -> NumRef:
+    # a chart keeps a copy of its numbers: programs that do not recalculate draw from it
+    points = [NumVal(idx=i, v=repr(float(value))) for i, value in enumerate(values) if value == value]
+    return NumRef(f=address, numCache=NumData(formatCode="General", ptCount=len(values), pt=points))
