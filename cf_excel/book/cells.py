@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cf_excel.errors import InputError
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 
 
+@lru_cache(maxsize=MAX_COLUMNS)
 def column_letters(column: int) -> str:
     """Return the letters of a column: 1 is A, 27 is AA."""
     letters = ""

@@ -325,6 +325,11 @@ def write_workbook(
                     part.write(chunk)
 
 
+def sheet_bytes(frame: bytes, cells: SheetCells) -> bytes:
+    """Return the XML of a sheet: an empty one that openpyxl wrote, with the cells in it."""
+    return b"".join(_sheet(frame, cells))
+
+
 def _sheet(frame: bytes, cells: SheetCells) -> Iterator[bytes]:
     head, tail = _SHEET_DATA.split(frame)
     yield re.sub(rb'<dimension ref="[^"]*"', f'<dimension ref="{cells.extent.address}"'.encode(), head) + b"<sheetData>"

@@ -8,7 +8,10 @@ from importlib import import_module
 from cf_excel import __version__
 from cf_excel.errors import CfExcelError
 
-COMMANDS = ("build", "train", "score", "plot", "evaluate", "export", "libreoffice", "doctor", "serve")
+COMMANDS = (
+    *("build", "solve", "train", "write", "score", "plot", "evaluate", "export"),
+    *("libreoffice", "doctor", "serve"),
+)
 
 
 class _Parser(argparse.ArgumentParser):

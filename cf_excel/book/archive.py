@@ -1,0 +1,300 @@
+"""Open a workbook's zip without trusting it, and write it again with every untouched part as it was, to the byte.
+
+Parts that do not change are copied as they are packed, so that a large workbook is rewritten in the time of a copy.
+"""
+
+import io
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from xml.parsers import expat
+
+from cf_excel.errors import FileError
+from cf_excel.files import replacing
+
+MAX_PARTS = 20_000
+MAX_UNPACKED_BYTES = 2**31
+MAX_RATIO = 200  # XML of many equal cells shrinks a hundredfold
+SMALL_BYTES = 2**26
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_UTF8_NAME = 0x800
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# What the standard library raises over damaged archives.
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class _Part:
+    entry: zipfile.ZipInfo
+    packed: bytes
+
+
+class Archive:
+    """The parts of a workbook by name, in their order; what is put is kept here until save writes all."""
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        """Take the bytes of a workbook. Raises FileError where they are no whole .xlsx or .xlsm."""
+        self.path = path
+        self.original = data
+        self._parts = _read_parts(path, data)
+        self._changed: dict[str, bytes] = {}
+        self._unpacked: dict[str, bytes] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parts, in order."""
+        return [*self._parts, *(name for name in self._changed if name not in self._parts)]
+
+    @property
+    def changed(self) -> list[str]:
+        """Names of the parts that were put."""
+        return list(self._changed)
+
+    def read(self, name: str) -> bytes:
+        """Return a part as it is now. Raises FileError where it is missing or damaged."""
+        if name in self._changed:
+            return self._changed[name]
+        if name not in self._parts:
+            raise FileError(f"{self.path.name} is no whole workbook: its part {name} is missing")
+        if name not in self._unpacked:
+            self._unpacked[name] = self._unpack(self._parts[name])
+        return self._unpacked[name]
+
+    def size(self, name: str) -> int:
+        """Return the number of bytes of a part, without unpacking it."""
+        return len(self._changed[name]) if name in self._changed else self._parts[name].entry.file_size
+
+    def head(self, name: str, size: int = 2**18) -> bytes:
+        """Return the beginning of a part, unpacking no more than that where it is large."""
+        part = self._parts.get(name)
+        packed = part and part.entry.compress_type == zipfile.ZIP_DEFLATED and name not in self._changed
+        if not packed or name in self._unpacked or part.entry.file_size < 4 * size:
+            return self.read(name)[:size]
+        try:
+            return zlib.decompressobj(-15).decompress(part.packed, size)
+        except zlib.error as error:
+            raise FileError(f"{self.path.name} is damaged: {name} can't be unpacked ({error})") from None
+
+    def read_xml(self, name: str) -> bytes:
+        """Return a part that is whole XML in UTF-8 and declares no entities; raises FileError for another one."""
+        content = self.read(name)
+        check_xml(content, f"{self.path.name}: {name}")
+        return content
+
+    def put(self, name: str, content: bytes) -> None:
+        """Replace a part, or add one at the end."""
+        self._changed[name] = content
+
+    def drop(self, name: str) -> None:
+        """Leave a part out."""
+        self._parts.pop(name, None)
+        self._changed.pop(name, None)
+
+    def save(self, path: Path, *, backup: Path | None = None) -> None:
+        """Write the workbook beside the target, read it back, and only then put it in the target's place.
+
+        backup: where the bytes that were read are kept. Raises FileError, with the target as it was, where anything
+        fails, and where the original changed since it was read.
+        """
+        content = self._packed()
+        self._check(content)
+        with replacing(path) as temporary:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if temporary.read_bytes() != content:
+                raise FileError(f"can't write {path}: what was written reads back otherwise (a faulty disk?)")
+            if self.path.read_bytes() != self.original:
+                raise FileError(f"{self.path} was changed by another program in between: run the command again")
+            if backup:
+                with replacing(backup) as copy:
+                    copy.write_bytes(self.original)
+
+    def _packed(self) -> bytes:
+        target, directory = io.BytesIO(), []
+        for name in self.names:
+            old = self._parts.get(name)
+            if name in self._changed:
+                old = _pack(name, self._changed[name], old and old.entry)
+            entry, offset = old.entry, target.tell()
+            encoded = entry.orig_filename.encode("utf-8" if entry.flag_bits & _UTF8_NAME else "cp437")
+            fields = _fields(entry)
+            sizes = entry.CRC, len(old.packed), entry.file_size
+            extra = _without_zip64(entry.extra)
+            target.write(_LOCAL.pack(b"PK\3\4", *fields[1:], *sizes, len(encoded), 0) + encoded + old.packed)
+            lengths = len(encoded), len(extra), len(entry.comment)
+            attributes = 0, entry.internal_attr, entry.external_attr, offset
+            directory.append(
+                _CENTRAL.pack(b"PK\1\2", *fields, *sizes, *lengths, *attributes) + encoded + extra + entry.comment
+            )
+        start = target.tell()
+        if start >= 2**32 - 1:
+            raise FileError(f"{self.path.name} would grow beyond the 4 GB of a plain zip")
+        target.write(b"".join(directory))
+        n = len(directory)
+        target.write(_END.pack(b"PK\5\6", 0, 0, n, n, target.tell() - start, start, 0))
+        return target.getvalue()
+
+    def _check(self, content: bytes) -> None:
+        """Raise FileError unless the parts that were put are in a zip, and all others as they were."""
+        written = _read_parts(self.path, content)
+        for name in self.names:
+            same = name in written and (
+                self._unpack(written[name]) == self._changed[name]
+                if name in self._changed
+                else written[name].packed == self._parts[name].packed
+            )
+            if not same or len(written) != len(self.names):
+                raise FileError(f"{self.path.name} can't be rewritten without loss: nothing was written")
+
+    def _unpack(self, part: _Part) -> bytes:
+        name = part.entry.filename
+        try:
+            if part.entry.compress_type == zipfile.ZIP_STORED:
+                content = part.packed
+            elif part.entry.compress_type == zipfile.ZIP_DEFLATED:
+                unpacker = zlib.decompressobj(-15)
+                content = unpacker.decompress(part.packed, part.entry.file_size + 1)
+            else:
+                raise NotImplementedError(f"{name} is packed in an unusual way")
+        except _BROKEN as error:
+            raise FileError(f"{self.path.name} is damaged: {name} can't be unpacked ({error})") from None
+        if len(content) != part.entry.file_size or zlib.crc32(content) != part.entry.CRC:
+            raise FileError(f"{self.path.name} is damaged: {name} is not what the zip says it is")
+        return content
+
+
+def open_archive(path: Path) -> Archive:
+    """Read a workbook from disk. Raises FileError for anything but a whole, unencrypted .xlsx or .xlsm."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise FileError(f"{path} is a folder: expected a workbook")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+    return Archive(path, data)
+
+
+def check_writable(path: Path) -> None:
+    """Raise FileError where a workbook is open in another program or read-only."""
+    for lock, program in ((f"~${path.name}", "Excel"), (f".~lock.{path.name}#", "LibreOffice")):
+        if path.with_name(lock).exists():
+            raise FileError(f"{path} is open in {program} ({lock} is there): close it, or pass --out for a copy")
+    if path.exists() and not path.stat().st_mode & stat.S_IWUSR:
+        raise FileError(f"{path} is read-only: make it writable, or pass --out for a copy")
+
+
+def check_xml(content: bytes, name: str) -> None:
+    """Raise FileError where a part is not whole XML in UTF-8, or declares entities, which no workbook needs."""
+
+    def refuse(*_: object) -> None:
+        raise FileError(f"{name} declares a document type, which can hide entities: not read")
+
+    def declared(_version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding and encoding.lower() not in ("utf-8", "us-ascii"):
+            raise FileError(f"{name} is stored as {encoding[:20]}: open the workbook in Excel and save it again")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.XmlDeclHandler = declared
+    try:
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            declared("1.0", "UTF-16", 0)
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise FileError(f"{name} is damaged: {error}") from None
+
+
+def _read_parts(path: Path, data: bytes) -> dict[str, _Part]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except (*_BROKEN, OSError, ValueError) as error:
+        raise FileError(f"{path.name} is no workbook: {_what_it_is(data, error)}") from None
+    names = {entry.filename for entry in entries}
+    _check_entries(path, entries, names, len(data))
+    if "[Content_Types].xml" not in names:
+        ods = "an OpenDocument file" if "mimetype" in names else "a zip without workbook parts"
+        raise FileError(f"{path.name} is {ods}: save it as .xlsx and pass that")
+    if "xl/workbook.bin" in names:
+        raise FileError(f"{path.name} is a binary workbook (.xlsb): save it as .xlsx or .xlsm and pass that")
+    try:
+        return {entry.filename: _Part(entry, _packed_bytes(entry, data)) for entry in entries}
+    except (*_BROKEN, ValueError):
+        raise FileError(f"{path.name} is damaged: its zip is truncated or out of order") from None
+
+
+def _check_entries(path: Path, entries: list[zipfile.ZipInfo], names: set[str], size: int) -> None:
+    unpacked = sum(entry.file_size for entry in entries)
+    if len(entries) > MAX_PARTS:
+        raise FileError(f"{path.name} has {len(entries):,} parts, {MAX_PARTS:,} is the most: no workbook, not read")
+    if unpacked > min(MAX_UNPACKED_BYTES, max(SMALL_BYTES, MAX_RATIO * size)):
+        raise FileError(f"{path.name} unpacks to {unpacked:,} bytes: no workbook is packed like that, not read")
+    if len(names) != len(entries):
+        raise FileError(f"{path.name} has two parts of one name: not read")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise FileError(f"{path.name} is encrypted: save it without a password and pass that")
+
+
+def _packed_bytes(entry: zipfile.ZipInfo, data: bytes) -> bytes:
+    local = _LOCAL.unpack_from(data, entry.header_offset)
+    start = entry.header_offset + _LOCAL.size + local[-2] + local[-1]
+    packed = data[start : start + entry.compress_size]
+    if local[0] != b"PK\3\4" or len(packed) != entry.compress_size:
+        raise EOFError
+    return packed
+
+
+def _pack(name: str, content: bytes, old: zipfile.ZipInfo | None) -> _Part:
+    entry = zipfile.ZipInfo(name, old.date_time if old else (2018, 1, 1, 0, 0, 0))
+    if old:
+        entry.create_system, entry.external_attr, entry.extra = old.create_system, old.external_attr, old.extra
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.flag_bits = 0 if name.isascii() else _UTF8_NAME
+    entry.CRC, entry.file_size = zlib.crc32(content), len(content)
+    packer = zlib.compressobj(6 if len(content) < SMALL_BYTES else 1, zlib.DEFLATED, -15)
+    return _Part(entry, packer.compress(content) + packer.flush())
+
+
+def _fields(entry: zipfile.ZipInfo) -> tuple[int, ...]:
+    """Return the fields of a central header from the version to the date."""
+    year, month, day, hour, minute, second = entry.date_time
+    date, time = (year - 1980) << 9 | month << 5 | day, hour << 11 | minute << 5 | second // 2
+    made = entry.create_system << 8 | (entry.create_version & 0xFF)
+    # sizes stand in the headers: no descriptor follows the data
+    return made, max(20, entry.extract_version & 0xFF), entry.flag_bits & ~8, entry.compress_type, time, date
+
+
+def _without_zip64(extra: bytes) -> bytes:
+    kept, rest = b"", extra
+    while len(rest) >= 4:
+        kind, size = struct.unpack_from("<HH", rest)
+        if kind != 1:
+            kept += rest[: 4 + size]
+        rest = rest[4 + size :]
+    return kept
+
+
+def _what_it_is(data: bytes, error: Exception) -> str:
+    if data.startswith(_OLE):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            return "it is encrypted with a password; save it without one and pass that"
+        return "it is an old .xls; save it as .xlsx and pass that"
+    if not data:
+        return "it is empty"
+    if data.startswith(b"PK"):
+        return f"its zip is truncated or damaged ({error})"
+    return "expected an .xlsx or .xlsm"

@@ -1,0 +1,189 @@
+"""A sheet of the lesson's kind, as it was found in somebody's workbook: where its numbers are and what it computes."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cf_excel.book.cells import Block, cell
+from cf_excel.book.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.errors import InputError
+from cf_excel.ratings import canonical_id
+
+Identity = int | str | None
+Places = list[list[Address]]
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """What a sheet's factor cells hold: (n_users, n_factors), (n_movies, n_factors), and biases or None.
+
+    NaN stands for "leave the cell alone" and, in what was read, for a blank.
+    """
+
+    user_factors: np.ndarray
+    movie_factors: np.ndarray
+    user_bias: np.ndarray | None = None
+    movie_bias: np.ndarray | None = None
+
+
+@dataclass(eq=False)
+class FoundSheet:
+    """Places and ratings of one sheet.
+
+    user_ids, movie_ids: raw ids, None where the header is blank. user_places (n_users, n_factors) and movie_places
+    (n_movies, n_factors) are the cells of the factors; user_bias and movie_bias those of the biases, or None.
+    user_idx, movie_idx, rating (n,): the ratings that the sheet's RMSE counts.
+    results: gives the results of the sheet's own formulas for new numbers.
+    """
+
+    title: str
+    xml: SheetXml
+    user_ids: list[Identity]
+    movie_ids: list[Identity]
+    user_places: Places
+    movie_places: Places
+    user_bias: list[Address] | None
+    movie_bias: list[Address] | None
+    user_idx: np.ndarray
+    movie_idx: np.ndarray
+    rating: np.ndarray
+    results: Callable[[Numbers], dict[Address, CellValue]] = field(repr=False)
+    looks: dict[str, Address] = field(default_factory=dict)
+
+    @property
+    def with_bias(self) -> bool:
+        return self.user_bias is not None
+
+    @property
+    def n_factors(self) -> int:
+        return len(self.user_places[0])
+
+    def numbers(self) -> Numbers:
+        """Return what the factor cells hold now. Raises InputError where one holds a text."""
+        biases = (self._column(self.user_bias), self._column(self.movie_bias)) if self.with_bias else (None, None)
+        return Numbers(self._table(self.user_places), self._table(self.movie_places), *biases)
+
+    def cells_of(self, numbers: Numbers) -> dict[Address, float]:
+        """Return the value of every factor and bias cell, those that are NaN left out."""
+        cells: dict[Address, float] = {}
+        for places, values in ((self.user_places, numbers.user_factors), (self.movie_places, numbers.movie_factors)):
+            for row, row_values in zip(places, values.tolist(), strict=True):
+                cells.update(zip(row, row_values, strict=True))
+        for column, values in ((self.user_bias, numbers.user_bias), (self.movie_bias, numbers.movie_bias)):
+            if column is not None and values is not None:
+                cells.update(zip(column, values.tolist(), strict=True))
+        return {address: value for address, value in cells.items() if value == value}
+
+    def products(self, numbers: Numbers, user_idx: np.ndarray, movie_idx: np.ndarray) -> np.ndarray:
+        """Return the products of pairs, blanks as 0, summed factor by factor: the same on every processor."""
+        users, movies = np.nan_to_num(numbers.user_factors), np.nan_to_num(numbers.movie_factors)
+        total = np.zeros(len(user_idx))
+        for k in range(self.n_factors):
+            total = total + users[user_idx, k] * movies[movie_idx, k]
+        return total
+
+    def biases(self, numbers: Numbers, user_idx: np.ndarray, movie_idx: np.ndarray) -> np.ndarray:
+        """Return the sums of both biases of pairs, 0 on a sheet without biases."""
+        if numbers.user_bias is None or numbers.movie_bias is None:
+            return np.zeros(len(user_idx))
+        return np.nan_to_num(numbers.user_bias)[user_idx] + np.nan_to_num(numbers.movie_bias)[movie_idx]
+
+    def _table(self, places: Places) -> np.ndarray:
+        return np.array([self._column(row) for row in places])
+
+    def _column(self, places: list[Address] | None) -> np.ndarray:
+        return np.array([number_in(self.xml, address) for address in places or []])
+
+
+def number_in(sheet: SheetXml, address: Address) -> float:
+    """Return the number in a cell, NaN for a blank. Raises InputError for anything else."""
+    value = sheet.value(address)
+    if value is None or value == "":
+        if address in sheet.formulas and value is None:
+            raise InputError(f"{sheet.name}: {cell(*address)} has no stored result: open it in Excel and save it")
+        return math.nan
+    if isinstance(value, (bool, str)) or not math.isfinite(value):
+        raise InputError(f"{sheet.name}: {cell(*address)} holds {str(value)[:40]!r}, expected a number")
+    return value
+
+
+def id_in(sheet: SheetXml, places: Iterable[Address]) -> Identity:
+    """Return the raw id in the first cell that is not blank, None where there is none."""
+    for address in places:
+        value = sheet.value(address)
+        if value is not None and str(value).strip():
+            return canonical_id(value)
+    return None
+
+
+def rmse_results(
+    sheet: SheetXml, predicted: dict[Address, float], errors: dict[Address, CellValue]
+) -> dict[Address, CellValue]:
+    """Return the results of the formulas that take the root of mean squared errors, of the forms that are known."""
+    results: dict[Address, CellValue] = {}
+    for address, formula in sheet.formulas.items():
+        if not formula.text.lstrip().upper().startswith("SQRT("):
+            continue
+        skeleton, blocks = formula.skeleton, formula.blocks
+        if skeleton in _OF_PAIRS:
+            ratings, predictions = (blocks[i] for i in _OF_PAIRS[skeleton])
+            squares = _squares(sheet, predicted, ratings, predictions)
+        elif skeleton in _OF_ERRORS and len(set(blocks)) == 1:
+            inside = [errors[place] for place in _places(blocks[0]) if place in errors]
+            squares = [value for value in inside if not isinstance(value, str)]
+        else:
+            continue
+        if squares is not None:
+            divisor = 1 if skeleton in _WITHOUT_COUNT else max(1, len(squares))
+            results[address] = math.sqrt(_sum(squares) / divisor)
+    return results
+
+
+def _sum(values: list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
+
+
+def rmse_look(sheet: SheetXml) -> dict[str, Address]:
+    """Return the cell that shows how a result looks: the first RMSE."""
+    forms = {**_OF_PAIRS, **dict.fromkeys(_OF_ERRORS)}
+    places = [place for place, formula in sheet.formulas.items() if formula.text.startswith("SQRT(")]
+    known = [place for place in places if sheet.formulas[place].skeleton in forms]
+    return {"result": known[0]} if known else {}
+
+
+# The forms of the root of the mean squared error, and where they name ratings and predictions.
+_OF_PAIRS = {
+    'SQRT(SUMPRODUCT((#<>"")*(#-#)^2)/MAX(1,COUNT(#)))': (1, 2),
+    'SQRT(SUMPRODUCT((#<>"")*(#-#)^2)/COUNT(#))': (1, 2),
+    "SQRT(SUMXMY2(#,#)/COUNT(#))": (0, 1),
+    "SQRT(SUMXMY2(#,#))": (0, 1),
+}
+_OF_ERRORS = ("SQRT(SUM(#)/MAX(1,COUNT(#)))", "SQRT(SUM(#)/COUNT(#))", "SQRT(AVERAGE(#))", "SQRT(SUM(#))")
+_WITHOUT_COUNT = ("SQRT(SUMXMY2(#,#))", "SQRT(SUM(#))")
+
+
+def _squares(
+    sheet: SheetXml, predicted: dict[Address, float], ratings: Block, predictions: Block
+) -> list[float] | None:
+    """Return the squared errors of the ratings in a block, None where its predictions are not all known."""
+    down, right = predictions.top - ratings.top, predictions.left - ratings.left
+    squares = []
+    for row, column in _places(ratings):
+        rating = number_in(sheet, (row, column))
+        if rating == rating:
+            prediction = predicted.get((row + down, column + right))
+            if prediction is None:
+                return None
+            squares.append((rating - prediction) * (rating - prediction))  # ** raises where this gives inf
+    return squares
+
+
+def _places(block: Block) -> Iterable[Address]:
+    return (
+        (row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1)
+    )

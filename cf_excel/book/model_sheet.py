@@ -1,0 +1,121 @@
+"""The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cf_excel.book.added_sheets import ModelSheet
+from cf_excel.book.cells import Block, column_letters
+from cf_excel.book.found import FoundSheet
+from cf_excel.book.new_sheet import add_sheet, frame, looks_of
+from cf_excel.book.opened import OpenedBook
+from cf_excel.book.package import SheetCells
+from cf_excel.model_file import Factors
+from cf_excel.predictor import Predictor
+
+# What the formulas do with the sum of a kind.
+FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The part of a model that a workbook asks for: rows of the model, and the workbook's ratings of those pairs.
+
+    ratings: (n_users, n_movies), NaN where there is none.
+    """
+
+    users: np.ndarray
+    movies: np.ndarray
+    ratings: np.ndarray
+
+
+def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
+    """Add the sheet; return its name and the RMSE of the predictions of the workbook's ratings, in rating units."""
+    shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
+    layout = ModelSheet(book.free_title("model"), *shape, FORMS[factors.kind])
+    workbook, worksheet = frame(layout.title)
+    cells = SheetCells(looks_of(sheets))
+    predictions = sheet_predictions(factors, chosen)
+    rmse = _rmse(chosen.ratings, predictions)
+    _write_head(cells, layout, factors, rmse)
+    _write_numbers(cells, layout, factors, chosen)
+    user_ids = [[identity] for identity in factors.user_ids[chosen.users].tolist()]
+    cells.put(layout.user_ids, "id", user_ids)
+    titles = factors.titles[chosen.movies].tolist()
+    for block, name in ((layout.predictions, "predictions"), (layout.ratings, "ratings, as they were then")):
+        cells.put(layout.section(block), "plain", [[name]])
+        cells.put(layout.titles(block), "upright", [titles])
+        cells.put(layout.headers(block), "id", [factors.movie_ids[chosen.movies].tolist()])
+        cells.row_heights[layout.titles(block).top] = 120 if any("upright" in sheet.looks for sheet in sheets) else 15
+    cells.put(layout.ratings, "rating", chosen.ratings)
+    formula = layout.formulas.get(layout.predictions)
+    if formula:
+        cells.fill(layout.predictions, "prediction", formula, predictions)
+    else:
+        cells.put(layout.predictions, "prediction", predictions)
+    worksheet.freeze_panes = layout.freeze
+    _set_widths(worksheet, layout)
+    add_sheet(book, workbook, cells)
+    return layout.title, rmse
+
+
+def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
+    """Return the predictions, (n_users, n_movies) float64, as the sheet's formulas compute them."""
+    if factors.kind == "net":
+        ids = factors.user_ids[chosen.users][:, None], factors.movie_ids[chosen.movies][None, :]
+        return Predictor(factors).predict(*ids).astype(float)
+    users, movies = (
+        table[rows].astype(float)
+        for table, rows in ((factors.user_factors, chosen.users), (factors.movie_factors, chosen.movies))
+    )
+    x = np.zeros((len(users), len(movies)))
+    for k in range(users.shape[1]):  # not with @: BLAS sums in an order that depends on the processor
+        x = x + users[:, k, None] * movies[None, :, k]
+    if factors.kind == "dot":
+        return x
+    x = x + factors.user_bias[chosen.users, None].astype(float) + factors.movie_bias[None, chosen.movies].astype(float)
+    low, high = factors.rating_range
+    if factors.kind == "bayes":
+        return np.clip(factors.global_mean + x, low, high)
+    return low + (high - low) / (1 + np.exp(-x))
+
+
+def _write_head(cells: SheetCells, layout: ModelSheet, factors: Factors, rmse: float) -> None:
+    n_factors = factors.user_factors.shape[1]
+    how = {
+        "dot": "each prediction is a formula: the user's factors times the movie's",
+        "squeezed": "each prediction is a formula: factors and biases, squeezed into the range by the sigmoid",
+        "clipped": "each prediction is a formula: the mean rating, factors and biases, cut off at the range",
+        "net": "the predictions are values: a neural net does not fit into a cell's formula",
+    }[layout.kind]
+    cells.put(layout.note, "plain", [[f"A trained model of kind {factors.kind} with {n_factors} factors; {how}."]])
+    cells.put(layout.setting_names, "id", [["lowest", "highest", "mean", "RMSE"]])
+    for block, value in ((layout.low, factors.rating_range[0]), (layout.high, factors.rating_range[1])):
+        cells.put(block, "rating", [[value]])
+    cells.put(layout.mean, "prediction", [[factors.global_mean if layout.kind == "clipped" else None]])
+    cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
+
+
+def _write_numbers(cells: SheetCells, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:
+    names = [f"factor {k}" for k in range(1, layout.n_factors + 1)]
+    cells.put(layout.section(layout.user_bias), "plain", [["users"]])
+    cells.put(layout.headers(layout.user_bias), "id", [["bias"]])
+    cells.put(layout.headers(layout.user_factors), "id", [names])
+    cells.put(layout.movie_labels, "id", [[f"movie {name}"] for name in ("bias", *names)])
+    cells.put(layout.user_bias, "input", factors.user_bias[chosen.users, None])
+    cells.put(layout.user_factors, "input", factors.user_factors[chosen.users])
+    cells.put(layout.movie_bias, "input", factors.movie_bias[None, chosen.movies])
+    cells.put(layout.movie_factors, "input", factors.movie_factors[chosen.movies].T)
+
+
+def _rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:
+    errors = (ratings - predictions)[~np.isnan(ratings)]
+    return math.sqrt(math.fsum((errors**2).tolist()) / max(1, len(errors)))
+
+
+def _set_widths(worksheet: object, layout: ModelSheet) -> None:
+    widths: dict[Block, float] = {layout.user_ids: 15, layout.predictions: 8, layout.ratings: 8}
+    for block, width in widths.items():
+        for column in range(block.left, block.right + 1):
+            worksheet.column_dimensions[column_letters(column)].width = width

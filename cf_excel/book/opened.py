@@ -1,0 +1,336 @@
+"""A workbook that somebody owns: its sheets by name, what depends on a change, and the change itself.
+
+Only the parts that must differ are touched; the zip's other parts stay as they are (see archive.py).
+"""
+
+import posixpath
+import re
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from cf_excel.book.archive import Archive, check_xml, open_archive
+from cf_excel.book.cells import Block
+from cf_excel.book.dependents import stale_cells
+from cf_excel.book.find_embedding import find_embedding
+from cf_excel.book.find_grid import find_grid, grid_form
+from cf_excel.book.found import FoundSheet
+from cf_excel.book.references import take_apart
+from cf_excel.book.sheet_xml import Address, CellValue, SheetXml, tag_prefix
+from cf_excel.errors import FileError, InputError
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_STRICT = "http://purl.oclc.org/ooxml/"
+_RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
+_CONTENT_TYPES = "[Content_Types].xml"
+# What may stand before calcPr in a workbook (ECMA-376, 18.2.27).
+_BEFORE_CALC = ("definedNames", "externalReferences", "functionGroups", "sheets")
+
+
+class OpenedBook:
+    """A workbook as it was read; change and add_sheet prepare what save writes."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a workbook. Raises FileError for anything but a whole, unencrypted .xlsx or .xlsm."""
+        self.path = Path(path)
+        self.archive: Archive = open_archive(self.path)
+        relations = self._relations("_rels/.rels", "")
+        roots = [target for kind, target in relations.values() if kind.endswith("/officeDocument")]
+        if not roots:
+            raise FileError(f"{self.path.name} names no workbook: its relations are damaged")
+        self._root = roots[0]
+        folder, name = posixpath.split(self._root)
+        self._rels = posixpath.join(folder, "_rels", f"{name}.rels")
+        self._sheets: dict[str, SheetXml] = {}
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Names of the worksheets, in order."""
+        return list(self._sheet_parts)
+
+    def sheet(self, title: str) -> SheetXml:
+        """Return a sheet's cells, as they were read."""
+        if title not in self._sheets:
+            xml = self.archive.read_xml(self._sheet_parts[title])
+            self._sheets[title] = SheetXml(xml, self._strings, f"sheet {title}")
+        return self._sheets[title]
+
+    def form(self, title: str) -> str | None:
+        """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
+        head = self.archive.head(self._sheet_parts[title])
+        if b"\0" in head[:8]:
+            self.archive.read_xml(self._sheet_parts[title])  # says in which encoding it is stored
+        if b"MMULT(" not in head and (b"MATCH(" in head or b"EXACT(" in head):
+            return "rows"
+        xml = self.sheet_bytes(title)
+        grid = grid_form(xml) if b"MMULT(" in xml else None
+        if grid:
+            return "dot" if grid == "none" else "bias"
+        return "rows" if b"MATCH(" in xml or b"EXACT(" in xml else None
+
+    def sheet_size(self, title: str) -> int:
+        """Return the number of bytes of a sheet's XML."""
+        return self.archive.size(self._sheet_parts[title])
+
+    def find(self, title: str) -> FoundSheet | None:
+        """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
+        form = self.form(title)
+        if form is None:
+            return None
+        return find_embedding(title, self.sheet(title)) if form == "rows" else find_grid(title, self.sheet(title))
+
+    def change(
+        self,
+        cells: dict[str, dict[Address, float]],
+        results: dict[str, dict[Address, CellValue]],
+        *,
+        drop_formulas: bool = False,
+    ) -> None:
+        """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
+        fresh = self.fresh_results(cells, results)
+        for title in fresh.keys() | cells.keys():
+            sheet = self.sheet(title)
+            xml = sheet.changed(cells.get(title, {}), fresh.get(title, {}), drop_formulas=drop_formulas)
+            check_xml(xml, f"{self.path.name}: sheet {title} with its new numbers")
+            self.archive.put(self._sheet_parts[title], xml)
+        if drop_formulas and any(a in self.sheet(title).formulas for title, part in cells.items() for a in part):
+            self._drop_calculation_chain()
+        self._calculate_on_load()
+
+    def fresh_results(
+        self, cells: dict[str, dict[Address, float]], results: dict[str, dict[Address, CellValue]]
+    ) -> dict[str, dict[Address, CellValue]]:
+        """Return the new result of every formula that a change makes stale, None where it is not known."""
+        fresh = {}
+        for title, addresses in stale_cells(self, cells, results).items():
+            known = results.get(title, {})
+            fresh[title] = {
+                address: known[address] if address in known else self._copied(title, address, cells, results)
+                for address in addresses
+            }
+        return fresh
+
+    def free_title(self, title: str) -> str:
+        """Return a sheet's name if it is free, else the name with a number behind it."""
+        taken = {other.lower() for other in self.all_titles}
+        numbered = (f"{title} {n}" for n in range(2, len(taken) + 3))
+        return title if title.lower() not in taken else next(name for name in numbered if name.lower() not in taken)
+
+    def add_sheet(self, name: str, xml: bytes, parts: dict[str, tuple[bytes, str]], relations: bytes = b"") -> None:
+        """Add a worksheet under a name that is free, with the parts it needs.
+
+        parts: content and content type by name. relations: the sheet's own .rels.
+        """
+        folder = posixpath.join(posixpath.dirname(self._root), "worksheets")
+        part = self.free_name(folder, "sheet")
+        self.archive.put(part, xml)
+        if relations:
+            self.archive.put(f"{folder}/_rels/{posixpath.basename(part)}.rels", relations)
+        for other, (content, _) in parts.items():
+            self.archive.put(other, content)
+        self._register({f"/{part}": _SHEET_TYPE} | {f"/{other}": kind for other, (_, kind) in parts.items()})
+        identity = self._add_relation(f"{_TYPES}/worksheet", posixpath.relpath(part, posixpath.dirname(self._root)))
+        self._list_sheet(name, identity)
+        self._drop_calculation_chain()
+        self._calculate_on_load()
+
+    def free_name(self, folder: str, stem: str) -> str:
+        """Return a part name that is free in a folder, counted up from the highest."""
+        n = 1
+        taken = {name.lower() for name in self.archive.names}
+        while f"{folder}/{stem}{n}.xml".lower() in taken:
+            n += 1
+        return f"{folder}/{stem}{n}.xml"
+
+    @property
+    def folder(self) -> str:
+        """The folder of the workbook's parts."""
+        return posixpath.dirname(self._root)
+
+    @cached_property
+    def _workbook(self) -> ElementTree.Element:
+        xml = self.archive.read_xml(self._root)
+        if _STRICT.encode() in xml:
+            raise FileError(f"{self.path.name} is a strict Open XML workbook: save it as a plain .xlsx and pass that")
+        return ElementTree.fromstring(xml)
+
+    @cached_property
+    def all_titles(self) -> list[str]:
+        """Names of all sheets, chart sheets included, in order."""
+        return [sheet.get("name", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
+
+    @cached_property
+    def _sheet_parts(self) -> dict[str, str]:
+        relations = self._relations(self._rels, posixpath.dirname(self._root))
+        parts = {}
+        for sheet in self._workbook.iter(f"{_MAIN}sheet"):
+            kind, target = relations.get(sheet.get(f"{_RELATIONS}id", ""), ("", ""))
+            if kind.endswith("/worksheet"):
+                parts[sheet.get("name", "")] = target
+        return parts
+
+    @cached_property
+    def _strings(self) -> list[str]:
+        for kind, target in self._relations(self._rels, posixpath.dirname(self._root)).values():
+            if kind.endswith("/sharedStrings"):
+                root = ElementTree.fromstring(self.archive.read_xml(target))
+                return [_plain_text(item) for item in root.iter(f"{_MAIN}si")]
+        return []
+
+    def _relations(self, name: str, folder: str) -> dict[str, tuple[str, str]]:
+        """Return type and target of relations by id; targets outside the workbook are left out."""
+        relations = {}
+        for relation in ElementTree.fromstring(self.archive.read_xml(name)):
+            target = relation.get("Target", "")
+            if relation.get("TargetMode") != "External" and target:
+                path = target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+                relations[relation.get("Id", "")] = relation.get("Type", ""), path
+        return relations
+
+    def sheet_bytes(self, title: str) -> bytes:
+        """Return a sheet's XML, unchecked."""
+        return self.archive.read(self._sheet_parts[title])
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What the defined names stand for, by name in lower case."""
+        names = self._workbook.iter(f"{_MAIN}definedName")
+        # Solver's own names are no part of any formula
+        return {
+            name.get("name", "").lower(): name.text or ""
+            for name in names
+            if not name.get("name", "").startswith("solver_")
+        }
+
+    @cached_property
+    def tables(self) -> dict[str, tuple[str, Block]]:
+        """Sheet and rectangle of every table, by name in lower case."""
+        tables = {}
+        for title, part in self._sheet_parts.items():
+            folder, name = posixpath.split(part)
+            rels = posixpath.join(folder, "_rels", f"{name}.rels")
+            if rels in self.archive.names:
+                for kind, target in self._relations(rels, folder).values():
+                    if kind.endswith("/table"):
+                        table = ElementTree.fromstring(self.archive.read_xml(target))
+                        area = take_apart(table.get("ref", ""))[1]
+                        if area:
+                            tables[table.get("displayName", "").lower()] = title, area[0].block
+        return tables
+
+    def _copied(
+        self,
+        title: str,
+        address: Address,
+        cells: dict[str, dict[Address, float]],
+        results: dict[str, dict[Address, CellValue]],
+    ) -> CellValue:
+        """Return the result of a formula that is nothing but a reference to a cell whose value is known."""
+        formula = self.sheet(title).formulas[address]
+        if formula.skeleton != "#" or not formula.blocks[0].is_one_cell:
+            return None
+        where = take_apart(formula.text)[1][0].sheet or title
+        place = formula.blocks[0].top, formula.blocks[0].left
+        return results.get(where, {}).get(place, cells.get(where, {}).get(place))
+
+    def _calculate_on_load(self) -> None:
+        xml = self.archive.read(self._root)
+        prefix = tag_prefix(xml, b"workbook")
+        tag = re.search(rb"<%scalcPr(?=[\s/>])[^>]*>" % prefix, xml)
+        if tag:
+            plain = re.sub(rb"""\sfullCalcOnLoad\s*=\s*(?:"[^"]*"|'[^']*')""", b"", tag[0])
+            new = plain.replace(b"calcPr", b'calcPr fullCalcOnLoad="1"', 1)
+            xml = xml[: tag.start()] + new + xml[tag.end() :]
+        else:
+            new = b'<%scalcPr fullCalcOnLoad="1"/>' % prefix
+            place = _end_of(xml, prefix, _BEFORE_CALC)
+            xml = xml[:place] + new + xml[place:]
+        self.archive.put(self._root, xml)
+
+    def _drop_calculation_chain(self) -> None:
+        """Take out the order in which formulas were calculated: Excel makes it again, but distrusts a wrong one."""
+        for identity, (kind, part) in self._relations(self._rels, posixpath.dirname(self._root)).items():
+            if kind.endswith("/calcChain"):
+                relation = (
+                    rb"<[\w:]*Relationship\b(?=[^>]*\sId\s*=\s*[\"']%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Relationship>)"
+                )
+                rels = re.sub(relation % re.escape(identity.encode()), b"", self.archive.read(self._rels))
+                override = (
+                    rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
+                )
+                types = re.sub(override % re.escape(part.encode()), b"", self.archive.read(_CONTENT_TYPES))
+                self.archive.drop(part)
+                self.archive.put(self._rels, rels)
+                self.archive.put(_CONTENT_TYPES, types)
+
+    def _register(self, types: dict[str, str]) -> None:
+        xml = self.archive.read_xml(_CONTENT_TYPES)
+        prefix = tag_prefix(xml, b"Types")
+        new = b"".join(
+            b'<%sOverride PartName="%s" ContentType="%s"/>' % (prefix, name.encode(), kind.encode())
+            for name, kind in types.items()
+        )
+        self.archive.put(_CONTENT_TYPES, _before_end(xml, prefix + b"Types", new))
+
+    def _add_relation(self, kind: str, target: str) -> str:
+        xml = self.archive.read_xml(self._rels)
+        prefix = tag_prefix(xml, b"Relationships")
+        taken = {relation.get("Id") for relation in ElementTree.fromstring(xml)}
+        identity = next(f"rId{n}" for n in range(1, len(taken) + 2) if f"rId{n}" not in taken)
+        new = f'Relationship Id="{identity}" Type="{kind}" Target="{escape(target)}"/>'
+        self.archive.put(self._rels, _before_end(xml, prefix + b"Relationships", b"<" + prefix + new.encode()))
+        return identity
+
+    def _list_sheet(self, name: str, identity: str) -> None:
+        xml = self.archive.read_xml(self._root)
+        prefix = tag_prefix(xml, b"workbook")
+        number = max(int(sheet.get("sheetId", "0")) for sheet in self._workbook.iter(f"{_MAIN}sheet")) + 1
+        shown = escape(name, {'"': "&quot;"})
+        new = f'sheet xmlns:r="{_TYPES}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
+        self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
+        vars(self).pop("_workbook"), vars(self).pop("all_titles", None), vars(self).pop("_sheet_parts", None)
+        vars(self).pop("titles", None)
+
+
+def lesson_sheets(book: OpenedBook, wanted: str = "all", skip: Collection[str] = ()) -> list[FoundSheet]:
+    """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
+
+    Raises InputError where there is none.
+    """
+    if wanted != "all":
+        titles = [title for title in book.titles if title.lower() == wanted.lower()]
+        if not titles:
+            raise InputError(f"{book.path.name} has no sheet {wanted} (there are: {', '.join(book.titles)[:200]})")
+        found = [book.find(titles[0])]
+        if found[0] is None:
+            raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
+        return found
+    found = [sheet for title in book.titles if title not in skip and (sheet := book.find(title))]
+    if not found:
+        raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
+    return found
+
+
+def _plain_text(item: ElementTree.Element) -> str:
+    """Return a shared string without the reading aids of East Asian texts."""
+    texts = [item.find(f"{_MAIN}t"), *(run.find(f"{_MAIN}t") for run in item.findall(f"{_MAIN}r"))]
+    return "".join(text.text or "" for text in texts if text is not None)
+
+
+def _before_end(xml: bytes, tag: bytes, new: bytes) -> bytes:
+    place = xml.rfind(b"</%s" % tag)
+    if place < 0:
+        raise FileError(f"the workbook is damaged: {tag.decode()} is missing or empty")
+    return xml[:place] + new + xml[place:]
+
+
+def _end_of(xml: bytes, prefix: bytes, tags: tuple[str, ...]) -> int:
+    for tag in tags:
+        found = list(re.finditer(rb"</%(t)s\s*>|<%(t)s(?=[\s/>])[^>]*/>" % {b"t": prefix + tag.encode()}, xml))
+        if found:
+            return found[-1].end()
+    raise FileError("the workbook is damaged: it lists no sheets")

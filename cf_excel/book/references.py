@@ -1,0 +1,102 @@
+"""What formulas refer to: their references, and the text around them."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block
+
+_TEXT = re.compile(r'"(?:[^"]|"")*"')
+_REFERENCE = re.compile(
+    r"(?:(?P<sheet>'(?:[^']|'')+'|[^\W\d][\w.]*(?::[^\W\d][\w.]*)?)!)?"
+    r"(?:(?P<fix_left>\$?)(?P<left>[A-Z]{1,3})(?P<fix_top>\$?)(?P<top>[1-9]\d{0,6})"
+    r"(?::(?P<fix_right>\$?)(?P<right>[A-Z]{1,3})(?P<fix_bottom>\$?)(?P<bottom>[1-9]\d{0,6}))?"
+    r"|(?P<whole_left>\$?[A-Z]{1,3}):(?P<whole_right>\$?[A-Z]{1,3})"
+    r"|(?P<whole_top>\$?[1-9]\d{0,6}):(?P<whole_bottom>\$?[1-9]\d{0,6}))(?![\w(!.])",
+)
+_LOOKS_BACK = re.compile(r"[\w.$\]]")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A cell or rectangle that a formula names, with what stays fixed when the formula is filled."""
+
+    sheet: str | None
+    block: Block
+    fixed: tuple[bool, bool, bool, bool] = (True, True, True, True)  # top, left, bottom, right
+
+    def shifted(self, rows: int, columns: int) -> Block:
+        """Return the rectangle that the formula names when filled so many rows down and columns to the right."""
+        block = self.block
+        if not rows and not columns:
+            return block
+        fix_top, fix_left, fix_bottom, fix_right = self.fixed
+        top = block.top if fix_top else block.top + rows
+        bottom = block.bottom if fix_bottom else block.bottom + rows
+        left = block.left if fix_left else block.left + columns
+        right = block.right if fix_right else block.right + columns
+        if fix_top == fix_bottom and fix_left == fix_right:
+            return Block(top, left, bottom, right)
+        return Block(min(top, bottom), min(left, right), max(top, bottom), max(left, right))
+
+
+@lru_cache(maxsize=1 << 15)
+def column_number(letters: str) -> int:
+    """Return the number of a column: A is 1, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+@lru_cache(maxsize=1 << 16)
+def take_apart(formula: str) -> tuple[str, tuple[Reference, ...]]:
+    """Return a formula without blanks and with # for every reference, and the references in order.
+
+    Texts stay as they are. IF(A1="",0,B1) gives IF(#="",0,#).
+    """
+    skeleton, references, end = "", [], 0
+    for text in [*_TEXT.finditer(formula), None]:
+        stop = text.start() if text else len(formula)
+        part = formula[end:stop]
+        position = 0
+        for found in _REFERENCE.finditer(part):
+            if found.start() and _LOOKS_BACK.match(part[found.start() - 1]):
+                continue
+            references.append(_reference(found))
+            skeleton += part[position : found.start()].replace(" ", "").replace("\n", "") + "#"
+            position = found.end()
+        skeleton += part[position:].replace(" ", "").replace("\n", "")
+        if text:
+            skeleton += text[0]
+            end = text.end()
+    return skeleton, tuple(references)
+
+
+def _reference(found: re.Match) -> Reference:
+    part = found.groupdict()
+    sheet = part["sheet"]
+    if sheet and sheet.startswith("'"):
+        sheet = sheet[1:-1].replace("''", "'")
+    if part["left"]:
+        left, top = column_number(part["left"]), int(part["top"])
+        if not part["right"]:
+            fixed = bool(part["fix_top"]), bool(part["fix_left"])
+            return Reference(sheet, Block(top, left, top, left), fixed * 2)
+        fixed = tuple(bool(part[name]) for name in ("fix_top", "fix_left", "fix_bottom", "fix_right"))
+        return Reference(sheet, Block(top, left, int(part["bottom"]), column_number(part["right"])), fixed)
+    if part["whole_left"]:
+        columns = [column_number(part[name].lstrip("$")) for name in ("whole_left", "whole_right")]
+        return Reference(sheet, Block(1, min(columns), MAX_ROWS, max(columns)))
+    rows = [int(part[name].lstrip("$")) for name in ("whole_top", "whole_bottom")]
+    return Reference(sheet, Block(min(rows), 1, max(rows), MAX_COLUMNS))
+
+
+def same_cells(first: Block, second: Block) -> bool:
+    """Whether two rectangles share a cell."""
+    return (
+        first.top <= second.bottom
+        and second.top <= first.bottom
+        and first.left <= second.right
+        and second.left <= first.right
+    )

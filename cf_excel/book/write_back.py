@@ -1,0 +1,89 @@
+"""Bring learned numbers into a workbook's sheets: which cells change, from what to what, and which formulas follow."""
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from cf_excel.book.cells import cell
+from cf_excel.book.found import FoundSheet, Numbers
+from cf_excel.book.opened import OpenedBook
+from cf_excel.book.sheet_xml import Address, CellValue
+from cf_excel.errors import InputError
+
+
+@dataclass
+class WriteBack:
+    """Changes of constants by sheet, with the results of the formulas that are known."""
+
+    book: OpenedBook
+    force: bool = False
+    cells: dict[str, dict[Address, float]] = field(default_factory=dict)
+    results: dict[str, dict[Address, CellValue]] = field(default_factory=dict)
+
+    def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
+        """Put numbers into a sheet's factor cells; NaN leaves a cell alone.
+
+        Raises InputError where a cell holds a formula, unless force is set.
+        """
+        cells = sheet.cells_of(numbers)
+        for address in cells:
+            formula = sheet.xml.formulas.get(address)
+            if formula and formula.array and not formula.array.is_one_cell:
+                raise InputError(f"{_where(sheet, address)} is part of an array formula: clear that first")
+            if formula and not self.force:
+                shown = sheet.xml.shown_formula(address)[:60]
+                raise InputError(f"{_where(sheet, address)} holds a formula (={shown}): --force puts a number there")
+        self.cells[sheet.title] = cells
+        with np.errstate(over="ignore", invalid="ignore"):
+            results = sheet.results(_filled(numbers, sheet.numbers()))
+        # what is beyond a cell's numbers is left to the program that opens the workbook
+        self.results[sheet.title] = {
+            address: None if isinstance(value, float) and not math.isfinite(value) else value
+            for address, value in results.items()
+        }
+
+    def changes(self) -> list[tuple[str, str, object, float]]:
+        """Return sheet, address, old and new value of every constant that changes."""
+        return [
+            (title, cell(*address), self.book.sheet(title).value(address), value)
+            for title, cells in self.cells.items()
+            for address, value in cells.items()
+            if self.book.sheet(title).value(address) != value or address in self.book.sheet(title).formulas
+        ]
+
+    def stale_counts(self) -> dict[str, tuple[int, int]]:
+        """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
+        counts = {}
+        for title, fresh in self.book.fresh_results(self.cells, self.results).items():
+            taken = sum(value is None for value in fresh.values())
+            counts[title] = len(fresh) - taken, taken
+        return counts
+
+    def apply(self) -> None:
+        """Make the changes in the workbook's parts; the book's save writes them."""
+        self.book.change(self.cells, self.results, drop_formulas=self.force)
+
+
+def _filled(numbers: Numbers, old: Numbers) -> Numbers:
+    """Return the numbers with the old ones where they are NaN."""
+    arrays = {}
+    for name, new in vars(numbers).items():
+        before = getattr(old, name)
+        arrays[name] = before if new is None else np.where(np.isnan(new), before, new)
+    return replace(numbers, **arrays)
+
+
+def _where(sheet: FoundSheet, address: Address) -> str:
+    return f"sheet {sheet.title}: {cell(*address)}"
+
+
+def backup_path(path: Path) -> Path:
+    """Return a name beside a file that is free: name.bak.xlsx, name.bak2.xlsx and so on."""
+    n = 1
+    while True:
+        candidate = path.with_name(f"{path.stem}.bak{n if n > 1 else ''}{path.suffix}")
+        if not candidate.exists():
+            return candidate
+        n += 1

@@ -1,0 +1,120 @@
+"""python -m cf_excel solve."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from cf_excel.cli.options import add_command
+from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish
+from cf_excel.errors import InputError
+
+if TYPE_CHECKING:
+    from cf_excel.book.found import FoundSheet, Numbers
+    from cf_excel.learn.solver import SheetParameters
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "solve",
+        "Fit the factors of a workbook's sheets to its ratings, as the lesson does with Excel's Solver.",
+        "python -m cf_excel solve collab_filter.xlsx --backup",
+    )
+    add_workbook_options(parser)
+    parser.add_argument(
+        "--optimizer",
+        default="lm",
+        choices=("lm", "adam", "sgd"),
+        help="least squares, or gradient descent the lesson's way (default: lm)",
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help="most steps (default: 1000 of lm, 2000 of the others)")
+    parser.add_argument("--lr", type=float, metavar="RATE", help="learning rate of adam and sgd (default: 0.05)")
+    parser.add_argument(
+        "--l2", type=float, default=0.0, metavar="WEIGHT", help="weight of the squares of all numbers (default: 0)"
+    )
+    parser.add_argument(
+        "--hold-out", type=float, metavar="PART", help="fit without this part of the ratings and show their RMSE, too"
+    )
+    parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of held-out cells and blank factors")
+    parser.add_argument("--history", action="store_true", help="add a sheet with the RMSE of every step and its chart")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fit every sheet and write the factors back."""
+    _check(args)
+    target = check_target(args)
+    from cf_excel.book.history_sheet import add_history
+    from cf_excel.book.opened import OpenedBook, lesson_sheets
+    from cf_excel.book.write_back import WriteBack
+    from cf_excel.learn.solver import SheetRatings, rmse_of, solve
+
+    book = OpenedBook(args.file)
+    sheets = lesson_sheets(book, args.sheet)
+    changes = WriteBack(book, force=args.force)
+    rows, histories = [], {}
+    for sheet in sheets:
+        ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)
+        if not len(ratings) or (args.hold_out and len(ratings) < 2):
+            raise InputError(f"sheet {sheet.title} has {len(ratings)} ratings: nothing to fit")
+        fitted, held = ratings.split(args.hold_out, args.seed) if args.hold_out else (ratings, None)
+        start = _start(sheet, args.seed)
+        options = {"optimizer": args.optimizer, "steps": args.steps, "lr": args.lr, "l2": args.l2}
+        solved, history = solve(fitted, start, **options)
+        changes.put(sheet, _numbers(solved))
+        histories[sheet.title] = history
+        held_out = (len(held), rmse_of(start, held), rmse_of(solved, held)) if held else ()
+        rows.append((sheet.title, len(fitted), history[0], history[-1], *held_out))
+    changes.apply()
+    if args.history:
+        added = add_history(book, sheets, histories, args.optimizer)
+        rows_added = f"added the sheet {added}: the RMSE of every step and its chart"
+    _print(rows)
+    finish(args, target, changes)
+    if args.history and not args.dry_run:
+        print(rows_added)
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.steps is not None and args.steps < 1:
+        raise InputError(f"--steps {args.steps}: expected 1 or more")
+    if args.lr is not None and not 0 < args.lr < float("inf"):
+        raise InputError(f"--lr {args.lr}: expected a number above 0")
+    if not 0 <= args.l2 < float("inf"):
+        raise InputError(f"--l2 {args.l2}: expected 0 or more")
+    if args.hold_out is not None and not 0 < args.hold_out < 1:
+        raise InputError(f"--hold-out {args.hold_out}: expected a part between 0 and 1, such as 0.1")
+    if args.seed < 0:
+        raise InputError(f"--seed {args.seed}: expected 0 or more")
+    if args.optimizer == "lm" and (args.history or args.lr is not None):
+        option = "--history" if args.history else "--lr"
+        raise InputError(f"{option} belongs to the steps of adam and sgd: add --optimizer adam")
+
+
+def _start(sheet: "FoundSheet", seed: int) -> "SheetParameters":
+    """Return the sheet's numbers; blank cells start at random, as the lesson's do."""
+    import numpy as np
+
+    from cf_excel.learn.solver import SheetParameters
+
+    rng = np.random.default_rng(seed)
+    arrays = {
+        name: None if array is None else np.where(np.isnan(array), rng.random(array.shape), array)
+        for name, array in vars(sheet.numbers()).items()
+    }
+    return SheetParameters(**arrays)
+
+
+def _numbers(parameters: "SheetParameters") -> "Numbers":
+    from cf_excel.book.found import Numbers
+
+    return Numbers(**vars(parameters))
+
+
+def _print(rows: list[tuple]) -> None:
+    held = len(rows[0]) > 4
+    print(f"{'sheet':<16}{'ratings':>8}{'RMSE before':>13}{'after':>10}", end="")
+    print(f"{'held out':>10}{'RMSE before':>13}{'after':>10}" if held else "")
+    for title, n, before, after, *rest in rows:
+        print(f"{title:<16}{n:>8,}{before:>13.6f}{after:>10.6f}", end="")
+        print(f"{rest[0]:>10,}{rest[1]:>13.6f}{rest[2]:>10.6f}" if held else "")

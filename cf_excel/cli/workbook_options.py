@@ -1,0 +1,62 @@
+"""Options and messages of the commands that change a workbook which somebody owns."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cf_excel.errors import InputError
+
+if TYPE_CHECKING:
+    from cf_excel.book.write_back import WriteBack
+
+_SUFFIXES = (".xlsx", ".xlsm")
+
+
+def add_workbook_options(parser: argparse.ArgumentParser) -> None:
+    """Add the workbook and what to do with it."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a workbook that build made, or one like it")
+    parser.add_argument(
+        "--sheet", default="all", metavar="NAME", help="dotprod, bias, movielens_emb or another name (default: all)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write a copy and leave the workbook as it is")
+    parser.add_argument("--backup", action="store_true", help="keep the workbook as it was beside it, as NAME.bak.xlsx")
+    parser.add_argument("--force", action="store_true", help="put numbers over formulas that stand in factor cells")
+    parser.add_argument("--dry-run", action="store_true", help="list the cells that would change, write nothing")
+
+
+def check_target(args: argparse.Namespace) -> Path:
+    """Return the path to write to. Raises FileError and InputError where it can't be or isn't a workbook's."""
+    from cf_excel.book.archive import check_writable
+
+    target = args.out or args.file
+    if args.out and args.out.suffix.lower() != args.file.suffix.lower():
+        raise InputError(f"--out {args.out}: expected a name that ends in {args.file.suffix}, as the workbook's does")
+    if not args.dry_run:
+        check_writable(target)
+    return target if args.out else target.resolve()  # a link stays a link
+
+
+def finish(args: argparse.Namespace, target: Path, changes: "WriteBack") -> None:
+    """Write the workbook, or list what would be written."""
+    from cf_excel.book.write_back import backup_path
+
+    if args.dry_run:
+        list_changes(changes)
+        return
+    backup = backup_path(target) if args.backup and target.exists() and not args.out else None
+    changes.book.archive.save(target, backup=backup)
+    if any(name.startswith("_xmlsignatures/") for name in changes.book.archive.names):
+        print("note: the workbook is signed; its signature no longer fits", file=sys.stderr)
+    print(f"wrote {target}" + (f", the former one is {backup}" if backup else ""))
+
+
+def list_changes(changes: "WriteBack") -> None:
+    """Print every constant that would change and how many results of formulas would."""
+    for title, address, old, new in changes.changes():
+        shown = "blank" if old is None else f"{old:.6g}" if isinstance(old, float) else repr(old)
+        print(f"{title}!{address}  {shown} -> {new:.6g}")
+    for title, (fresh, cleared) in changes.stale_counts().items():
+        taken = f", {cleared} to be calculated when the workbook opens" if cleared else ""
+        print(f"{title}: {fresh} results of formulas computed anew{taken}")
+    print("dry run: nothing was written")

@@ -1,0 +1,318 @@
+"""The zip of somebody's workbook: written whole or not at all, and never trusted."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from owned import make, png, rewritten
+from test_cli_write import model_of, saved
+
+from cf_excel.book import archive
+from cf_excel.book.opened import OpenedBook, lesson_sheets
+from cf_excel.cli import main
+from cf_excel.errors import CfExcelError, FileError
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return make(tmp_path / "mine.xlsx")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    return make(tmp_path_factory.mktemp("whole") / "w.xlsx").read_bytes()
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """Run solve, check that it refuses in one line and changes nothing; return the line."""
+    before = {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
+    assert main(["solve", str(path), *options]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    assert {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()} == before
+    return captured.err
+
+
+def test_what_is_no_workbook_is_named(tmp_path, capsys, whole):
+    ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+    ods = io.BytesIO()
+    with zipfile.ZipFile(ods, "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as package:
+        package.writestr("readme.txt", "hello")
+    for data, says in (
+        (ole, "it is an old .xls; save it as .xlsx"),
+        (ole + "EncryptedPackage".encode("utf-16-le"), "it is encrypted with a password"),
+        (ods.getvalue(), "is an OpenDocument file: save it as .xlsx"),
+        (other.getvalue(), "is a zip without workbook parts"),
+        (b"", "it is empty"),
+        (png().getvalue(), "expected an .xlsx or .xlsm"),
+        (whole[:-40], "its zip is truncated or damaged"),
+        (whole[: len(whole) // 2], "its zip is truncated or damaged"),
+    ):
+        file = tmp_path / "file.xlsx"
+        file.write_bytes(data)
+        assert says in refused(file, capsys)
+    assert "no such file" in refused(tmp_path / "nowhere.xlsx", capsys)
+    assert "is a folder" in refused(tmp_path, capsys)
+
+
+def test_a_binary_workbook_and_a_strict_one_are_named(tmp_path, capsys):
+    def strict(name: str, content: bytes) -> bytes:
+        return content.replace(
+            b"http://schemas.openxmlformats.org/spreadsheetml/2006", b"http://purl.oclc.org/ooxml/spreadsheetml"
+        )
+
+    assert "is a strict Open XML workbook" in refused(rewritten(make(tmp_path / "s.xlsx"), strict), capsys)
+    file = tmp_path / "b.xlsx"
+    with zipfile.ZipFile(file, "w") as package:
+        package.writestr("[Content_Types].xml", "<Types/>")
+        package.writestr("xl/workbook.bin", b"\x83\x01")
+    assert "is a binary workbook (.xlsb)" in refused(file, capsys)
+
+
+def test_an_open_workbook_is_left_alone(path, capsys):
+    for lock, program in (("~$mine.xlsx", "Excel"), (".~lock.mine.xlsx#", "LibreOffice")):
+        (path.parent / lock).write_bytes(b"me")
+        assert f"is open in {program} ({lock} is there): close it, or pass --out for a copy" in refused(path, capsys)
+        assert main(["solve", str(path), "--out", str(path.with_stem("copy"))]) == 0
+        (path.parent / lock).unlink()
+
+
+def test_a_read_only_workbook_is_left_alone(path, capsys):
+    path.chmod(stat.S_IREAD)
+    assert "is read-only: make it writable, or pass --out" in refused(path, capsys)
+
+
+def test_a_bomb_is_not_unpacked(path, capsys, monkeypatch):
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("xl/media/bomb.bin", bytes(100 * 2**20))
+    assert re.search(r"unpacks to 10\d,\d{3},\d{3} bytes: no workbook is packed like that", refused(path, capsys))
+    monkeypatch.setattr(archive, "MAX_PARTS", 5)
+    assert "parts, 5 is the most" in refused(path, capsys)
+
+
+def test_a_part_that_unpacks_to_more_than_it_says_is_refused(tmp_path, capsys):
+    file = make(tmp_path / "liar.xlsx")
+    with zipfile.ZipFile(file) as package:
+        entry = package.getinfo(SHEET)
+    data = bytearray(file.read_bytes())
+    place = data.rindex(SHEET.encode()) - 46
+    data[place + 24 : place + 28] = (entry.file_size - 1000).to_bytes(4, "little")
+    file.write_bytes(data)
+    assert "sheet1.xml is not what the zip says it is" in refused(file, capsys)
+
+
+def test_two_parts_of_one_name_are_refused(path, capsys):
+    with zipfile.ZipFile(path, "a") as package, pytest.warns(UserWarning, match="Duplicate name"):
+        package.writestr(SHEET, b"<worksheet/>")
+    assert "has two parts of one name" in refused(path, capsys)
+
+
+@pytest.mark.parametrize("part", [SHEET, "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "_rels/.rels"])
+def test_entities_are_never_expanded(tmp_path, capsys, part):
+    laughs = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
+
+    def hide(name: str, content: bytes) -> bytes:
+        return re.sub(rb"(<\?xml[^>]*\?>)", rb"\1" + laughs, content, count=1) if name == part else content
+
+    assert "declares a document type, which can hide entities: not read" in refused(
+        rewritten(make(tmp_path / "x.xlsx"), hide), capsys
+    )
+
+
+def test_broken_xml_and_other_encodings_are_named(tmp_path, capsys):
+    def cut(name: str, content: bytes) -> bytes:
+        return content[:-20] if name == SHEET else content
+
+    def utf16(name: str, content: bytes) -> bytes:
+        return content.decode().replace("UTF-8", "UTF-16").encode("utf-16") if name == SHEET else content
+
+    assert "sheet1.xml is damaged" in refused(rewritten(make(tmp_path / "x.xlsx"), cut), capsys)
+    assert "is stored as UTF-16: open the workbook in Excel" in refused(
+        rewritten(make(tmp_path / "y.xlsx"), utf16), capsys
+    )
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_full_disk_leaves_everything_as_it_was(path, capsys, monkeypatch, call):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, refuse)
+    assert "No space left on device" in refused(path, capsys, "--backup")
+
+
+def test_a_faulty_disk_is_noticed(path, capsys, monkeypatch):
+    real = os.fsync
+
+    def spoil(handle: int) -> None:
+        real(handle)
+        os.lseek(handle, -200, os.SEEK_CUR)
+        os.write(handle, b"\xa5" * 3)
+
+    monkeypatch.setattr(os, "fsync", spoil)
+    assert "reads back otherwise" in refused(path, capsys)
+
+
+def test_a_change_in_between_is_not_lost(path, monkeypatch):
+    opened = OpenedBook(path)
+    opened.archive.put("xl/new.xml", b"<x/>")
+    path.write_bytes(path.read_bytes() + b"saved by Excel meanwhile")
+    newer = path.read_bytes()
+    with pytest.raises(FileError, match="was changed by another program in between"):
+        opened.archive.save(path)
+    assert path.read_bytes() == newer
+
+
+def test_backups_do_not_overwrite_each_other(path):
+    first = path.read_bytes()
+    assert main(["solve", str(path), "--backup"]) == 0
+    second = path.read_bytes()
+    assert main(["solve", str(path), "--backup", "--optimizer", "sgd", "--steps", "5"]) == 0
+    assert path.with_name("mine.bak.xlsx").read_bytes() == first
+    assert path.with_name("mine.bak2.xlsx").read_bytes() == second
+
+
+def test_links_and_modes_stay(path):
+    path.chmod(0o640)
+    link = path.with_name("link.xlsx")
+    link.symlink_to(path)
+    assert main(["solve", str(link)]) == 0
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert lesson_sheets(OpenedBook(path))
+
+
+@pytest.mark.parametrize("command", ["solve", "write"])
+def test_ended_at_any_moment_the_workbook_is_old_or_new(tmp_path, path, command):
+    copy = tmp_path / "work" / "copy.xlsx"
+    copy.parent.mkdir()
+    options = (
+        ["--model", saved(model_of("dot"), tmp_path)] if command == "write" else ["--optimizer", "sgd", "--steps", "3"]
+    )
+    script = Path(__file__).with_name("interrupted.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(path), str(copy), command, "COPY", "--backup", *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    outcomes = json.loads(done.stdout)
+    ended, last = outcomes[:-1], outcomes[-1]
+    assert len(ended) > 10
+    assert last["code"] == 0
+    assert all(outcome["code"] == 9 for outcome in ended)
+    assert all(outcome["as_it_was"] or outcome["digest"] == last["digest"] for outcome in ended)
+    # both happened: ended before the replacement, and after it
+    assert {outcome["as_it_was"] for outcome in ended} == {True, False}
+    backups = [file for file in copy.parent.iterdir() if ".bak" in file.name and file.suffix == ".xlsx"]
+    assert backups
+    assert all(file.read_bytes() == path.read_bytes() for file in backups)
+
+
+def read_all(file: Path) -> None:
+    """Do all that solve does before it writes; only errors of ours may come."""
+    out = file.with_name("out.xlsx")
+    out.unlink(missing_ok=True)
+    with contextlib.suppress(CfExcelError):
+        book = OpenedBook(file)
+        for sheet in lesson_sheets(book):
+            numbers = sheet.numbers()
+            book.change({sheet.title: sheet.cells_of(numbers)}, {sheet.title: sheet.results(numbers)})
+        book.archive.save(out)
+    if out.exists():
+        with zipfile.ZipFile(out) as package:
+            for name in book.archive.changed:
+                ElementTree.fromstring(package.read(name))
+
+
+FUZZ = settings(
+    max_examples=int(os.environ.get("CF_EXCEL_FUZZ", 100)), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@FUZZ
+@given(data=st.data())
+def test_any_bytes_in_the_zip(tmp_path, whole, data):
+    """Bytes changed, cut out or doubled, anywhere in the file and most of all in its directory."""
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        low = data.draw(st.sampled_from([0, len(damaged) - 1500]))
+        place = data.draw(st.integers(max(0, low), len(damaged) - 1))
+        piece = data.draw(st.binary(max_size=8))
+        damaged[place : place + data.draw(st.integers(0, 8))] = piece
+    file = tmp_path / "fuzz.xlsx"
+    file.write_bytes(damaged)
+    read_all(file)
+    assert file.read_bytes() == damaged
+
+
+PIECES = [
+    *(b'<c r="A1"/>', b"<c/>", b"<row/>", b"</row>", b"<f>", b"</f>", b"<v>", b"1e999", b"NaN", b'<c r="ZZZ9999999"/>'),
+    *(
+        b'<!-- <c r="B2"><v>1</v></c> -->',
+        b"<![CDATA[<c>]]>",
+        b"&#0;",
+        b"&x;",
+        b'r="A1"',
+        b't="s"',
+        b't="shared"',
+        b'si="0"',
+    ),
+    *(
+        b'<f t="array" ref="A1:XFD1048576">1</f>',
+        b"MMULT(A1,A1:B2)",
+        b'ref="B1:A0"',
+        b"<?pi x?>",
+        b"<sheetData>",
+        b"\xff",
+        b" ",
+    ),
+]
+
+
+@FUZZ
+@given(data=st.data())
+def test_any_xml_in_a_sheet(tmp_path, whole, data):
+    """Pieces of cells, formulas and marks put anywhere into the XML of a sheet or the workbook."""
+    part = data.draw(st.sampled_from([SHEET, "xl/worksheets/sheet3.xml", "xl/workbook.xml"]))
+
+    def damage(name: str, content: bytes) -> bytes:
+        if name != part:
+            return content
+        for _ in range(data.draw(st.integers(1, 3))):
+            marks = [found.start() for found in re.finditer(rb"[<>\"=]", content)]
+            place = data.draw(st.sampled_from(marks)) + data.draw(st.integers(0, 1))
+            cut = data.draw(st.sampled_from([0, 0, 1, 5]))
+            content = content[:place] + data.draw(st.sampled_from(PIECES)) + content[place + cut :]
+        return content
+
+    file = tmp_path / "fuzz.xlsx"
+    file.write_bytes(whole)
+    before = rewritten(file, damage).read_bytes()
+    read_all(file)
+    assert file.read_bytes() == before
+
+
+def test_a_rewritten_workbook_still_opens(path):
+    book = OpenedBook(path)
+    book.archive.save(path)
+    assert openpyxl.load_workbook(path).sheetnames == ["dotprod", "bias", "movielens_emb"]
