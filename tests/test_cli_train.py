@@ -142,6 +142,8 @@ def test_a_model_that_is_no_better_than_the_mean_says_so(
         (["--user-features", "u.csv"], "--user-features is for --model bayes"),
         (["--model", "bayes", "--user-features", "u.csv"], "u.csv: there is no such file"),
         (["--model", "bayes", "--ratings-only", "--user-features", "u.csv"], "leaves every feature out"),
+        (["--model", "net", "--engine", "lazy"], "engine lazy can't do this fit: it fits EmbeddingDot and"),
+        (["--model", "dot", "--engine", "fused"], "engine fused can't do this fit: it needs torch.optim.Adam"),
         (["--out", "missing/model"], "there is no folder missing"),
         (["--out", "."], "--out . is a folder"),
     ],

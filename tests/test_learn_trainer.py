@@ -194,16 +194,17 @@ class Stopping(Heard):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def fit_until_interrupted(heard: Heard, model: nn.Module) -> str:
-    opt = optim.SGD(model.parameters(), 0.1)
-    return fit(model, make_data(RATINGS, VAL_ROWS, 2), 5, opt, F.mse_loss, progress=heard).stopped
+def fit_until_interrupted(heard: Heard, model: nn.Module, engine: str = "auto") -> str:
+    opt = (optim.Adam if engine == "fused" else optim.SGD)(model.parameters(), 0.1)
+    return fit(model, make_data(RATINGS, VAL_ROWS, 2), 5, opt, F.mse_loss, progress=heard, engine=engine).stopped
 
 
-def test_ctrl_c_ends_after_the_batch_and_keeps_what_was_learnt() -> None:
+@pytest.mark.parametrize("engine", ["torch", "lazy", "fused"])
+def test_ctrl_c_ends_after_the_batch_and_keeps_what_was_learnt(engine: str) -> None:
     heard, model = Stopping(), EmbeddingDot(RATINGS.n_users, RATINGS.n_movies, 4)
     before, handler = model.u.weight.detach().clone(), signal.getsignal(signal.SIGINT)
-    stopped = fit_until_interrupted(heard, model)
-    assert stopped == f"batch 65 of {make_data(RATINGS, VAL_ROWS, 2).n_batches} in epoch 1 of 5"
+    stopped = fit_until_interrupted(heard, model, engine)
+    assert stopped == f"batch 64 of {make_data(RATINGS, VAL_ROWS, 2).n_batches} in epoch 1 of 5"
     assert heard.stops == [stopped]
     assert len(heard.epochs) == 1
     assert heard.epochs[0].val_loss > 0
@@ -239,7 +240,7 @@ def test_an_optimizer_with_a_choice_of_kernel_keeps_it() -> None:
     model = EmbeddingDot(RATINGS.n_users, RATINGS.n_movies, 4)
     chosen, open_ = optim.Adam(model.parameters(), foreach=True), optim.Adam(model.parameters())
     for opt in (chosen, open_):
-        fit(model, make_data(RATINGS, VAL_ROWS), 1, opt, F.mse_loss)
+        fit(model, make_data(RATINGS, VAL_ROWS), 1, opt, F.mse_loss, engine="torch")
     assert not chosen.param_groups[0]["fused"]
     assert open_.param_groups[0]["fused"]
 

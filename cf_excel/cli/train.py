@@ -69,6 +69,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--wd", type=float, metavar="DECAY", help="weight decay, which pulls weights to zero (default: the lesson's)"
     )
     lesson.add_argument("--batch-size", type=int, metavar="N", help="ratings in a step (default: 64)")
+    lesson.add_argument(
+        "--engine",
+        choices=("auto", "torch", "lazy", "fused"),
+        help="lazy (dot, dot-bias) and fused (net, collab) do torch's steps many times faster on the CPU; "
+        "auto takes them where they can (default: auto)",
+    )
     lesson.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
     parser.set_defaults(run=run)
@@ -130,7 +136,7 @@ def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     from cf_excel.learn.export import to_factors
     from cf_excel.learn.recipes import lesson_settings, train
 
-    names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads")
+    names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads", "engine")
     settings = lesson_settings(args.model, n_factors=args.factors, **{name: getattr(args, name) for name in names})
 
     def train_lesson(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
@@ -161,7 +167,11 @@ def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Bloc
 def _check_options(args: argparse.Namespace) -> None:
     """Refuse options that the model does not know, instead of ignoring them."""
     is_bayes = args.model == "bayes"
-    others = ("lr", "wd", "batch_size", "threads") if is_bayes else ("user_features", "movie_features", "ratings_only")
+    of_lesson, of_bayes = (
+        ("lr", "wd", "batch_size", "engine", "threads"),
+        ("user_features", "movie_features", "ratings_only"),
+    )
+    others = of_lesson if is_bayes else of_bayes
     for name in others:
         if getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"

@@ -32,7 +32,7 @@ def baseline_scores(ratings: Ratings, val_rows: np.ndarray) -> Scores:
 def epoch_cells(epoch: Epoch) -> list[str]:
     """Return the cells of an epoch's row."""
     errors = (epoch.val_loss, math.sqrt(epoch.val_loss), *epoch.metrics)
-    return [str(epoch.number), f"{epoch.train_loss:.4f}", *map(_number, errors), f"{epoch.seconds:.1f}"]
+    return [str(epoch.number), f"{epoch.train_loss:.4f}", *map(_number, errors), f"{epoch.seconds:.2f}"]
 
 
 def baseline_cells(name: str, errors: tuple[float, float, float]) -> list[str]:

@@ -21,10 +21,11 @@ class Epoch:
 
 @dataclass
 class History:
-    """The epochs of a fit; `stopped` says where Ctrl-C ended it, and is "" where it ran to its end."""
+    """The epochs of a fit and its engine; `stopped` says where Ctrl-C ended it, and is "" where it ran to its end."""
 
     epochs: list[Epoch] = field(default_factory=list)
     stopped: str = ""
+    engine: str = ""
 
 
 class Progress:

@@ -29,6 +29,7 @@ class Settings:
     """How to train: kind of model, epochs, learning rate, weight decay (L2), and where.
 
     optimizer: "sgd" has momentum 0.9. device: "auto", "cpu", "cuda" or "mps". threads: None lets the trainer choose.
+    engine: "auto", "torch", "lazy" or "fused", as in trainer.fit.
     Raises InputError for values that can't work and for a device that is not there.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     seed: int = 0
     device: str = "auto"
     threads: int | None = None
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         for name, value, most in (
@@ -146,6 +148,7 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
                 metrics=[F.l1_loss],
                 progress=progress,
                 threads=settings.threads,
+                engine=settings.engine,
             )
         predictions = predict(model, data.validation(device)).cpu().numpy()
     except RuntimeError as error:
@@ -153,7 +156,9 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
             raise
         n_weights = (ratings.n_users + ratings.n_movies) * settings.n_factors
         raise InputError(f"{n_weights:,} weights do not fit into memory on {device}: use fewer factors") from None
-    return Trained(model.cpu(), replace(settings, device=device.type), val_rows, history, predictions)
+    return Trained(
+        model.cpu(), replace(settings, device=device.type, engine=history.engine), val_rows, history, predictions
+    )
 
 
 def _optimizer(model: nn.Module, settings: Settings) -> Optimizer:

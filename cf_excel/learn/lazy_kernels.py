@@ -1,0 +1,124 @@
+"""The compiled half of lazy_sgd: see there for what it does and why.
+
+users, movies: packed tables (n_rows, 2, width), slot 0 holds w, slot 1 b. maps (4, steps): the entries p, q, r, z of
+the 2x2 maps [[p, q], [r, z]]. output: whether there is a rating range, its low end, its span.
+"""
+
+import math
+
+import numpy as np
+
+from cf_excel.learn.compiled import compiled, inlined
+
+BLOCK = 64  # ratings whose rows stay in the nearest cache from the prediction to the gradient
+TINY = 1e-30  # what is left of the momentum then is nothing, and float32 slows down below 1e-38
+
+
+@inlined
+def _advance(maps, step, lr, momentum, wd):
+    """Lead every map on from step - 1, which had this rate, to step, and add the map of a row touched in step - 1.
+
+    Both ends of a map lie after the decay and the gradient of a step and before its w = w - lr * b.
+    """
+    for s in range(step - 1):
+        p = maps[0, s] - lr * maps[2, s]
+        q = maps[1, s] - lr * maps[3, s]
+        maps[0, s], maps[1, s] = p, q
+        maps[2, s] = wd * p + momentum * maps[2, s]
+        rest = wd * q + momentum * maps[3, s]
+        maps[3, s] = rest if abs(rest) > TINY else 0.0
+    maps[0, step - 1], maps[1, step - 1] = 1.0, -lr
+    maps[2, step - 1], maps[3, step - 1] = wd, momentum - wd * lr
+
+
+@inlined
+def _touch(table, row, maps, s, constant, width):
+    """Do to a row what it missed since step s; the column of its constant 1 takes no part in that."""
+    p, q = np.float32(maps[0, s]), np.float32(maps[1, s])
+    r, z = np.float32(maps[2, s]), np.float32(maps[3, s])
+    one = table[row, 0, constant]
+    for j in range(width):
+        w, b = table[row, 0, j], table[row, 1, j]
+        table[row, 0, j], table[row, 1, j] = p * w + q * b, r * w + z * b
+    table[row, 0, constant] = one
+
+
+@compiled
+def train(tables, maps, rule, lrs, n_steps, order, cats, y, bs, output, losses):
+    """Do a step for each of the losses, with the ratings of `order`, bs at a time, and the rates lrs[1:]."""
+    users, movies, last_user, last_movie, n_factors = tables
+    momentum, wd = rule
+    has_range, low, span = output
+    width = users.shape[2]
+    user, movie = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    truth, slope = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    for batch in range(len(losses)):
+        step = n_steps + batch + 1
+        _advance(maps, step, lrs[batch], momentum, wd)
+        start, stop = batch * bs, min((batch + 1) * bs, len(order))
+        scale = np.float32(2.0 / (stop - start))
+        total = 0.0
+        for block in range(start, stop, BLOCK):
+            size = min(BLOCK, stop - block)
+            for i in range(size):
+                row = order[block + i]
+                user[i], movie[i], truth[i] = cats[row, 0], cats[row, 1], y[row]
+            for i in range(size):
+                u, m = user[i], movie[i]
+                if last_user[u] != step:
+                    _touch(users, u, maps, last_user[u], n_factors + 1, width)
+                    last_user[u] = step
+                if last_movie[m] != step:
+                    _touch(movies, m, maps, last_movie[m], n_factors, width)
+                    last_movie[m] = step
+                dot = np.float32(0)
+                for j in range(width):
+                    dot += users[u, 0, j] * movies[m, 0, j]
+                slope[i] = dot
+            squares = np.float32(0)
+            for i in range(size):
+                prediction, rise = slope[i], np.float32(1)
+                if has_range:
+                    share = np.float32(1) / (np.float32(1) + np.float32(math.exp(-prediction)))
+                    prediction, rise = share * span + low, span * share * (np.float32(1) - share)
+                error = prediction - truth[i]
+                squares += error * error
+                slope[i] = scale * error * rise
+            total += squares
+            for i in range(size):
+                u, m, by = user[i], movie[i], slope[i]
+                for j in range(width):
+                    users[u, 1, j] += by * movies[m, 0, j]
+                for j in range(width):
+                    movies[m, 1, j] += by * users[u, 0, j]
+        losses[batch] = total / (stop - start)
+
+
+@compiled
+def catch_up(table, last, maps, step, lr):
+    """Bring every row to the end of a step that had this rate."""
+    for row in range(len(table)):
+        p, q, r, z = 1.0, 0.0, 0.0, 1.0
+        if last[row] < step:
+            s = last[row]
+            p, q, r, z = maps[0, s], maps[1, s], maps[2, s], maps[3, s]
+        p, q = np.float32(p - lr * r), np.float32(q - lr * z)
+        r, z = np.float32(r), np.float32(z)
+        for j in range(table.shape[2]):
+            w, b = table[row, 0, j], table[row, 1, j]
+            table[row, 0, j], table[row, 1, j] = p * w + q * b, r * w + z * b
+        last[row] = 0
+
+
+@compiled
+def predict(users, movies, cats, output, predictions):
+    """Write the prediction for every row of cats."""
+    has_range, low, span = output
+    for row in range(len(cats)):
+        u, m = cats[row, 0], cats[row, 1]
+        dot = np.float32(0)
+        for j in range(users.shape[2]):
+            dot += users[u, 0, j] * movies[m, 0, j]
+        if has_range:
+            dot = span / (np.float32(1) + np.float32(math.exp(-dot))) + low
+        predictions[row] = dot
