@@ -70,9 +70,9 @@ if __name__ == "__main__":
     # what is loaded late would count, too
     import scipy.optimize  # noqa: F401
 
-    import cf_excel.book.history_sheet
-    import cf_excel.book.matching
-    import cf_excel.book.write_back
+    import cf_excel.book.edit.history_sheet
+    import cf_excel.book.edit.matching
+    import cf_excel.book.edit.write_back
     import cf_excel.learn.solver  # noqa: F401
     from cf_excel.cli import main
 

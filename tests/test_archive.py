@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from owned import make, png, rewritten
 from test_cli_write import model_of, saved
 
-from cf_excel.book import archive
-from cf_excel.book.opened import OpenedBook, lesson_sheets
+from cf_excel.book.edit import archive
+from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
 from cf_excel.cli import main
 from cf_excel.errors import CfExcelError, FileError
 

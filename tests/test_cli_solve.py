@@ -10,11 +10,11 @@ from conftest import IronCalc
 from openpyxl.formula.translate import Translator
 from owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 
-from cf_excel.book.archive import open_archive
 from cf_excel.book.cells import cell
 from cf_excel.book.collab import build_collab
+from cf_excel.book.edit.archive import open_archive
+from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
 from cf_excel.book.layout import CollabBook
-from cf_excel.book.opened import OpenedBook, lesson_sheets
 from cf_excel.cli import main
 
 OPTIMA = {"dotprod": 0.392901, "bias": 0.318655, "movielens_emb": 0.392901}

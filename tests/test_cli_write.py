@@ -12,8 +12,8 @@ from conftest import IronCalc
 from owned import BIAS, DOT, EMB, MOVIES, N_FACTORS, N_RATINGS, RATINGS, USERS, course, make
 from test_lossless import small_factors
 
-from cf_excel.book.added_sheets import ModelSheet
 from cf_excel.book.cells import Block
+from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.learn.models import EmbeddingDotBias, EmbeddingNet
 from cf_excel.model_file import Factors, save_factors
@@ -272,7 +272,7 @@ def test_large_sheets_that_do_not_fit_are_not_read(tmp_path, capsys, monkeypatch
     model = saved(model_of("collab"), tmp_path)
     said = []
     for limit in (2**21, 0):
-        monkeypatch.setattr("cf_excel.book.matching._LARGE", limit)
+        monkeypatch.setattr("cf_excel.book.edit.matching._LARGE", limit)
         path = make(tmp_path / f"{limit}.xlsx")
         assert main(["write", str(path), "--model", model]) == 0
         said.append(sorted(capsys.readouterr().out.replace(path.name, "x.xlsx").splitlines()))

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cf_excel.book.sheet_xml import SheetXml
+from cf_excel.book.edit.sheet_xml import SheetXml
 from cf_excel.errors import FileError
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

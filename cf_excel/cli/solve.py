@@ -8,7 +8,7 @@ from cf_excel.cli.workbook_options import add_workbook_options, check_target, fi
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.book.found import FoundSheet, Numbers
+    from cf_excel.book.edit.found import FoundSheet, Numbers
     from cf_excel.learn.solver import SheetParameters
 
 
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     _check(args)
     target = check_target(args)
-    from cf_excel.book.history_sheet import add_history
-    from cf_excel.book.opened import OpenedBook, lesson_sheets
-    from cf_excel.book.write_back import WriteBack
+    from cf_excel.book.edit.history_sheet import add_history
+    from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
+    from cf_excel.book.edit.write_back import WriteBack
     from cf_excel.learn.solver import SheetRatings, rmse_of, solve
 
     book = OpenedBook(args.file)
@@ -106,7 +106,7 @@ def _start(sheet: "FoundSheet", seed: int) -> "SheetParameters":
 
 
 def _numbers(parameters: "SheetParameters") -> "Numbers":
-    from cf_excel.book.found import Numbers
+    from cf_excel.book.edit.found import Numbers
 
     return Numbers(**vars(parameters))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.book.write_back import WriteBack
+    from cf_excel.book.edit.write_back import WriteBack
 
 _SUFFIXES = (".xlsx", ".xlsm")
 
@@ -27,7 +27,7 @@ def add_workbook_options(parser: argparse.ArgumentParser) -> None:
 
 def check_target(args: argparse.Namespace) -> Path:
     """Return the path to write to. Raises FileError and InputError where it can't be or isn't a workbook's."""
-    from cf_excel.book.archive import check_writable
+    from cf_excel.book.edit.archive import check_writable
 
     target = args.out or args.file
     if args.out and args.out.suffix.lower() != args.file.suffix.lower():
@@ -39,7 +39,7 @@ def check_target(args: argparse.Namespace) -> Path:
 
 def finish(args: argparse.Namespace, target: Path, changes: "WriteBack") -> None:
     """Write the workbook, or list what would be written."""
-    from cf_excel.book.write_back import backup_path
+    from cf_excel.book.edit.write_back import backup_path
 
     if args.dry_run:
         list_changes(changes)

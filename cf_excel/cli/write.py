@@ -9,8 +9,8 @@ from cf_excel.cli.options import add_command
 from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish
 
 if TYPE_CHECKING:
-    from cf_excel.book.found import FoundSheet
-    from cf_excel.book.matching import Matched
+    from cf_excel.book.edit.found import FoundSheet
+    from cf_excel.book.edit.matching import Matched
 
 _MOST_NAMED = 8
 
@@ -40,10 +40,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Match the ids, write factors into the sheets that the model fits, and add the sheet model."""
     target = check_target(args)
-    from cf_excel.book.matching import choose, large_misfits, match, misfit, misfit_of_kind, numbers_for
-    from cf_excel.book.model_sheet import add_model_sheet
-    from cf_excel.book.opened import OpenedBook, lesson_sheets
-    from cf_excel.book.write_back import WriteBack
+    from cf_excel.book.edit.matching import choose, large_misfits, match, misfit, misfit_of_kind, numbers_for
+    from cf_excel.book.edit.model_sheet import add_model_sheet
+    from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
+    from cf_excel.book.edit.write_back import WriteBack
     from cf_excel.model_file import load_factors
 
     factors = load_factors(args.model)

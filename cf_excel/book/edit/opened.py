@@ -11,14 +11,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from cf_excel.book.archive import Archive, check_xml, open_archive
 from cf_excel.book.cells import Block
-from cf_excel.book.dependents import stale_cells
-from cf_excel.book.find_embedding import find_embedding
-from cf_excel.book.find_grid import find_grid, grid_form
-from cf_excel.book.found import FoundSheet
-from cf_excel.book.references import take_apart
-from cf_excel.book.sheet_xml import Address, CellValue, SheetXml, tag_prefix
+from cf_excel.book.edit.archive import Archive, check_xml, open_archive
+from cf_excel.book.edit.dependents import stale_cells
+from cf_excel.book.edit.find_embedding import find_embedding
+from cf_excel.book.edit.find_grid import find_grid, grid_form
+from cf_excel.book.edit.found import FoundSheet
+from cf_excel.book.edit.references import take_apart
+from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml, tag_prefix
 from cf_excel.errors import FileError, InputError
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

@@ -12,9 +12,9 @@ from html import unescape
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.found import FoundSheet, Identity, Numbers, Places, id_in, number_in, rmse_look, rmse_results
-from cf_excel.book.references import take_apart
-from cf_excel.book.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, Places, id_in, number_in, rmse_look, rmse_results
+from cf_excel.book.edit.references import take_apart
+from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
 
 # Where the biases stand in a prediction: nowhere, inside the IF, or outside it, so that blanks get them too.

@@ -7,11 +7,11 @@ from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 
-from cf_excel.book.added_sheets import HistorySheet
 from cf_excel.book.cells import column_letters, on_sheet
-from cf_excel.book.found import FoundSheet
-from cf_excel.book.new_sheet import add_sheet, frame, looks_of
-from cf_excel.book.opened import OpenedBook
+from cf_excel.book.edit.added_sheets import HistorySheet
+from cf_excel.book.edit.found import FoundSheet
+from cf_excel.book.edit.new_sheet import add_sheet, frame, looks_of
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.package import SheetCells
 
 _INKS = ("1F4FBF", "E07B39", "2E8B57")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cf_excel.book.found import FoundSheet, Identity, Numbers
-from cf_excel.book.model_sheet import Chosen
-from cf_excel.book.opened import OpenedBook
+from cf_excel.book.edit.found import FoundSheet, Identity, Numbers
+from cf_excel.book.edit.model_sheet import Chosen
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.errors import InputError
 from cf_excel.lookup import IdIndex
 from cf_excel.model_file import Factors

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.found import FoundSheet
-from cf_excel.book.opened import OpenedBook
+from cf_excel.book.edit.found import FoundSheet
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.package import SheetCells, sheet_bytes
 
 _DRAWING = "application/vnd.openxmlformats-officedocument.drawing+xml"

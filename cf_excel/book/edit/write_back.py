@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from cf_excel.book.cells import cell
-from cf_excel.book.found import FoundSheet, Numbers
-from cf_excel.book.opened import OpenedBook
-from cf_excel.book.sheet_xml import Address, CellValue
+from cf_excel.book.edit.found import FoundSheet, Numbers
+from cf_excel.book.edit.opened import OpenedBook
+from cf_excel.book.edit.sheet_xml import Address, CellValue
 from cf_excel.errors import InputError
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
-from cf_excel.book.sheet_xml import Address, CellFormula, CellValue, SheetXml
+from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
+from cf_excel.book.edit.sheet_xml import Address, CellFormula, CellValue, SheetXml
 from cf_excel.errors import InputError
 
 _PREDICTIONS = ("SUMPRODUCT(#,#)", "SUM(#*#)")

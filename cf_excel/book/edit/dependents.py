@@ -6,11 +6,11 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from cf_excel.book.cells import Block
-from cf_excel.book.references import Reference, same_cells, take_apart
-from cf_excel.book.sheet_xml import Address, CellFormula, CellValue, tag_prefix
+from cf_excel.book.edit.references import Reference, same_cells, take_apart
+from cf_excel.book.edit.sheet_xml import Address, CellFormula, CellValue, tag_prefix
 
 if TYPE_CHECKING:
-    from cf_excel.book.opened import OpenedBook
+    from cf_excel.book.edit.opened import OpenedBook
 
 _WORD = re.compile(r"[^\W\d][\w.]*")
 # What a formula may reach with these can't be told from its text: they count as dependent.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cf_excel.book.cells import Block, cell
-from cf_excel.book.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
 from cf_excel.ratings import canonical_id
 

@@ -11,7 +11,7 @@ from html import unescape
 from xml.sax.saxutils import escape
 
 from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
-from cf_excel.book.references import column_number, take_apart
+from cf_excel.book.edit.references import column_number, take_apart
 from cf_excel.errors import FileError
 
 Address = tuple[int, int]  # row, column

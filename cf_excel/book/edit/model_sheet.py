@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cf_excel.book.added_sheets import ModelSheet
 from cf_excel.book.cells import Block, column_letters
-from cf_excel.book.found import FoundSheet
-from cf_excel.book.new_sheet import add_sheet, frame, looks_of
-from cf_excel.book.opened import OpenedBook
+from cf_excel.book.edit.added_sheets import ModelSheet
+from cf_excel.book.edit.found import FoundSheet
+from cf_excel.book.edit.new_sheet import add_sheet, frame, looks_of
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.package import SheetCells
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
