@@ -174,6 +174,18 @@ def test_build_writes_both(tmp_path, capsys, monkeypatch, model):
     assert "Excel on Windows" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_build_writes_functions_once_there_is_a_model(tmp_path, capsys, monkeypatch, model, trained):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(model if trained else tmp_path / "none"))
+    table = tmp_path / "ratings.csv"
+    table.write_text("userId,movieId,rating\n1,1,5\n")
+    options = ["--ratings", str(table), "--top-users", "1", "--top-movies", "1", "--epochs", "1"]
+    assert main(["build", "--out", str(tmp_path), *options]) == 0
+    assert (tmp_path / "collab_filter.xlsx").is_file()
+    assert (tmp_path / "collab_filter.xlsm").is_file() is trained
+    assert ("no trained model yet" in capsys.readouterr().out) is not trained
+
+
 def test_without_xlwings_it_says_what_to_do(monkeypatch):
     monkeypatch.setattr(vba, "find_spec", lambda name: None)
     with pytest.raises(FileError, match="xlwings is not installed: python -m pip install xlwings"):

@@ -23,8 +23,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--only", action="append", choices=KINDS, help="write this kind alone (may be repeated)")
     parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
     collab = parser.add_argument_group(
-        "collab: collab_filter.xlsx; functions: the same with a sheet that asks the trained model, collab_filter.xlsm "
-        "for Excel on Windows and collab_filter_libreoffice.xlsx"
+        "collab: collab_filter.xlsx; functions, once there is a trained model: the same with a sheet that asks it, "
+        "collab_filter.xlsm for Excel on Windows and collab_filter_libreoffice.xlsx"
     )
     collab.add_argument("--top-users", type=int, default=15, metavar="N", help="most active users (default: 15)")
     collab.add_argument("--top-movies", type=int, default=15, metavar="N", help="most rated movies (default: 15)")
@@ -39,7 +39,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
-    only = args.only or KINDS
+    only = args.only or _usual_kinds()
     _check(args)
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
@@ -50,6 +50,15 @@ def run(args: argparse.Namespace) -> None:
         _build_functions(args, folder, ratings)
     if "gradient" in only:
         _build_gradient(args, folder)
+    if not args.only and "functions" not in only:
+        print("no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it")
+
+
+def _usual_kinds() -> list[str]:
+    """Return every kind; functions only where there is a model for them to ask."""
+    from cf_excel.model_file import default_model_path
+
+    return [kind for kind in KINDS if kind != "functions" or default_model_path().is_file()]
 
 
 def _check(args: argparse.Namespace) -> None:
