@@ -25,6 +25,7 @@ SMALL = low_rank_ratings(30, 40)
 def small(monkeypatch: pytest.MonkeyPatch) -> Ratings:
     """Let the command read the planted ratings."""
     monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: SMALL)
+    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: SMALL)
     return SMALL
 
 
@@ -88,7 +89,7 @@ def test_splits(
     full = dict(vars(SMALL), timestamp=np.arange(len(SMALL)))
     names = Ratings.__dataclass_fields__
     ratings = Ratings(**{name: value for name, value in full.items() if name in names})
-    monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: ratings)
+    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: ratings)
     out = tmp_path / "model.safetensors"
     assert train("--split", split, "--seed", "7", "--epochs", "1", "--out", str(out)) == 0
     record = load_factors(out).record
