@@ -145,13 +145,12 @@ def conditions(systems: list[System], missing: list[str], n_rounds: int, load: f
 
 def draw(results: dict[str, list[dict]], path: Path) -> None:
     """Draw validation MSE over the seconds of training, the first round of each system."""
-    import matplotlib
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
-    for color, (name, rounds) in zip(pyplot.get_cmap("tab20").colors, results.items(), strict=False):
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    axes = figure.subplots()
+    for color, (name, rounds) in zip(colormaps["tab20"].colors, results.items(), strict=False):
         _, seconds, mse = zip(*rounds[0]["points"], strict=True)
         ours = name.startswith("cf_excel")
         style = {"linewidth": 2.4, "marker": "o"} if ours else {"linewidth": 1.2, "marker": "s", "linestyle": "--"}

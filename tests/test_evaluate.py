@@ -184,6 +184,7 @@ def test_candidates_of_bayes_start_with_the_usual_ones() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: SMALL)
+    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: SMALL)
 
 
 def test_the_command_prints_and_saves(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,6 +216,7 @@ def test_without_timestamps_there_is_no_split_by_time(
 ) -> None:
     bare = replace(SMALL, timestamp=None)
     monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: bare)
+    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: bare)
     assert main(["evaluate", "--models", "dot", "--out", str(tmp_path)]) == 0
     captured = capsys.readouterr()
     assert "planted ratings has no timestamps: no split by time" in captured.err
