@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -220,8 +221,19 @@ def test_plot_without_matplotlib_says_what_to_install(model, tmp_path, monkeypat
     )
 
 
-def test_no_pyplot_state():
-    assert "matplotlib.pyplot" not in sys.modules
+def test_no_pyplot_state(tmp_path):
+    code = """
+import pathlib, sys
+import numpy as np
+from cf_excel import plots
+figure = plots.plot_predictions(np.linspace(1, 5, 50), np.arange(50) % 5 + 1.0, "heading")
+plots.save_figure(figure, pathlib.Path(sys.argv[1]))
+print("matplotlib.pyplot" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "figure")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert (tmp_path / "figure.png").is_file()
 
 
 def test_validation_rows(ratings):
