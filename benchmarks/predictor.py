@@ -26,7 +26,12 @@ def random_factors(kind: str, n_users: int = 671, n_movies: int = 9066, n_factor
     """Return a model of a kind with random numbers, and the lesson's number of ratings."""
     rng = np.random.default_rng(0)
     normal = lambda *shape: rng.normal(0, 0.1, shape).astype(np.float32)  # noqa: E731
-    layers = {"w1": normal(10, 2 * n_factors), "b1": normal(10), "w2": normal(1, 10), "b2": normal(1)}
+    net = {"w1": normal(10, 2 * n_factors), "b1": normal(10), "w2": normal(1, 10), "b2": normal(1)}
+    bayes = {"alpha": np.float32([1.25]), "noise_variance": normal(n_users) ** 2}
+    bayes |= {
+        "user_variance": normal(n_users, n_factors + 1) ** 2,
+        "movie_variance": normal(n_movies, n_factors + 1) ** 2,
+    }
     offsets = np.linspace(0, 100_004, n_users + 1).astype(np.int64)
     return Factors(
         kind=kind,
@@ -42,7 +47,7 @@ def random_factors(kind: str, n_users: int = 671, n_movies: int = 9066, n_factor
         rating_range=(0.5, 5.0),
         seen_offsets=offsets,
         seen_movies=rng.integers(0, n_movies, 100_004).astype(np.int32),
-        layers=layers if kind == "net" else {},
+        layers={"net": net, "bayes": bayes}.get(kind, {}),
     )
 
 

@@ -116,6 +116,7 @@ def intro_lines(
 
 
 def _solver_lines(book: CollabBook) -> list[Line]:
+    command = Line("cf_excel", "python -m cf_excel solve collab_filter.xlsx does the same from the command line.")
     without, with_bias = n_numbers(book, with_bias=False), n_numbers(book, with_bias=True)
     if with_bias > SOLVER_LIMIT:
         return [
@@ -123,7 +124,8 @@ def _solver_lines(book: CollabBook) -> list[Line]:
                 "Excel",
                 f"Its Solver changes up to {SOLVER_LIMIT} cells, and the sheets here have {without:,} and {with_bias:,}"
                 ": build with fewer users, movies or factors.",
-            )
+            ),
+            command,
         ]
     return [
         Line(
@@ -133,6 +135,7 @@ def _solver_lines(book: CollabBook) -> list[Line]:
         Line(
             "LibreOffice", "Tools, Solver, with a non-linear engine, on the same cells. It takes minutes on this task."
         ),
+        command,
     ]
 
 
