@@ -4,9 +4,12 @@ import json
 import os
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import ironcalc
 import numpy as np
@@ -24,6 +27,13 @@ settings.load_profile("repeatable")
 
 # where this is set, as on the integration machine, a missing program is a failure and not a skip
 HOSTS_REQUIRED = bool(os.environ.get("CF_EXCEL_REQUIRE_HOSTS"))
+
+
+def development_tool(module: str) -> ModuleType:
+    """Import a development tool, whose own warnings are not ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module(module)
 
 
 def missing(host: str) -> None:

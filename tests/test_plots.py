@@ -65,6 +65,9 @@ def test_biases_are_named_from_the_ends():
 def test_biases_of_few_movies(n_movies, tmp_path):
     figure = plots.plot_biases(np.array(["a"] * n_movies, object), np.zeros(n_movies, np.float32))
     plots.save_figure(figure, tmp_path / "biases")
+    shown = [len(axes.get_yticklabels()) for axes in figure.axes]
+    assert shown == [max(1, n_movies // 2)] * 2  # no movie is on both sides
+    assert (tmp_path / "biases.png").is_file()
 
 
 def test_principal_components_are_the_directions_of_most_variance():

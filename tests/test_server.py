@@ -292,7 +292,6 @@ def test_https_with_the_certificate_of_the_folder(tmp_path, sheet):
 
 
 def test_the_folder_keeps_its_identity(tmp_path):
-    pytest.importorskip("cryptography")
     from cf_excel.udf.server.project import prepare
 
     prepare(tmp_path)

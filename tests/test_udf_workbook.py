@@ -7,6 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from conftest import development_tool
 from openpyxl import Workbook
 
 from cf_excel.book.buttons import Macros
@@ -23,7 +24,7 @@ from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project, wrappers
 from cf_excel.udf.workbook import excel_extension, libreoffice_extension
 
-olevba = pytest.importorskip("oletools.olevba")
+olevba = development_tool("oletools.olevba")
 
 SCRIPTS = Path(__file__).parent / "functions_scripts.py"
 COMPARED = CollabBook(15, 15, 5, 206).bias.predictions.address

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import development_tool
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -15,7 +16,7 @@ from cf_excel.book.package import SheetCells, write_workbook
 from cf_excel.book.styles import style_ids
 from cf_excel.book.vba import VbaProject, compress
 
-olevba = pytest.importorskip("oletools.olevba")
+olevba = development_tool("oletools.olevba")
 
 MODULE = (
     "Option Explicit\n\nPublic Sub Hello()\n    ThisWorkbook.Worksheets(1).Cells(2, 1).Value = Twice(21)\nEnd Sub\n"
