@@ -173,6 +173,22 @@ def test_tables_that_do_not_depend_are_left_alone(tmp_path):
     assert stale["my table"] == {"F1"}
 
 
+def test_a_filled_formula_is_old_only_where_it_depends(tmp_path):
+    def fill(name: str, content: bytes) -> bytes:
+        if name != "xl/worksheets/sheet4.xml":
+            return content
+        first = '<row r="1"><c r="A1"><f t="shared" ref="A1:A60" si="0">dotprod!B1*2</f><v>1</v></c></row>'
+        rows = [f'<row r="{r}"><c r="A{r}"><f t="shared" si="0"/><v>1</v></c></row>' for r in range(2, 61)]
+        return content.replace(b"<sheetData/>", f"<sheetData>{first}{''.join(rows)}</sheetData>".encode())
+
+    path = make(tmp_path / "filled.xlsx", lambda workbook, _: workbook.add_worksheet("mine"))
+    before, after = rewritten(path, fill), tmp_path / "after.xlsx"
+    assert main(["solve", str(before), "--out", str(after)]) == 0
+    stale = check_only_cells_differ(before, after, TARGETS)
+    assert DOT.user_factors.left == 2
+    assert stale["mine"] == addresses(Block(DOT.user_factors.top, 1, DOT.user_factors.bottom, 1))
+
+
 def test_array_formulas_lose_their_old_results_whole(tmp_path):
     before, after = decorated("arrays", tmp_path), tmp_path / "after.xlsx"
     assert main(["solve", str(before), "--out", str(after)]) == 0

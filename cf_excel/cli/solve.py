@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command
-from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish
+from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish, without_collector
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
+@without_collector()
 def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     _check(args)

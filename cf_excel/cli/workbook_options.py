@@ -1,7 +1,10 @@
 """Options and messages of the commands that change a workbook which somebody owns."""
 
 import argparse
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +38,18 @@ def check_target(args: argparse.Namespace) -> Path:
     if not args.dry_run:
         check_writable(target)
     return target if args.out else target.resolve()  # a link stays a link
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Let Python not search for cycles: there are millions of cells and no cycles among them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def finish(args: argparse.Namespace, target: Path, changes: "WriteBack") -> None:

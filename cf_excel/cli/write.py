@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command
-from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish
+from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish, without_collector
 
 if TYPE_CHECKING:
     from cf_excel.book.edit.found import FoundSheet
@@ -37,11 +37,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
+@without_collector()
 def run(args: argparse.Namespace) -> None:
     """Match the ids, write factors into the sheets that the model fits, and add the sheet model."""
     target = check_target(args)
     from cf_excel.book.edit.matching import choose, large_misfits, match, misfit, misfit_of_kind, numbers_for
-    from cf_excel.book.edit.model_sheet import add_model_sheet
     from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
     from cf_excel.book.edit.write_back import WriteBack
     from cf_excel.model_file import load_factors
@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> None:
         lines.append(f"left alone: {misfit_of_kind(title, book.form(title), factors, sheets[0].n_factors)}")
     if changes.cells:
         changes.apply()
+    from cf_excel.book.edit.model_sheet import add_model_sheet  # loaded while the others are packed
+
     title, rmse = add_model_sheet(book, sheets, factors, chosen)
     n = len(chosen.users), len(chosen.movies)
     lines.append(f"sheet {title}: {n[0]:,} users, {n[1]:,} movies, RMSE of the ratings {rmse:.6f}")

@@ -9,10 +9,12 @@ import stat
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from xml.parsers import expat
 
+from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, unpack
 from cf_excel.errors import FileError
 from cf_excel.files import replacing
 
@@ -27,13 +29,7 @@ _END = struct.Struct("<4s4H2LH")
 _UTF8_NAME = 0x800
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # What the standard library raises over damaged archives.
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, NotImplementedError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class _Part:
-    entry: zipfile.ZipInfo
-    packed: bytes
+_BROKEN = (*BROKEN, struct.error)
 
 
 class Archive:
@@ -44,8 +40,10 @@ class Archive:
         self.path = path
         self.original = data
         self._parts = _read_parts(path, data)
-        self._changed: dict[str, bytes] = {}
+        self._changed: dict[str, Packing] = {}
         self._unpacked: dict[str, bytes] = {}
+        self._unpacking: dict[str, Future[bytes]] = {}
+        self._pool = background()
 
     @property
     def names(self) -> list[str]:
@@ -59,23 +57,32 @@ class Archive:
 
     def read(self, name: str) -> bytes:
         """Return a part as it is now. Raises FileError where it is missing or damaged."""
-        if name in self._changed:
-            return self._changed[name]
-        if name not in self._parts:
-            raise FileError(f"{self.path.name} is no whole workbook: its part {name} is missing")
         if name not in self._unpacked:
-            self._unpacked[name] = self._unpack(self._parts[name])
+            if name in self._changed:
+                self._unpacked[name] = unpack(self._changed[name].part(), self.path.name)
+            elif name in self._unpacking:
+                self._unpacked[name] = self._unpacking.pop(name).result()
+            elif name in self._parts:
+                self._unpacked[name] = unpack(self._parts[name], self.path.name)
+            else:
+                raise FileError(f"{self.path.name} is no whole workbook: its part {name} is missing")
         return self._unpacked[name]
+
+    def unpack_ahead(self, names: Iterable[str]) -> None:
+        """Unpack parts in the background that will be read."""
+        for name in names:
+            if name in self._parts and not {name} & (self._unpacked.keys() | self._unpacking.keys()):
+                self._unpacking[name] = self._pool.submit(unpack, self._parts[name], self.path.name)
 
     def size(self, name: str) -> int:
         """Return the number of bytes of a part, without unpacking it."""
-        return len(self._changed[name]) if name in self._changed else self._parts[name].entry.file_size
+        return self._changed[name].size if name in self._changed else self._parts[name].entry.file_size
 
     def head(self, name: str, size: int = 2**18) -> bytes:
         """Return the beginning of a part, unpacking no more than that where it is large."""
         part = self._parts.get(name)
-        packed = part and part.entry.compress_type == zipfile.ZIP_DEFLATED and name not in self._changed
-        if not packed or name in self._unpacked or part.entry.file_size < 4 * size:
+        is_there = name in self._unpacked or name in self._changed
+        if is_there or not part or part.entry.compress_type != zipfile.ZIP_DEFLATED or part.entry.file_size < 4 * size:
             return self.read(name)[:size]
         try:
             return zlib.decompressobj(-15).decompress(part.packed, size)
@@ -88,14 +95,19 @@ class Archive:
         check_xml(content, f"{self.path.name}: {name}")
         return content
 
-    def put(self, name: str, content: bytes) -> None:
-        """Replace a part, or add one at the end."""
-        self._changed[name] = content
+    def put(self, name: str, content: bytes | Iterable[bytes]) -> None:
+        """Replace a part, or add one at the end; content may come in pieces."""
+        pieces = [content] if isinstance(content, bytes) else content
+        old = self._parts.get(name)
+        self._changed[name] = Packing(name, pieces, old and old.entry, self._pool)
+        self._unpacked.pop(name, None)
+        if isinstance(content, bytes):
+            self._unpacked[name] = content
 
     def drop(self, name: str) -> None:
         """Leave a part out."""
-        self._parts.pop(name, None)
-        self._changed.pop(name, None)
+        for parts in (self._parts, self._changed, self._unpacked, self._unpacking):
+            parts.pop(name, None)
 
     def save(self, path: Path, *, backup: Path | None = None) -> None:
         """Write the workbook beside the target, read it back, and only then put it in the target's place.
@@ -103,8 +115,11 @@ class Archive:
         backup: where the bytes that were read are kept. Raises FileError, with the target as it was, where anything
         fails, and where the original changed since it was read.
         """
-        content = self._packed()
-        self._check(content)
+        parts = {
+            name: self._changed[name].part() if name in self._changed else self._parts[name] for name in self.names
+        }
+        content = self._zip(parts)
+        self._check(content, parts)
         with replacing(path) as temporary:
             with open(temporary, "wb") as file:
                 file.write(content)
@@ -118,18 +133,15 @@ class Archive:
                 with replacing(backup) as copy:
                     copy.write_bytes(self.original)
 
-    def _packed(self) -> bytes:
+    def _zip(self, parts: dict[str, Part]) -> bytes:
         target, directory = io.BytesIO(), []
-        for name in self.names:
-            old = self._parts.get(name)
-            if name in self._changed:
-                old = _pack(name, self._changed[name], old and old.entry)
-            entry, offset = old.entry, target.tell()
+        for part in parts.values():
+            entry, offset = part.entry, target.tell()
             encoded = entry.orig_filename.encode("utf-8" if entry.flag_bits & _UTF8_NAME else "cp437")
             fields = _fields(entry)
-            sizes = entry.CRC, len(old.packed), entry.file_size
+            sizes = entry.CRC, len(part.packed), entry.file_size
             extra = _without_zip64(entry.extra)
-            target.write(_LOCAL.pack(b"PK\3\4", *fields[1:], *sizes, len(encoded), 0) + encoded + old.packed)
+            target.write(_LOCAL.pack(b"PK\3\4", *fields[1:], *sizes, len(encoded), 0) + encoded + part.packed)
             lengths = len(encoded), len(extra), len(entry.comment)
             attributes = 0, entry.internal_attr, entry.external_attr, offset
             directory.append(
@@ -143,33 +155,12 @@ class Archive:
         target.write(_END.pack(b"PK\5\6", 0, 0, n, n, target.tell() - start, start, 0))
         return target.getvalue()
 
-    def _check(self, content: bytes) -> None:
-        """Raise FileError unless the parts that were put are in a zip, and all others as they were."""
+    def _check(self, content: bytes, parts: dict[str, Part]) -> None:
+        """Raise FileError unless the parts, and no others, are in a zip as they were packed."""
         written = _read_parts(self.path, content)
-        for name in self.names:
-            same = name in written and (
-                self._unpack(written[name]) == self._changed[name]
-                if name in self._changed
-                else written[name].packed == self._parts[name].packed
-            )
-            if not same or len(written) != len(self.names):
-                raise FileError(f"{self.path.name} can't be rewritten without loss: nothing was written")
-
-    def _unpack(self, part: _Part) -> bytes:
-        name = part.entry.filename
-        try:
-            if part.entry.compress_type == zipfile.ZIP_STORED:
-                content = part.packed
-            elif part.entry.compress_type == zipfile.ZIP_DEFLATED:
-                unpacker = zlib.decompressobj(-15)
-                content = unpacker.decompress(part.packed, part.entry.file_size + 1)
-            else:
-                raise NotImplementedError(f"{name} is packed in an unusual way")
-        except _BROKEN as error:
-            raise FileError(f"{self.path.name} is damaged: {name} can't be unpacked ({error})") from None
-        if len(content) != part.entry.file_size or zlib.crc32(content) != part.entry.CRC:
-            raise FileError(f"{self.path.name} is damaged: {name} is not what the zip says it is")
-        return content
+        same = (written[name].packed == part.packed for name, part in parts.items() if name in written)
+        if list(written) != list(parts) or not all(same):
+            raise FileError(f"{self.path.name} can't be rewritten without loss: nothing was written")
 
 
 def open_archive(path: Path) -> Archive:
@@ -218,7 +209,7 @@ def check_xml(content: bytes, name: str) -> None:
         raise FileError(f"{name} is damaged: {error}") from None
 
 
-def _read_parts(path: Path, data: bytes) -> dict[str, _Part]:
+def _read_parts(path: Path, data: bytes) -> dict[str, Part]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
@@ -232,7 +223,7 @@ def _read_parts(path: Path, data: bytes) -> dict[str, _Part]:
     if "xl/workbook.bin" in names:
         raise FileError(f"{path.name} is a binary workbook (.xlsb): save it as .xlsx or .xlsm and pass that")
     try:
-        return {entry.filename: _Part(entry, _packed_bytes(entry, data)) for entry in entries}
+        return {entry.filename: Part(entry, _packed_bytes(entry, data)) for entry in entries}
     except (*_BROKEN, ValueError):
         raise FileError(f"{path.name} is damaged: its zip is truncated or out of order") from None
 
@@ -256,17 +247,6 @@ def _packed_bytes(entry: zipfile.ZipInfo, data: bytes) -> bytes:
     if local[0] != b"PK\3\4" or len(packed) != entry.compress_size:
         raise EOFError
     return packed
-
-
-def _pack(name: str, content: bytes, old: zipfile.ZipInfo | None) -> _Part:
-    entry = zipfile.ZipInfo(name, old.date_time if old else (2018, 1, 1, 0, 0, 0))
-    if old:
-        entry.create_system, entry.external_attr, entry.extra = old.create_system, old.external_attr, old.extra
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.flag_bits = 0 if name.isascii() else _UTF8_NAME
-    entry.CRC, entry.file_size = zlib.crc32(content), len(content)
-    packer = zlib.compressobj(6 if len(content) < SMALL_BYTES else 1, zlib.DEFLATED, -15)
-    return _Part(entry, packer.compress(content) + packer.flush())
 
 
 def _fields(entry: zipfile.ZipInfo) -> tuple[int, ...]:

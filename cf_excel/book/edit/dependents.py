@@ -1,13 +1,17 @@
 """Which formulas of a workbook a change makes stale: those that refer to a changed cell, directly or through others."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
 
 from cf_excel.book.cells import Block
+from cf_excel.book.edit.formulas import Fill
+from cf_excel.book.edit.markup import tag_prefix
 from cf_excel.book.edit.references import Reference, same_cells, take_apart
-from cf_excel.book.edit.sheet_xml import Address, CellFormula, CellValue, tag_prefix
+from cf_excel.book.edit.results import Results, rectangles
+from cf_excel.book.edit.sheet_xml import Address
 
 if TYPE_CHECKING:
     from cf_excel.book.edit.opened import OpenedBook
@@ -19,72 +23,101 @@ _TABLE = re.compile(r"([^\W\d][\w.]*)?\[(?!\d+\])")  # Sales[price] or [@price];
 
 
 def stale_cells(
-    book: "OpenedBook", cells: dict[str, dict[Address, float]], results: dict[str, dict[Address, CellValue]]
+    book: "OpenedBook", cells: dict[str, dict[Address, float]], results: dict[str, Results]
 ) -> dict[str, set[Address]]:
-    """Return the formula cells, by sheet, whose results are old once cells are changed.
-
-    results: those of them that are known to be, with their new results.
-    """
-    stale = {title: set(part) for title, part in results.items()}
-    changed = [(t, block) for part in (cells, results) for t, places in part.items() for block in rectangles(places)]
-    waiting = {}
+    """Return the formula cells, by sheet, whose results are old once cells are changed and that results do not know."""
+    stale: dict[str, set[Address]] = {}
+    known = {title: part.rectangles() for title, part in results.items()}
+    changed = [(title, block) for title, places in cells.items() for block in rectangles(places)]
+    changed += [(title, block) for title, blocks in known.items() for block in blocks]
+    waiting: list[_Waiting] = []
     for title in book.titles:
         if title in cells or _looks_elsewhere(book, title):
-            for address, formula in book.sheet(title).formulas.items():
-                if address not in stale.get(title, ()):
-                    waiting[title, address] = _watched(book, title, formula)
+            for fill in book.sheet(title).fills:
+                waiting += _unknown(book, title, fill, results.get(title, Results()), known.get(title, []))
     while changed:
+        still: list[_Waiting] = []
         found: dict[str, set[Address]] = {}
-        for (title, address), watched in list(waiting.items()):
-            if watched is None or any(
-                other == where and same_cells(block, seen) for where, seen in watched for other, block in changed
-            ):
-                del waiting[title, address]
-                found.setdefault(title, set()).add(address)
+        for one in waiting:
+            if not one.depends_on(changed):
+                still.append(one)
+                continue
+            for part in one.cells(book):
+                if part.depends_on(changed):
+                    found.setdefault(part.title, set()).add(part.place)
+                else:
+                    still.append(part)
+        waiting = still
         for title, addresses in found.items():
             stale.setdefault(title, set()).update(addresses)
         changed = [(title, block) for title, addresses in found.items() for block in rectangles(addresses)]
     return stale
 
 
-def rectangles(addresses: Iterable[Address]) -> list[Block]:
-    """Return rectangles that cover the cells and no others: runs of a row, those above each other joined."""
-    runs: list[Block] = []
-    start = end = (0, 0)
-    for address in [*sorted(addresses), (0, 0)]:
-        if address == (end[0], end[1] + 1):
-            end = address
+@dataclass(frozen=True)
+class _Waiting:
+    """A formula whose result may turn out to be old: of one cell, or of many at once."""
+
+    title: str
+    fill: Fill
+    watched: tuple[tuple[str, Block], ...] | None  # what it depends on, with sheets; None where that can't be told
+
+    @property
+    def place(self) -> Address:
+        return self.fill.block.top, self.fill.block.left
+
+    def depends_on(self, changed: list[tuple[str, Block]]) -> bool:
+        return self.watched is None or any(
+            other == where and same_cells(block, seen) for where, seen in self.watched for other, block in changed
+        )
+
+    def cells(self, book: "OpenedBook") -> Iterable["_Waiting"]:
+        return [self] if self.fill.block.is_one_cell else _cells_of(book, self.title, self.fill)
+
+
+def _unknown(book: "OpenedBook", title: str, fill: Fill, results: Results, known: list[Block]) -> list[_Waiting]:
+    """Return what of a fill has results that are not known; known: rectangles of those that are."""
+    if results.covers(fill.block):
+        return []
+    if fill.first.array or any(same_cells(fill.block, block) for block in known):
+        return list(_cells_of(book, title, fill, results))
+    return [_Waiting(title, fill, _watched(book, title, fill))]
+
+
+def _cells_of(book: "OpenedBook", title: str, fill: Fill, but: Container[Address] = ()) -> Iterator[_Waiting]:
+    """Give the cells of a fill one by one, without some of them."""
+    sheet = book.sheet(title)
+    for row, column in sheet.addresses_in(fill.block):
+        if (row, column) in but or (fill.first.array and sheet.formula((row, column)) != fill.first):
             continue
-        if start[0]:
-            runs.append(Block(start[0], start[1], end[0], end[1]))
-        start = end = address
-    growing: dict[tuple[int, int], Block] = {}
-    done = []
-    for run in runs:
-        above = growing.get((run.left, run.right))
-        if above and above.bottom == run.top - 1:
-            run = Block(above.top, run.left, run.bottom, run.right)
-        elif above:
-            done.append(above)
-        growing[run.left, run.right] = run
-    return done + list(growing.values())
+        cell = Fill(Block(row, column, row, column), fill.at(row, column))
+        yield _Waiting(title, cell, _watched(book, title, cell))
 
 
 def _looks_elsewhere(book: "OpenedBook", title: str) -> bool:
     """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
     xml = book.sheet_bytes(title)
+    names = [*book.names, *book.tables]
+    if b"&#" not in xml and not _may_name(xml.lower(), names):
+        return False
     written = re.compile(rb"<%sf(?:\s[^>]*+)?+>([^<]+)" % tag_prefix(xml, b"worksheet"))
     texts = {unescape(text.decode("utf-8", "replace")).lower() for text in set(written.findall(xml))}
-    names = [*book.names, *book.tables]
     return any("!" in text or _ANYWHERE.search(text) or any(name in text for name in names) for text in texts)
 
 
-def _watched(book: "OpenedBook", title: str, formula: CellFormula) -> list[tuple[str, Block]] | None:
+def _may_name(xml: bytes, names: list[str]) -> bool:
+    """Whether XML in lower case has what a formula that looks elsewhere would have: a quick look at large sheets."""
+    words = ("!", "indirect(", "offset(", "cell(", *names)
+    return any(not word.isascii() or word.encode() in xml for word in words)
+
+
+def _watched(book: "OpenedBook", title: str, fill: Fill) -> tuple[tuple[str, Block], ...] | None:
     """Return the rectangles that a formula depends on, with their sheets; None where they can't be told."""
-    if _ANYWHERE.search(formula.text):
+    text = fill.first.text
+    if _ANYWHERE.search(text):
         return None
-    skeleton, references = take_apart(formula.text)
-    watched = [(reference.sheet or title, reference.shifted(formula.rows, formula.columns)) for reference in references]
+    skeleton = take_apart(text)[0]
+    watched = [(reference.sheet or title, block) for reference, block in fill.reach()]
     if any(":" in where and where not in book.all_titles for where, _ in watched):
         return None  # a range of sheets
     for word in _names_in(book, skeleton):
@@ -96,7 +129,7 @@ def _watched(book: "OpenedBook", title: str, formula: CellFormula) -> list[tuple
         here = [table for table in book.tables.values() if table[0] == title]
         watched += [book.tables[name]] if name in book.tables else here
     same_case = {name.lower(): name for name in book.all_titles}
-    return [(same_case.get(where.lower(), where), block) for where, block in watched]
+    return tuple((same_case.get(where.lower(), where), block) for where, block in watched)
 
 
 def _named(book: "OpenedBook", word: str, seen: set[str]) -> list[Reference] | None:

@@ -4,14 +4,18 @@ A prediction multiplies two rows of looked-up factors; at the left of each stand
 table it is looked up in, and the factors are the columns beside that table's ids.
 """
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cf_excel.book.cells import Block
+from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
-from cf_excel.book.edit.sheet_xml import Address, CellFormula, CellValue, SheetXml
+from cf_excel.book.edit.results import Results
+from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
 
 _PREDICTIONS = ("SUMPRODUCT(#,#)", "SUM(#*#)")
@@ -27,6 +31,12 @@ class _Side:
     wanted: Address  # the cell with the id
     ids: Block  # the table's ids
     looked_up: Block  # the factors in the rating's row
+    computed: tuple[bool, ...]  # which of these are formulas that look something up
+
+    def below(self, rows: int) -> "_Side":
+        """Return what it is in a row that so many rows below is the same."""
+        wanted = self.wanted[0] + rows, self.wanted[1]
+        return _Side(wanted, self.ids, _moved(self.looked_up, rows), self.computed)
 
 
 @dataclass(frozen=True)
@@ -37,28 +47,46 @@ class _RatingRow:
     rating: Address
     error: Address | None
 
+    def below(self, rows: int) -> "_RatingRow":
+        """Return what it is in a row that so many rows below is the same."""
+        error = self.error and (self.error[0] + rows, self.error[1])
+        places = [(place[0] + rows, place[1]) for place in (self.prediction, self.rating)]
+        return _RatingRow(places[0], self.user.below(rows), self.movie.below(rows), places[1], error)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Rows of ratings below each other that are the same but for their numbers: the first of them, and how many."""
+
+    first: _RatingRow
+    n: int
+
+    def places(self, first: Address) -> list[Address]:
+        """Return what a place in the first row is in each of them."""
+        return [(row, first[1]) for row in range(first[0], first[0] + self.n)]
+
 
 def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
     """Return the ratings, tables of factors and predictions of a sheet, None where it has no such predictions.
 
     Raises InputError where the tables don't fit together.
     """
-    rows = _rating_rows(sheet)
-    if not rows:
+    runs = list(_runs(sheet))
+    if not runs:
         return None
     tables = []
     for side in ("user", "movie"):
-        ids = {getattr(row, side).ids for row in rows}
+        ids = {getattr(run.first, side).ids for run in runs}
         if len(ids) > 1:
             raise InputError(f"sheet {title}: its ratings look {side}s up in different tables, expected one")
-        tables.append(_Table(sheet, ids.pop(), getattr(rows[0], side).looked_up))
+        tables.append(_Table(sheet, ids.pop(), getattr(runs[0].first, side).looked_up))
     users, movies = tables
-    user_rows = np.array([users.row(sheet, row.user.wanted) for row in rows])
-    movie_rows = np.array([movies.row(sheet, row.movie.wanted) for row in rows])
-    ratings = np.array([number_in(sheet, row.rating) for row in rows])
+    user_rows = np.array([users.row(sheet, place) for run in runs for place in run.places(run.first.user.wanted)])
+    movie_rows = np.array([movies.row(sheet, place) for run in runs for place in run.places(run.first.movie.wanted)])
+    ratings = np.array([number_in(sheet, place) for run in runs for place in run.places(run.first.rating)])
     known = (user_rows >= 0) & (movie_rows >= 0)
     counted = known & ~np.isnan(ratings)
-    emb = _Embedding(sheet, rows, user_rows, movie_rows, np.nan_to_num(ratings), known)
+    emb = _Embedding(sheet, runs, user_rows, movie_rows, np.nan_to_num(ratings), known)
     found = FoundSheet(
         title=title,
         xml=sheet,
@@ -73,8 +101,8 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
         rating=ratings[counted],
         results=lambda numbers: emb.results(found, numbers),
         looks={
-            "rating": rows[0].rating,
-            "prediction": rows[0].prediction,
+            "rating": runs[0].first.rating,
+            "prediction": runs[0].first.prediction,
             "input": users.places[0][0],
             "id": (users.block.top, users.block.left),
         }
@@ -91,7 +119,7 @@ class _Table:
         self.ids: list[Identity] = [id_in(sheet, [(row, block.left)]) for row in range(block.top, block.bottom + 1)]
         self._rows = {identity: row for row, identity in reversed(list(enumerate(self.ids)))}
         columns = [
-            _factor_column(sheet.formulas.get((looked_up.top, column)), block) or block.left + 1 + k
+            _factor_column(sheet.formula((looked_up.top, column)), block) or block.left + 1 + k
             for k, column in enumerate(range(looked_up.left, looked_up.right + 1))
         ]
         self.places = [[(row, column) for column in columns] for row in range(block.top, block.bottom + 1)]
@@ -105,47 +133,77 @@ class _Table:
 @dataclass(frozen=True, eq=False)
 class _Embedding:
     sheet: SheetXml
-    rows: list[_RatingRow]
+    runs: list[_Run]
     user_rows: np.ndarray
     movie_rows: np.ndarray
     ratings: np.ndarray
     known: np.ndarray
 
-    def results(self, found: FoundSheet, numbers: Numbers) -> dict[Address, CellValue]:
-        results: dict[Address, CellValue] = {}
-        predicted: dict[Address, float] = {}
-        errors: dict[Address, CellValue] = {}
-        products = found.products(numbers, self.user_rows, self.movie_rows)
+    def results(self, found: FoundSheet, numbers: Numbers) -> Results:
+        results = Results()
         # an id that is in no table has factors of 0
-        values = np.where(self.known, products, 0.0)
+        values = np.where(self.known, found.products(numbers, self.user_rows, self.movie_rows), 0.0)
         squares = (self.ratings - values) ** 2
-        sides = (("user", numbers.user_factors, self.user_rows), ("movie", numbers.movie_factors, self.movie_rows))
-        factors = [(side, np.where(rows[:, None] >= 0, np.nan_to_num(table)[rows], 0.0)) for side, table, rows in sides]
-        for i, row in enumerate(self.rows):
-            for side, looked_up in factors:
-                block = getattr(row, side).looked_up
-                results.update(((block.top, block.left + k), v) for k, v in enumerate(looked_up[i].tolist()))
-            predicted[row.prediction] = float(values[i])
-            if row.error:
-                errors[row.error] = float(squares[i]) if self.known[i] else ""
-        own = {
-            place: value
-            for place, value in results.items()
-            if place in self.sheet.formulas and any(name in self.sheet.formulas[place].text for name in _LOOK_UPS)
-        }
-        return own | predicted | errors | rmse_results(self.sheet, predicted, errors)
+        predicted = [place for run in self.runs for place in run.places(run.first.prediction)]
+        results.put_places(predicted, values.tolist())
+        errors = self._errors(squares.tolist())
+        if errors:
+            results.put_places(list(errors), list(errors.values()))
+        tables = (("user", numbers.user_factors, self.user_rows), ("movie", numbers.movie_factors, self.movie_rows))
+        for name, table, rows in tables:
+            looked_up = np.where(rows[:, None] >= 0, np.nan_to_num(table)[rows], 0.0)
+            self._put_looked_up([getattr(run.first, name) for run in self.runs], looked_up, results)
+        results.put_cells(rmse_results(self.sheet, dict(zip(predicted, values.tolist(), strict=True)), errors))
+        return results
+
+    def _errors(self, squares: list[float]) -> dict[Address, CellValue]:
+        """Return what the cells with squared errors show: nothing where an id is in no table."""
+        shown: list[CellValue] = [
+            square if known else "" for square, known in zip(squares, self.known.tolist(), strict=True)
+        ]
+        errors: dict[Address, CellValue] = {}
+        start = 0
+        for run in self.runs:
+            if run.first.error:
+                errors.update(zip(run.places(run.first.error), shown[start : start + run.n], strict=True))
+            start += run.n
+        return errors
+
+    def _put_looked_up(self, sides: list[_Side], values: np.ndarray, results: Results) -> None:
+        """Set the looked-up factors (n_ratings, n_factors), rows below each other as one table."""
+        ends = np.cumsum([run.n for run in self.runs]).tolist()
+        start, top = 0, sides[0].looked_up.top
+        for side, below, end in zip(sides, [*sides[1:], None], ends, strict=True):
+            block, bottom = side.looked_up, top + end - start - 1
+            if below and below.computed == side.computed and below.looked_up == _moved(block, bottom + 1 - block.top):
+                continue
+            if all(side.computed):
+                results.put(Block(top, block.left, bottom, block.right), values[start:end])
+            else:
+                columns = [k for k, computed in enumerate(side.computed) if computed]
+                cells = itertools.product(range(end - start), columns)
+                results.put_cells({(top + row, block.left + k): float(values[start + row, k]) for row, k in cells})
+            if below:
+                start, top = end, below.looked_up.top
 
 
-def _rating_rows(sheet: SheetXml) -> list[_RatingRow]:
-    by_row: dict[int, dict[int, CellFormula]] = {}
-    for (row, column), formula in sheet.formulas.items():
-        by_row.setdefault(row, {})[column] = formula
-    found = []
-    for row, formulas in by_row.items():
-        for column, formula in formulas.items():
-            if formula.skeleton in _PREDICTIONS and (one := _rating_row(row, column, formulas)):
-                found.append(one)
-    return found
+def _runs(sheet: SheetXml) -> Iterator[_Run]:
+    """Give the rows with predictions; rows of one shape are read once, where what they name moves along with them."""
+    for top, bottom in sheet.runs():
+        first, last = (_rating_rows_in(row, sheet.formulas_in(row)) for row in (top, bottom))
+        if len(first) == 1 and [first[0].below(bottom - top)] == last:
+            yield _Run(first[0], bottom - top + 1)
+            continue
+        for row in range(top, bottom + 1):
+            yield from (_Run(found, 1) for found in _rating_rows_in(row, sheet.formulas_in(row)))
+
+
+def _rating_rows_in(row: int, formulas: dict[int, CellFormula]) -> list[_RatingRow]:
+    return [
+        found
+        for column, formula in formulas.items()
+        if formula.skeleton in _PREDICTIONS and (found := _rating_row(row, column, formulas))
+    ]
 
 
 def _rating_row(row: int, column: int, formulas: dict[int, CellFormula]) -> _RatingRow | None:
@@ -173,7 +231,11 @@ def _side(looked_up: Block, formulas: dict[int, CellFormula]) -> _Side | None:
             wanted, ids = formula.blocks[:2]
             if "EXACT(" in formula.skeleton:  # which names the table first
                 wanted, ids = ids, wanted
-            return _Side((wanted.top, wanted.left), ids, looked_up) if ids.n_columns == 1 else None
+            if ids.n_columns != 1:
+                return None
+            texts = [formulas[c].text if c in formulas else "" for c in range(looked_up.left, looked_up.right + 1)]
+            computed = tuple(any(name in text for name in _LOOK_UPS) for text in texts)
+            return _Side((wanted.top, wanted.left), ids, looked_up, computed)
     return None
 
 
@@ -183,3 +245,7 @@ def _factor_column(formula: CellFormula | None, ids: Block) -> int | None:
         if (block.top, block.bottom, block.n_columns) == (ids.top, ids.bottom, 1) and block.left != ids.left:
             return block.left
     return None
+
+
+def _moved(block: Block, rows: int) -> Block:
+    return Block(block.top + rows, block.left, block.bottom + rows, block.right)

@@ -12,9 +12,11 @@ from html import unescape
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, Places, id_in, number_in, rmse_look, rmse_results
+from cf_excel.book.edit.formulas import Fill
+from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
 from cf_excel.book.edit.references import take_apart
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.book.edit.results import Results
+from cf_excel.book.edit.sheet_xml import Address, SheetXml
 from cf_excel.errors import InputError
 
 # Where the biases stand in a prediction: nowhere, inside the IF, or outside it, so that blanks get them too.
@@ -23,18 +25,23 @@ _FORMS = {
     'IF(#="",0,MMULT(#,#)+#+#)': "inside",
     'IF(#="",0,MMULT(#,#))+#+#': "outside",
 }
-_PREDICTION = re.compile(rb">([^<>]*MMULT\([^<>]*)<")
 _SINGLE = re.compile(r"_xlfn\.SINGLE\((MMULT\(#,#\)|#)\)")
 
 
-@dataclass(frozen=True)
-class _Prediction:
-    place: Address
-    form: str
-    rating: Address
-    user: Block
-    movie: Block
-    biases: tuple[Address, Address] | None
+@dataclass(frozen=True, eq=False)
+class _Predictions:
+    """The n predictions of a sheet, cell by cell.
+
+    places, ratings: (n, 2) of row and column. users, movies: the factors' rectangles, (n, 4) of top, left, bottom,
+    right. biases: (n, 2, 2), the user's place and the movie's. outside: (n,), whether blanks get the biases, too.
+    """
+
+    places: np.ndarray
+    ratings: np.ndarray
+    users: np.ndarray
+    movies: np.ndarray
+    biases: np.ndarray | None
+    outside: np.ndarray
 
 
 def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
@@ -42,21 +49,20 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
 
     Raises InputError where the predictions don't fit together.
     """
-    predictions = [found for address in sheet.formulas if (found := _prediction(sheet, address))]
-    if not predictions:
+    found_parts = [part for fill in sheet.fills if (part := _predictions(fill)) and len(part.places)]
+    if not found_parts:
         return None
-    if len({(p.user.n_columns, p.movie.n_rows, p.form == "none") for p in predictions}) > 1:
-        raise InputError(f"sheet {title}: its predictions use different numbers of factors, expected one number")
-    if predictions[0].user.n_columns != predictions[0].movie.n_rows:
-        raise InputError(f"sheet {title}: its users and movies have different numbers of factors")
-    users, user_rows = _numbered([p.user for p in predictions])
-    movies, movie_rows = _numbered([p.movie for p in predictions])
-    ratings = np.array([number_in(sheet, p.rating) for p in predictions])
+    predictions = _joined(title, found_parts)
+    users, user_rows = _numbered(predictions.users)
+    movies, movie_rows = _numbered(predictions.movies)
+    rating_places = _addresses(predictions.ratings)
+    ratings = np.array([number_in(sheet, place) for place in rating_places])
     user_ids = _ids(sheet, predictions, user_rows, len(users), by_user=True)
     movie_ids = _ids(sheet, predictions, movie_rows, len(movies), by_user=False)
-    grid = _Grid(sheet, predictions, user_rows, movie_rows, ratings)
-    rated = _first_of_each([p.rating for p in predictions]) & ~np.isnan(ratings)
-    biases = _bias_places(predictions, user_rows, movie_rows, len(users), len(movies))
+    grid = _Grid(sheet, _addresses(predictions.places), user_rows, movie_rows, ratings, predictions.outside)
+    rated = ~np.isnan(ratings)
+    rated &= np.isin(np.arange(len(ratings)), np.unique(predictions.ratings, axis=0, return_index=True)[1])
+    biases = predictions.biases
     found = FoundSheet(
         title=title,
         xml=sheet,
@@ -64,18 +70,18 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
         movie_ids=movie_ids,
         user_places=[_along(block) for block in users],
         movie_places=[_along(block) for block in movies],
-        user_bias=biases[0],
-        movie_bias=biases[1],
+        user_bias=None if biases is None else _firsts(biases[:, 0], user_rows),
+        movie_bias=None if biases is None else _firsts(biases[:, 1], movie_rows),
         user_idx=user_rows[rated],
         movie_idx=movie_rows[rated],
         rating=ratings[rated],
         results=lambda numbers: grid.results(found, numbers),
         looks={
-            "rating": predictions[0].rating,
-            "prediction": predictions[0].place,
+            "rating": rating_places[0],
+            "prediction": grid.places[0],
             "input": (users[0].top, users[0].left),
-            "id": (predictions[0].place[0], min(p.place[1] for p in predictions) - 1),
-            "upright": (movies[0].top - 1 - bool(biases[0]), movies[0].left),  # titles stand above the movies' numbers
+            "id": (grid.places[0][0], int(predictions.places[:, 1].min()) - 1),
+            "upright": (movies[0].top - 1 - (biases is not None), movies[0].left),  # titles stand above the numbers
         }
         | rmse_look(sheet),
     )
@@ -85,40 +91,74 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
 @dataclass(frozen=True, eq=False)
 class _Grid:
     sheet: SheetXml
-    predictions: list[_Prediction]
+    places: list[Address]
     user_rows: np.ndarray
     movie_rows: np.ndarray
     ratings: np.ndarray
+    outside: np.ndarray
 
-    def results(self, found: FoundSheet, numbers: Numbers) -> dict[Address, CellValue]:
+    def results(self, found: FoundSheet, numbers: Numbers) -> Results:
         rated = ~np.isnan(self.ratings)
         biases = found.biases(numbers, self.user_rows, self.movie_rows)
-        outside = np.array([p.form == "outside" for p in self.predictions])
         # in the order in which the sheet adds
         products = found.products(numbers, self.user_rows, self.movie_rows)
-        values = np.where(rated, products + biases, np.where(outside, biases, 0.0)).tolist()
-        predicted = dict(zip([p.place for p in self.predictions], values, strict=True))
-        return predicted | rmse_results(self.sheet, predicted, {})
+        values = np.where(rated, products + biases, np.where(self.outside, biases, 0.0)).tolist()
+        results = Results()
+        results.put_places(self.places, values)
+        results.put_cells(rmse_results(self.sheet, dict(zip(self.places, values, strict=True)), {}))
+        return results
 
 
-def _prediction(sheet: SheetXml, place: Address) -> _Prediction | None:
-    formula = sheet.formulas[place]
-    form = _form(formula.text)
-    if form is None:
+def _predictions(fill: Fill) -> _Predictions | None:
+    """Return the predictions that a formula makes, None where it makes none."""
+    form = _form(fill.first.text)
+    if form is None or (fill.first.array and not fill.block.is_one_cell):
         return None
-    rating, user, movie, *biases = formula.blocks
-    if user.n_rows != 1 or movie.n_columns != 1:
-        return None
-    corners = [(block.top, block.left) for block in biases]
-    if corners and corners[0][0] != user.top:
-        corners.reverse()
-    return _Prediction(place, form, (rating.top, rating.left), user, movie, tuple(corners) if corners else None)
+    ratings, users, movies, *biases = fill.corners()
+    rows, columns = range(fill.block.top, fill.block.bottom + 1), range(fill.block.left, fill.block.right + 1)
+    places = np.array([(row, column) for row in rows for column in columns])
+    both = None
+    if biases:
+        both = np.stack([bias[:, :2] for bias in biases], axis=1)
+        swapped = both[:, 0, 0] != users[:, 0]  # the movie's is named first
+        both[swapped] = both[swapped, ::-1]
+    good = (users[:, 0] == users[:, 2]) & (movies[:, 1] == movies[:, 3])
+    outside = np.full(len(places), form == "outside")
+    return _Predictions(
+        *(part[good] for part in (places, ratings[:, :2], users, movies)),
+        None if both is None else both[good],
+        outside[good],
+    )
+
+
+def _joined(title: str, parts: list[_Predictions]) -> _Predictions:
+    """Return the predictions of all formulas, row by row. Raises InputError where they don't fit together."""
+    if len({part.biases is None for part in parts}) > 1:
+        raise InputError(f"sheet {title}: its predictions use different numbers of factors, expected one number")
+    with_bias = parts[0].biases is not None
+    names = ("places", "ratings", "users", "movies", *(["biases"] if with_bias else []), "outside")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = np.lexsort(arrays["places"].T[::-1])
+    joined = _Predictions(**{"biases": None} | {name: array[order] for name, array in arrays.items()})
+    n_user_factors = joined.users[:, 3] - joined.users[:, 1] + 1
+    n_movie_factors = joined.movies[:, 2] - joined.movies[:, 0] + 1
+    if np.ptp(n_user_factors) or np.ptp(n_movie_factors):
+        raise InputError(f"sheet {title}: its predictions use different numbers of factors, expected one number")
+    if n_user_factors[0] != n_movie_factors[0]:
+        raise InputError(f"sheet {title}: its users and movies have different numbers of factors")
+    return joined
 
 
 def grid_form(xml: bytes) -> str | None:
     """Return the form of the first prediction in a sheet's XML without reading its cells, None where there is none."""
-    texts = (unescape(found[1].decode("utf-8", "replace")) for found in _PREDICTION.finditer(xml))
-    return next((form for text in texts if (form := _form(text))), None)
+    place = xml.find(b"MMULT(")
+    while place >= 0:
+        text = xml[xml.rfind(b">", 0, place) + 1 : xml.find(b"<", place)]
+        form = _form(unescape(text.decode("utf-8", "replace")))
+        if form:
+            return form
+        place = xml.find(b"MMULT(", place + 1)
+    return None
 
 
 @lru_cache(maxsize=1 << 16)
@@ -130,33 +170,36 @@ def _form(formula: str) -> str | None:
     return _FORMS.get(_SINGLE.sub(r"\1", skeleton))
 
 
-def _numbered(blocks: list[Block]) -> tuple[list[Block], np.ndarray]:
-    """Return the different blocks in order of first appearance, and the number of each."""
-    numbers = {block: i for i, block in enumerate(dict.fromkeys(blocks))}
-    return list(numbers), np.array([numbers[block] for block in blocks])
+def _numbered(corners: np.ndarray) -> tuple[list[Block], np.ndarray]:
+    """Return the different rectangles in order of first appearance, and the number of each."""
+    different, first, numbers = np.unique(corners, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return [Block(*block) for block in different[order].tolist()], rank[numbers.ravel()]
 
 
-def _first_of_each(places: list[Address]) -> np.ndarray:
-    seen: set[Address] = set()
-    first = np.zeros(len(places), bool)
-    for i, place in enumerate(places):
-        first[i] = place not in seen
-        seen.add(place)
-    return first
+def _firsts(places: np.ndarray, rows: np.ndarray) -> list[Address]:
+    """Return the place that is the first of each row."""
+    return _addresses(places[np.unique(rows, return_index=True)[1]])
 
 
-def _ids(sheet: SheetXml, predictions: list[_Prediction], rows: np.ndarray, n: int, *, by_user: bool) -> list[Identity]:
+def _addresses(places: np.ndarray) -> list[Address]:
+    return [(row, column) for row, column in places.tolist()]
+
+
+def _ids(sheet: SheetXml, predictions: _Predictions, rows: np.ndarray, n: int, *, by_user: bool) -> list[Identity]:
     """Return the id of each user or movie: what the predictions' own header points to, else what is before the ratings.
 
     Somebody may have put a column of their own between the ids and the ratings.
     """
     axis = 1 if by_user else 0
-    before = min(p.rating[axis] for p in predictions) - 1
-    header = min(p.place[axis] for p in predictions) - 1
+    before = int(predictions.ratings[:, axis].min()) - 1
+    header = int(predictions.places[:, axis].min()) - 1
+    lines, shown_in = predictions.ratings[:, 1 - axis].tolist(), predictions.places[:, 1 - axis].tolist()
     ids: list[Identity] = [None] * n
-    for prediction, row in zip(predictions, rows.tolist(), strict=True):
+    for line, shown, row in zip(lines, shown_in, rows.tolist(), strict=True):
         if ids[row] is None:
-            line, shown = prediction.rating[1 - axis], prediction.place[1 - axis]
             linked = (_pointed_to(sheet, (shown, i) if by_user else (i, shown)) for i in range(header, 0, -1))
             own = [place for place in linked if place and place[1 - axis] == line]
             ids[row] = id_in(sheet, [*own, *((line, i) if by_user else (i, line) for i in range(before, 0, -1))])
@@ -165,7 +208,7 @@ def _ids(sheet: SheetXml, predictions: list[_Prediction], rows: np.ndarray, n: i
 
 def _pointed_to(sheet: SheetXml, place: Address) -> Address | None:
     """Return the cell that a cell's formula shows, None where it is no such formula."""
-    formula = sheet.formulas.get(place)
+    formula = sheet.formula(place)
     if formula is None or formula.skeleton != "#":
         return None
     return formula.blocks[0].top, formula.blocks[0].left
@@ -175,16 +218,3 @@ def _along(block: Block) -> list[Address]:
     return [
         (row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1)
     ]
-
-
-def _bias_places(
-    predictions: list[_Prediction], user_rows: np.ndarray, movie_rows: np.ndarray, n_users: int, n_movies: int
-) -> tuple[list[Address], list[Address]] | tuple[None, None]:
-    if predictions[0].biases is None:
-        return None, None
-    users: Places = [[] for _ in range(n_users)]
-    movies: Places = [[] for _ in range(n_movies)]
-    for prediction, user, movie in zip(predictions, user_rows.tolist(), movie_rows.tolist(), strict=True):
-        users[user].append(prediction.biases[0])
-        movies[movie].append(prediction.biases[1])
-    return [places[0] for places in users], [places[0] for places in movies]

@@ -1,12 +1,14 @@
 """A sheet of the lesson's kind, as it was found in somebody's workbook: where its numbers are and what it computes."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from cf_excel.book.cells import Block, cell
+from cf_excel.book.edit.formulas import CellFormula
+from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
 from cf_excel.ratings import canonical_id
@@ -49,7 +51,7 @@ class FoundSheet:
     user_idx: np.ndarray
     movie_idx: np.ndarray
     rating: np.ndarray
-    results: Callable[[Numbers], dict[Address, CellValue]] = field(repr=False)
+    results: Callable[[Numbers], Results] = field(repr=False)
     looks: dict[str, Address] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ def number_in(sheet: SheetXml, address: Address) -> float:
     """Return the number in a cell, NaN for a blank. Raises InputError for anything else."""
     value = sheet.value(address)
     if value is None or value == "":
-        if address in sheet.formulas and value is None:
+        if value is None and sheet.formula(address):
             raise InputError(f"{sheet.name}: {cell(*address)} has no stored result: open it in Excel and save it")
         return math.nan
     if isinstance(value, (bool, str)) or not math.isfinite(value):
@@ -123,9 +125,7 @@ def rmse_results(
 ) -> dict[Address, CellValue]:
     """Return the results of the formulas that take the root of mean squared errors, of the forms that are known."""
     results: dict[Address, CellValue] = {}
-    for address, formula in sheet.formulas.items():
-        if not formula.text.lstrip().upper().startswith("SQRT("):
-            continue
+    for address, formula in _roots(sheet):
         skeleton, blocks = formula.skeleton, formula.blocks
         if skeleton in _OF_PAIRS:
             ratings, predictions = (blocks[i] for i in _OF_PAIRS[skeleton])
@@ -141,19 +141,27 @@ def rmse_results(
     return results
 
 
+def rmse_look(sheet: SheetXml) -> dict[str, Address]:
+    """Return the cell that shows how a result looks: the first RMSE."""
+    forms = {**_OF_PAIRS, **dict.fromkeys(_OF_ERRORS)}
+    known = (address for address, formula in _roots(sheet) if formula.skeleton in forms)
+    first = next(known, None)
+    return {"result": first} if first else {}
+
+
+def _roots(sheet: SheetXml) -> Iterator[tuple[Address, CellFormula]]:
+    """Give the formulas that take a square root."""
+    for fill in sheet.fills:
+        if fill.first.text.lstrip().upper().startswith("SQRT("):
+            for address in sheet.addresses_in(fill.block):
+                yield address, fill.at(*address)
+
+
 def _sum(values: list[float]) -> float:
     try:
         return math.fsum(values)
     except OverflowError:
         return math.inf
-
-
-def rmse_look(sheet: SheetXml) -> dict[str, Address]:
-    """Return the cell that shows how a result looks: the first RMSE."""
-    forms = {**_OF_PAIRS, **dict.fromkeys(_OF_ERRORS)}
-    places = [place for place, formula in sheet.formulas.items() if formula.text.startswith("SQRT(")]
-    known = [place for place in places if sheet.formulas[place].skeleton in forms]
-    return {"result": known[0]} if known else {}
 
 
 # The forms of the root of the mean squared error, and where they name ratings and predictions.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from cf_excel.book.edit.found import FoundSheet, Identity, Numbers
-from cf_excel.book.edit.model_sheet import Chosen
 from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.errors import InputError
 from cf_excel.lookup import IdIndex
@@ -32,6 +31,18 @@ class Matched:
             ]
             for side, (ids, rows) in sides.items()
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The part of a model that a workbook asks for: rows of the model, and the workbook's ratings of those pairs.
+
+    ratings: (n_users, n_movies), NaN where there is none.
+    """
+
+    users: np.ndarray
+    movies: np.ndarray
+    ratings: np.ndarray
 
 
 def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -> Matched:
@@ -110,6 +121,11 @@ def choose(sheets: list[FoundSheet], factors: Factors, matches: list[Matched]) -
     return Chosen(np.array(list(users)), np.array(list(movies)), ratings)
 
 
+def decimal(numbers: np.ndarray) -> np.ndarray:
+    """Return float32 numbers as float64 of as few digits as name them: a cell shows 0.1, not 0.10000000149011612."""
+    return numbers.astype(str).astype(float)
+
+
 def _known(parts: list[np.ndarray]) -> dict[int, int]:
     """Return the known rows in order of first appearance, each with its place."""
     rows = dict.fromkeys(row for part in parts for row in part.tolist() if row >= 0)
@@ -127,7 +143,7 @@ def _rows(index: IdIndex, ids: list[Identity]) -> np.ndarray:
 
 
 def _picked(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return np.where(rows[:, None] >= 0, table[rows].astype(float), np.nan)
+    return np.where(rows[:, None] >= 0, decimal(table[rows]), np.nan)
 
 
 def _example(sheet: FoundSheet, side: str) -> Identity:

@@ -1,13 +1,13 @@
 """The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from cf_excel.book.cells import Block, column_letters
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.book.edit.found import FoundSheet
+from cf_excel.book.edit.matching import Chosen, decimal
 from cf_excel.book.edit.new_sheet import add_sheet, frame, looks_of
 from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.package import SheetCells
@@ -16,18 +16,6 @@ from cf_excel.predictor import Predictor
 
 # What the formulas do with the sum of a kind.
 FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
-
-
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """The part of a model that a workbook asks for: rows of the model, and the workbook's ratings of those pairs.
-
-    ratings: (n_users, n_movies), NaN where there is none.
-    """
-
-    users: np.ndarray
-    movies: np.ndarray
-    ratings: np.ndarray
 
 
 def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
@@ -66,7 +54,7 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
         ids = factors.user_ids[chosen.users][:, None], factors.movie_ids[chosen.movies][None, :]
         return Predictor(factors).predict(*ids).astype(float)
     users, movies = (
-        table[rows].astype(float)
+        decimal(table[rows])
         for table, rows in ((factors.user_factors, chosen.users), (factors.movie_factors, chosen.movies))
     )
     x = np.zeros((len(users), len(movies)))
@@ -74,7 +62,7 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
         x = x + users[:, k, None] * movies[None, :, k]
     if factors.kind == "dot":
         return x
-    x = x + factors.user_bias[chosen.users, None].astype(float) + factors.movie_bias[None, chosen.movies].astype(float)
+    x = x + decimal(factors.user_bias[chosen.users, None]) + decimal(factors.movie_bias[None, chosen.movies])
     low, high = factors.rating_range
     if factors.kind == "bayes":
         return np.clip(factors.global_mean + x, low, high)
@@ -103,10 +91,10 @@ def _write_numbers(cells: SheetCells, layout: ModelSheet, factors: Factors, chos
     cells.put(layout.headers(layout.user_bias), "id", [["bias"]])
     cells.put(layout.headers(layout.user_factors), "id", [names])
     cells.put(layout.movie_labels, "id", [[f"movie {name}"] for name in ("bias", *names)])
-    cells.put(layout.user_bias, "input", factors.user_bias[chosen.users, None])
-    cells.put(layout.user_factors, "input", factors.user_factors[chosen.users])
-    cells.put(layout.movie_bias, "input", factors.movie_bias[None, chosen.movies])
-    cells.put(layout.movie_factors, "input", factors.movie_factors[chosen.movies].T)
+    cells.put(layout.user_bias, "input", decimal(factors.user_bias[chosen.users, None]))
+    cells.put(layout.user_factors, "input", decimal(factors.user_factors[chosen.users]))
+    cells.put(layout.movie_bias, "input", decimal(factors.movie_bias[None, chosen.movies]))
+    cells.put(layout.movie_factors, "input", decimal(factors.movie_factors[chosen.movies].T))
 
 
 def _rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:

@@ -5,20 +5,23 @@ Only the parts that must differ are touched; the zip's other parts stay as they 
 
 import posixpath
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from cf_excel.book.cells import Block
-from cf_excel.book.edit.archive import Archive, check_xml, open_archive
+from cf_excel.book.edit.archive import Archive, open_archive
 from cf_excel.book.edit.dependents import stale_cells
 from cf_excel.book.edit.find_embedding import find_embedding
 from cf_excel.book.edit.find_grid import find_grid, grid_form
 from cf_excel.book.edit.found import FoundSheet
+from cf_excel.book.edit.markup import tag_prefix
 from cf_excel.book.edit.references import take_apart
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml, tag_prefix
+from cf_excel.book.edit.results import Results
+from cf_excel.book.edit.sheet_edit import changed_sheet
+from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import FileError, InputError
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -55,9 +58,14 @@ class OpenedBook:
     def sheet(self, title: str) -> SheetXml:
         """Return a sheet's cells, as they were read."""
         if title not in self._sheets:
-            xml = self.archive.read_xml(self._sheet_parts[title])
-            self._sheets[title] = SheetXml(xml, self._strings, f"sheet {title}")
+            part = self._sheet_parts[title]
+            name = f"{self.path.name}: {part}"
+            self._sheets[title] = SheetXml(self.archive.read(part), self._strings, f"sheet {title}", name)
         return self._sheets[title]
+
+    def read_ahead(self, titles: Iterable[str]) -> None:
+        """Unpack sheets in the background that will be read."""
+        self.archive.unpack_ahead(self._sheet_parts[title] for title in titles)
 
     def form(self, title: str) -> str | None:
         """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
@@ -84,34 +92,24 @@ class OpenedBook:
         return find_embedding(title, self.sheet(title)) if form == "rows" else find_grid(title, self.sheet(title))
 
     def change(
-        self,
-        cells: dict[str, dict[Address, float]],
-        results: dict[str, dict[Address, CellValue]],
-        *,
-        drop_formulas: bool = False,
+        self, cells: dict[str, dict[Address, float]], results: dict[str, Results], *, drop_formulas: bool = False
     ) -> None:
         """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
         fresh = self.fresh_results(cells, results)
         for title in fresh.keys() | cells.keys():
-            sheet = self.sheet(title)
-            xml = sheet.changed(cells.get(title, {}), fresh.get(title, {}), drop_formulas=drop_formulas)
-            check_xml(xml, f"{self.path.name}: sheet {title} with its new numbers")
+            known = fresh.get(title, Results())
+            xml = changed_sheet(self.sheet(title), cells.get(title, {}), known, drop_formulas=drop_formulas)
             self.archive.put(self._sheet_parts[title], xml)
-        if drop_formulas and any(a in self.sheet(title).formulas for title, part in cells.items() for a in part):
+        if drop_formulas and any(self.sheet(title).formula(a) for title, part in cells.items() for a in part):
             self._drop_calculation_chain()
         self._calculate_on_load()
 
-    def fresh_results(
-        self, cells: dict[str, dict[Address, float]], results: dict[str, dict[Address, CellValue]]
-    ) -> dict[str, dict[Address, CellValue]]:
+    def fresh_results(self, cells: dict[str, dict[Address, float]], results: dict[str, Results]) -> dict[str, Results]:
         """Return the new result of every formula that a change makes stale, None where it is not known."""
-        fresh = {}
+        fresh = {title: Results(dict(known.cells), known.tables) for title, known in results.items()}
         for title, addresses in stale_cells(self, cells, results).items():
-            known = results.get(title, {})
-            fresh[title] = {
-                address: known[address] if address in known else self._copied(title, address, cells, results)
-                for address in addresses
-            }
+            copied = {address: self._copied(title, address, cells, results) for address in addresses}
+            fresh.setdefault(title, Results()).cells.update(copied)
         return fresh
 
     def free_title(self, title: str) -> str:
@@ -223,19 +221,17 @@ class OpenedBook:
         return tables
 
     def _copied(
-        self,
-        title: str,
-        address: Address,
-        cells: dict[str, dict[Address, float]],
-        results: dict[str, dict[Address, CellValue]],
+        self, title: str, address: Address, cells: dict[str, dict[Address, float]], results: dict[str, Results]
     ) -> CellValue:
         """Return the result of a formula that is nothing but a reference to a cell whose value is known."""
-        formula = self.sheet(title).formulas[address]
+        formula = self.sheet(title).formula(address)
         if formula.skeleton != "#" or not formula.blocks[0].is_one_cell:
             return None
-        where = take_apart(formula.text)[1][0].sheet or title
+        where = formula.references[0].sheet or title
         place = formula.blocks[0].top, formula.blocks[0].left
-        return results.get(where, {}).get(place, cells.get(where, {}).get(place))
+        if where in results and place in results[where]:
+            return results[where][place]
+        return cells.get(where, {}).get(place)
 
     def _calculate_on_load(self) -> None:
         xml = self.archive.read(self._root)
@@ -309,7 +305,9 @@ def lesson_sheets(book: OpenedBook, wanted: str = "all", skip: Collection[str] =
         if found[0] is None:
             raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
         return found
-    found = [sheet for title in book.titles if title not in skip and (sheet := book.find(title))]
+    wanted_titles = [title for title in book.titles if title not in skip]
+    book.read_ahead(wanted_titles)
+    found = [sheet for title in wanted_titles if (sheet := book.find(title))]
     if not found:
         raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
     return found

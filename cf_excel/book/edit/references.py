@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block
 
 _TEXT = re.compile(r'"(?:[^"]|"")*"')
@@ -38,6 +40,22 @@ class Reference:
         if fix_top == fix_bottom and fix_left == fix_right:
             return Block(top, left, bottom, right)
         return Block(min(top, bottom), min(left, right), max(top, bottom), max(left, right))
+
+    def corners(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return what `shifted` does for many distances (n,): top, left, bottom, right, as an array (n, 4)."""
+        by_row, by_column, by_last_row, by_last_column = (0 if fixed else 1 for fixed in self.fixed)
+        block = self.block
+        edges = np.stack(
+            [
+                block.top + by_row * rows,
+                block.left + by_column * columns,
+                block.bottom + by_last_row * rows,
+                block.right + by_last_column * columns,
+            ],
+            axis=1,
+        )
+        first, second = edges[:, :2], edges[:, 2:]
+        return np.concatenate([np.minimum(first, second), np.maximum(first, second)], axis=1)
 
 
 @lru_cache(maxsize=1 << 15)

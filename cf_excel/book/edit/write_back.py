@@ -1,6 +1,5 @@
 """Bring learned numbers into a workbook's sheets: which cells change, from what to what, and which formulas follow."""
 
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import numpy as np
 from cf_excel.book.cells import cell
 from cf_excel.book.edit.found import FoundSheet, Numbers
 from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.edit.sheet_xml import Address, CellValue
+from cf_excel.book.edit.results import Results
+from cf_excel.book.edit.sheet_xml import Address
 from cf_excel.errors import InputError
 
 
@@ -20,7 +20,7 @@ class WriteBack:
     book: OpenedBook
     force: bool = False
     cells: dict[str, dict[Address, float]] = field(default_factory=dict)
-    results: dict[str, dict[Address, CellValue]] = field(default_factory=dict)
+    results: dict[str, Results] = field(default_factory=dict)
 
     def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
         """Put numbers into a sheet's factor cells; NaN leaves a cell alone.
@@ -29,7 +29,7 @@ class WriteBack:
         """
         cells = sheet.cells_of(numbers)
         for address in cells:
-            formula = sheet.xml.formulas.get(address)
+            formula = sheet.xml.formula(address)
             if formula and formula.array and not formula.array.is_one_cell:
                 raise InputError(f"{_where(sheet, address)} is part of an array formula: clear that first")
             if formula and not self.force:
@@ -37,28 +37,24 @@ class WriteBack:
                 raise InputError(f"{_where(sheet, address)} holds a formula (={shown}): --force puts a number there")
         self.cells[sheet.title] = cells
         with np.errstate(over="ignore", invalid="ignore"):
-            results = sheet.results(_filled(numbers, sheet.numbers()))
-        # what is beyond a cell's numbers is left to the program that opens the workbook
-        self.results[sheet.title] = {
-            address: None if isinstance(value, float) and not math.isfinite(value) else value
-            for address, value in results.items()
-        }
+            self.results[sheet.title] = sheet.results(_filled(numbers, sheet.numbers()))
 
     def changes(self) -> list[tuple[str, str, object, float]]:
         """Return sheet, address, old and new value of every constant that changes."""
-        return [
-            (title, cell(*address), self.book.sheet(title).value(address), value)
-            for title, cells in self.cells.items()
-            for address, value in cells.items()
-            if self.book.sheet(title).value(address) != value or address in self.book.sheet(title).formulas
-        ]
+        found = []
+        for title, cells in self.cells.items():
+            sheet = self.book.sheet(title)
+            for address, value in cells.items():
+                if sheet.value(address) != value or sheet.formula(address):
+                    found.append((title, cell(*address), sheet.value(address), value))
+        return found
 
     def stale_counts(self) -> dict[str, tuple[int, int]]:
         """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
         counts = {}
         for title, fresh in self.book.fresh_results(self.cells, self.results).items():
-            taken = sum(value is None for value in fresh.values())
-            counts[title] = len(fresh) - taken, taken
+            n_results, n_unknown = fresh.counts()
+            counts[title] = n_results - n_unknown, n_unknown
         return counts
 
     def apply(self) -> None:
