@@ -118,6 +118,7 @@ class _Table:
         self.block = block
         self.ids: list[Identity] = [id_in(sheet, [(row, block.left)]) for row in range(block.top, block.bottom + 1)]
         self._rows = {identity: row for row, identity in reversed(list(enumerate(self.ids)))}
+        self._rows_of_values: dict[tuple[type, CellValue], int] = {}  # most ratings name an id that came up before
         columns = [
             _factor_column(sheet.formula((looked_up.top, column)), block) or block.left + 1 + k
             for k, column in enumerate(range(looked_up.left, looked_up.right + 1))
@@ -126,8 +127,12 @@ class _Table:
 
     def row(self, sheet: SheetXml, place: Address) -> int:
         """Return the row of the id in a cell, -1 where the table has none."""
-        identity = id_in(sheet, [place])
-        return -1 if identity is None else self._rows.get(identity, -1)
+        value = sheet.value(place)
+        key = type(value), value
+        if key not in self._rows_of_values:
+            identity = id_in(sheet, [place])
+            self._rows_of_values[key] = -1 if identity is None else self._rows.get(identity, -1)
+        return self._rows_of_values[key]
 
 
 @dataclass(frozen=True, eq=False)

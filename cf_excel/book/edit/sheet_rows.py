@@ -173,6 +173,7 @@ class KnownShapes:
     def __init__(self, tags: Tags) -> None:
         self._tags = tags
         self._known: dict[bytes, tuple[int, int]] = {}  # which shape, and how often its rows name their number
+        self._last: tuple[bytes, tuple[int, int]] = b"", (-1, 0)  # mostly the next row's, too
 
     def look_up(self, xml: bytes, number: int) -> tuple[bytes, int, bool]:
         """Return the numbers of a row, which shape the row has, and whether that is new.
@@ -187,14 +188,18 @@ class KnownShapes:
         mark = b'%d"' % number
         key = markup.replace(mark, b'"')
         n_marks = (len(markup) - len(key)) // (len(mark) - 1)
-        shape, expected = self._known.get(key, (-1, 0))
+        if key != self._last[0]:
+            self._last = key, self._known.get(key, (-1, 0))
+        shape, expected = self._last[1]
         if shape >= 0:
             return (numbers, shape, False) if n_marks == expected else (numbers, -1, True)
         # the row's number stands at the end of each address, and nowhere else
         if n_marks != xml.count(b' r="') or not self._tags.is_whole_row(xml):
             return numbers, -1, True
-        self._known[key] = len(self._known), n_marks
-        return numbers, len(self._known) - 1, True
+        shape = len(self._known)
+        self._known[key] = shape, n_marks
+        self._last = key, self._known[key]
+        return numbers, shape, True
 
 
 def _hides(xml: bytes) -> bool:
