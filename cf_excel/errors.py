@@ -4,6 +4,7 @@
     ├── InputError          a value or a table that was given is wrong (also a ValueError)
     │   └── UnknownIdError  a user or movie that the data or the model does not have (also a KeyError)
     └── FileError           a file can't be read, written or trusted (also an OSError)
+        └── OpenInExcelError  a workbook can't be replaced, because Excel has it open
 
 Every message is a single line, because it may land in a cell: what was given, what was expected, what to do.
 """
@@ -29,3 +30,7 @@ class UnknownIdError(InputError, KeyError):
 
 class FileError(CfExcelError, OSError):
     """A file can't be read, written or trusted."""
+
+
+class OpenInExcelError(FileError):
+    """A workbook can't be replaced, because Excel has it open."""

@@ -12,6 +12,7 @@ import numpy as np
 import xlsxwriter
 import xlwings
 from openpyxl.formula.translate import Translator
+from sliced import with_slicer
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.book.layout import EmbeddingSheet, GridSheet
@@ -216,6 +217,13 @@ def looks(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
     workbook.set_custom_property("checked", True)
 
 
+def slicers(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
+    columns = [{"header": "user"}, {"header": "rating"}]
+    sheets["dotprod"].add_table(70, 0, 75, 1, {"name": "Sliced", "columns": columns, "data": [[u, 3] for u in USERS]})
+    sheets["dotprod"].insert_textbox(70, 5, "my slicer")
+    workbook.define_name("Slicer_user", "=#N/A")
+
+
 DECORATIONS = {
     "plain": None,
     "charts": charts,
@@ -231,22 +239,14 @@ DECORATIONS = {
     "arrays": arrays,
     "protection": protection,
     "looks": looks,
+    "slicers": slicers,
 }
 
 
 def decorated(name: str, folder: Path) -> Path:
     """Write one workbook of the collection."""
-    return make(folder / f"{name}.{'xlsm' if name == 'buttons' else 'xlsx'}", DECORATIONS[name])
-
-
-def rewritten(path: Path, change: Callable[[str, bytes], bytes]) -> Path:
-    """Change the parts of a workbook where it lies."""
-    with zipfile.ZipFile(path) as package:
-        parts = [(entry, change(entry.filename, package.read(entry))) for entry in package.infolist()]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
-        for entry, content in parts:
-            package.writestr(entry, content)
-    return path
+    path = make(folder / f"{name}.{'xlsm' if name == 'buttons' else 'xlsx'}", DECORATIONS[name])
+    return with_slicer(path) if name == "slicers" else path
 
 
 def with_prefix(name: str, content: bytes) -> bytes:

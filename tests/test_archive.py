@@ -17,8 +17,9 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from owned import make, png, rewritten
+from owned import make, png
 from test_cli_write import model_of, saved
+from zip_parts import rewritten
 
 from cf_excel.book.edit import archive
 from cf_excel.book.edit.opened import OpenedBook, lesson_sheets

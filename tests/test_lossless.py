@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import owned
 import pytest
-from owned import BIAS, DECORATIONS, DOT, EMB, MOVIES, USERS, course, decorated, make, rewritten, with_prefix
+from owned import BIAS, DECORATIONS, DOT, EMB, MOVIES, USERS, course, decorated, make, with_prefix
+from zip_parts import rewritten
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main

@@ -10,7 +10,7 @@ from cf_excel.errors import InputError, UnknownIdError
 from cf_excel.model_file import save_factors
 from cf_excel.predictor import Predictor
 from cf_excel.udf import macros
-from cf_excel.udf.macros import run, write_factors, write_predictions
+from cf_excel.udf.macros import run, write_factors, write_learned, write_predictions
 from cf_excel.udf.vba import MACROS, functions_project
 
 
@@ -116,4 +116,4 @@ def test_the_buttons_run_what_there_is(monkeypatch):
         exec(commands[0], {})
     for command in commands[1:]:
         exec(command, {})
-    assert called == [["train", "--epochs", "1"], write_factors, write_predictions]
+    assert called == [["train", "--epochs", "1"], write_learned, write_predictions]

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command
-from cf_excel.cli.workbook_options import add_workbook_options, check_target, finish, without_collector
+from cf_excel.cli.workbook_options import add_workbook_options, finish, open_target, without_collector
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,15 +44,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     _check(args)
-    target = check_target(args)
+    changes = open_target(args)
     from cf_excel.book.edit.history_sheet import add_history
-    from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
-    from cf_excel.book.edit.write_back import WriteBack
+    from cf_excel.book.edit.opened import lesson_sheets
     from cf_excel.learn.solver import SheetRatings, rmse_of, solve
 
-    book = OpenedBook(args.file)
-    sheets = lesson_sheets(book, args.sheet)
-    changes = WriteBack(book, force=args.force)
+    if args.history and changes.is_live:
+        raise InputError(f"--history adds a sheet to the file: close {args.file} in Excel, or pass --out for a copy")
+    sheets = lesson_sheets(changes.book, args.sheet)
     rows, histories = [], {}
     for sheet in sheets:
         ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)
@@ -68,10 +67,10 @@ def run(args: argparse.Namespace) -> None:
         rows.append((sheet.title, len(fitted), history[0], history[-1], *held_out))
     changes.apply()
     if args.history:
-        added = add_history(book, sheets, histories, args.optimizer)
+        added = add_history(changes.book, sheets, histories, args.optimizer)
         rows_added = f"added the sheet {added}: the RMSE of every step and its chart"
     _print(rows)
-    finish(args, target, changes)
+    finish(args, changes)
     if args.history and not args.dry_run:
         print(rows_added)
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, OpenInExcelError
 
 if TYPE_CHECKING:
     from cf_excel.book.edit.write_back import WriteBack
+    from cf_excel.udf.live import LiveChanges
 
 _SUFFIXES = (".xlsx", ".xlsm")
 
@@ -28,16 +29,42 @@ def add_workbook_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="list the cells that would change, write nothing")
 
 
-def check_target(args: argparse.Namespace) -> Path:
-    """Return the path to write to. Raises FileError and InputError where it can't be or isn't a workbook's."""
+def open_target(args: argparse.Namespace) -> "WriteBack | LiveChanges":
+    """Open the workbook that is to change: the file, or what Excel has open of it.
+
+    Raises FileError and InputError where it can't be changed or is no workbook.
+    """
     from cf_excel.book.edit.archive import check_writable
 
-    target = args.out or args.file
     if args.out and args.out.suffix.lower() != args.file.suffix.lower():
         raise InputError(f"--out {args.out}: expected a name that ends in {args.file.suffix}, as the workbook's does")
     if not args.dry_run:
-        check_writable(target)
-    return target if args.out else target.resolve()  # a link stays a link
+        try:
+            check_writable(args.out or args.file)
+        except OpenInExcelError:
+            live = None if args.out else _live(args)
+            if live is None:
+                raise
+            return live
+    from cf_excel.book.edit.opened import OpenedBook
+    from cf_excel.book.edit.write_back import WriteBack
+
+    return WriteBack(OpenedBook(args.file), force=args.force)
+
+
+def _live(args: argparse.Namespace) -> "LiveChanges | None":
+    from cf_excel.udf.live import LiveBook, LiveChanges, find_open_book
+
+    book = find_open_book(args.file)
+    if book is None:
+        return None
+    if args.backup:
+        raise InputError(f"--backup copies the file as it is saved: save {args.file} in Excel under another name")
+    return LiveChanges(LiveBook(book), force=args.force)
+
+
+def _target(args: argparse.Namespace) -> Path:
+    return args.out or args.file.resolve()  # a link stays a link
 
 
 @contextmanager
@@ -52,13 +79,17 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def finish(args: argparse.Namespace, target: Path, changes: "WriteBack") -> None:
+def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges") -> None:
     """Write the workbook, or list what would be written."""
-    from cf_excel.book.edit.write_back import backup_path
-
+    if changes.is_live:
+        print(f"wrote into {args.file}, which is open in Excel: save it there")
+        return
     if args.dry_run:
         list_changes(changes)
         return
+    from cf_excel.book.edit.write_back import backup_path
+
+    target = _target(args)
     backup = backup_path(target) if args.backup and target.exists() and not args.out else None
     changes.book.archive.save(target, backup=backup)
     if any(name.startswith("_xmlsignatures/") for name in changes.book.archive.names):

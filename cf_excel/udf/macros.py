@@ -24,6 +24,20 @@ def run(action: Callable[["xlwings.Book", Predictor], None]) -> None:
         raise SystemExit(f"cf_excel: {error}") from None
 
 
+def write_learned(book: "xlwings.Book", model: Predictor) -> None:
+    """Do in the open workbook what the command write does, and write the factors of everyone and everything.
+
+    A message says what was done. Raises InputError as put_model and write_factors do.
+    """
+    from cf_excel.book.edit.put_model import put_model
+    from cf_excel.udf.live import LiveBook, LiveChanges
+
+    changes = LiveChanges(LiveBook(book))
+    report = put_model(changes.book, changes, model.factors)
+    write_factors(book, model)
+    book.app.alert("\n".join([*report.lines, *report.notes]), title="cf_excel")
+
+
 def write_factors(book: "xlwings.Book", model: Predictor) -> None:
     """Write the sheets user_factors and movie_factors: id, title of a movie, bias and factors, a row each.
 

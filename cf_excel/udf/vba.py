@@ -43,7 +43,7 @@ Sub TrainModel()
 End Sub
 
 Sub WriteFactors()
-    RunPython "from cf_excel.udf.macros import run, write_factors; run(write_factors)"
+    RunPython "from cf_excel.udf.macros import run, write_learned; run(write_learned)"
 End Sub
 
 Sub WritePredictions()

@@ -129,6 +129,11 @@ class ModelSheet:
         return formulas
 
     @property
+    def widths(self) -> dict[Block, float]:
+        """Widths of the columns that are not as wide as usual, in characters."""
+        return {self.user_ids: 15, self.predictions: 8, self.ratings: 8}
+
+    @property
     def freeze(self) -> str:
         """Top left cell of what scrolls."""
         return cell(self._top, 2)

@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, unpack
-from cf_excel.errors import FileError
+from cf_excel.errors import FileError, OpenInExcelError
 from cf_excel.files import replacing
 
 MAX_PARTS = 20_000
@@ -180,10 +180,11 @@ def open_archive(path: Path) -> Archive:
 
 
 def check_writable(path: Path) -> None:
-    """Raise FileError where a workbook is open in another program or read-only."""
-    for lock, program in ((f"~${path.name}", "Excel"), (f".~lock.{path.name}#", "LibreOffice")):
+    """Raise FileError where a workbook is read-only or open elsewhere, OpenInExcelError where Excel has it."""
+    locks = (f"~${path.name}", "Excel", OpenInExcelError), (f".~lock.{path.name}#", "LibreOffice", FileError)
+    for lock, program, error in locks:
         if path.with_name(lock).exists():
-            raise FileError(f"{path} is open in {program} ({lock} is there): close it, or pass --out for a copy")
+            raise error(f"{path} is open in {program} ({lock} is there): close it, or pass --out for a copy")
     if path.exists() and not path.stat().st_mode & stat.S_IWUSR:
         raise FileError(f"{path} is read-only: make it writable, or pass --out for a copy")
 

@@ -111,7 +111,7 @@ class _Grid:
 
 def _predictions(fill: Fill) -> _Predictions | None:
     """Return the predictions that a formula makes, None where it makes none."""
-    form = _form(fill.first.text)
+    form = grid_form_of(fill.first.text)
     if form is None or (fill.first.array and not fill.block.is_one_cell):
         return None
     ratings, users, movies, *biases = fill.corners()
@@ -154,7 +154,7 @@ def grid_form(xml: bytes) -> str | None:
     place = xml.find(b"MMULT(")
     while place >= 0:
         text = xml[xml.rfind(b">", 0, place) + 1 : xml.find(b"<", place)]
-        form = _form(unescape(text.decode("utf-8", "replace")))
+        form = grid_form_of(unescape(text.decode("utf-8", "replace")))
         if form:
             return form
         place = xml.find(b"MMULT(", place + 1)
@@ -162,7 +162,7 @@ def grid_form(xml: bytes) -> str | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def _form(formula: str) -> str | None:
+def grid_form_of(formula: str) -> str | None:
     """Return where the biases stand in a prediction's formula, None for any other formula."""
     if "MMULT(" not in formula:
         return None

@@ -1,6 +1,8 @@
 """The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
 
 import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -10,42 +12,66 @@ from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
 from cf_excel.book.edit.new_sheet import add_sheet, frame, looks_of
 from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.package import SheetCells
+from cf_excel.book.package import CellValue, SheetCells
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
 
+NOTE = "A trained model of kind "  # the sheet's first words
 # What the formulas do with the sum of a kind.
 FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
 
 
+class CellWriter(Protocol):
+    """Takes the cells of a sheet, as SheetCells does."""
+
+    def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
+        """Put texts and numbers into a block; None and NaN make blank cells."""
+
+    def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
+        """Fill a block from the formula of its first cell, with the results beside it."""
+
+
+def model_layout(title: str, factors: Factors, chosen: Chosen) -> ModelSheet:
+    """Return where everything is on the sheet."""
+    shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
+    return ModelSheet(title, *shape, FORMS[factors.kind])
+
+
 def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
     """Add the sheet; return its name and the RMSE of the predictions of the workbook's ratings, in rating units."""
-    shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
-    layout = ModelSheet(book.free_title("model"), *shape, FORMS[factors.kind])
+    layout = model_layout(book.free_title("model"), factors, chosen)
     workbook, worksheet = frame(layout.title)
     cells = SheetCells(looks_of(sheets))
+    rmse = write_model_cells(cells, layout, factors, chosen)
+    tall = any("upright" in sheet.looks for sheet in sheets)
+    cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15
+    worksheet.freeze_panes = layout.freeze
+    for block, width in layout.widths.items():
+        for column in range(block.left, block.right + 1):
+            worksheet.column_dimensions[column_letters(column)].width = width
+    add_sheet(book, workbook, cells)
+    return layout.title, rmse
+
+
+def write_model_cells(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> float:
+    """Write numbers and formulas; return the RMSE of the predictions of the workbook's ratings, in rating units."""
     predictions = sheet_predictions(factors, chosen)
     rmse = _rmse(chosen.ratings, predictions)
-    _write_head(cells, layout, factors, rmse)
     _write_numbers(cells, layout, factors, chosen)
-    user_ids = [[identity] for identity in factors.user_ids[chosen.users].tolist()]
-    cells.put(layout.user_ids, "id", user_ids)
+    cells.put(layout.user_ids, "id", [[identity] for identity in factors.user_ids[chosen.users].tolist()])
     titles = factors.titles[chosen.movies].tolist()
     for block, name in ((layout.predictions, "predictions"), (layout.ratings, "ratings, as they were then")):
         cells.put(layout.section(block), "plain", [[name]])
         cells.put(layout.titles(block), "upright", [titles])
         cells.put(layout.headers(block), "id", [factors.movie_ids[chosen.movies].tolist()])
-        cells.row_heights[layout.titles(block).top] = 120 if any("upright" in sheet.looks for sheet in sheets) else 15
     cells.put(layout.ratings, "rating", chosen.ratings)
     formula = layout.formulas.get(layout.predictions)
     if formula:
         cells.fill(layout.predictions, "prediction", formula, predictions)
     else:
         cells.put(layout.predictions, "prediction", predictions)
-    worksheet.freeze_panes = layout.freeze
-    _set_widths(worksheet, layout)
-    add_sheet(book, workbook, cells)
-    return layout.title, rmse
+    _write_head(cells, layout, factors, rmse)
+    return rmse
 
 
 def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
@@ -69,7 +95,7 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
     return low + (high - low) / (1 + np.exp(-x))
 
 
-def _write_head(cells: SheetCells, layout: ModelSheet, factors: Factors, rmse: float) -> None:
+def _write_head(cells: CellWriter, layout: ModelSheet, factors: Factors, rmse: float) -> None:
     n_factors = factors.user_factors.shape[1]
     how = {
         "dot": "each prediction is a formula: the user's factors times the movie's",
@@ -77,7 +103,7 @@ def _write_head(cells: SheetCells, layout: ModelSheet, factors: Factors, rmse: f
         "clipped": "each prediction is a formula: the mean rating, factors and biases, cut off at the range",
         "net": "the predictions are values: a neural net does not fit into a cell's formula",
     }[layout.kind]
-    cells.put(layout.note, "plain", [[f"A trained model of kind {factors.kind} with {n_factors} factors; {how}."]])
+    cells.put(layout.note, "plain", [[f"{NOTE}{factors.kind} with {n_factors} factors; {how}."]])
     cells.put(layout.setting_names, "id", [["lowest", "highest", "mean", "RMSE"]])
     for block, value in ((layout.low, factors.rating_range[0]), (layout.high, factors.rating_range[1])):
         cells.put(block, "rating", [[value]])
@@ -85,7 +111,7 @@ def _write_head(cells: SheetCells, layout: ModelSheet, factors: Factors, rmse: f
     cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
 
 
-def _write_numbers(cells: SheetCells, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:
+def _write_numbers(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:
     names = [f"factor {k}" for k in range(1, layout.n_factors + 1)]
     cells.put(layout.section(layout.user_bias), "plain", [["users"]])
     cells.put(layout.headers(layout.user_bias), "id", [["bias"]])
@@ -100,10 +126,3 @@ def _write_numbers(cells: SheetCells, layout: ModelSheet, factors: Factors, chos
 def _rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:
     errors = (ratings - predictions)[~np.isnan(ratings)]
     return math.sqrt(math.fsum((errors**2).tolist()) / max(1, len(errors)))
-
-
-def _set_widths(worksheet: object, layout: ModelSheet) -> None:
-    widths: dict[Block, float] = {layout.user_ids: 15, layout.predictions: 8, layout.ratings: 8}
-    for block, width in widths.items():
-        for column in range(block.left, block.right + 1):
-            worksheet.column_dimensions[column_letters(column)].width = width

@@ -114,9 +114,7 @@ class OpenedBook:
 
     def free_title(self, title: str) -> str:
         """Return a sheet's name if it is free, else the name with a number behind it."""
-        taken = {other.lower() for other in self.all_titles}
-        numbered = (f"{title} {n}" for n in range(2, len(taken) + 3))
-        return title if title.lower() not in taken else next(name for name in numbered if name.lower() not in taken)
+        return free_title(title, self.all_titles)
 
     def add_sheet(self, name: str, xml: bytes, parts: dict[str, tuple[bytes, str]], relations: bytes = b"") -> None:
         """Add a worksheet under a name that is free, with the parts it needs.
@@ -311,6 +309,13 @@ def lesson_sheets(book: OpenedBook, wanted: str = "all", skip: Collection[str] =
     if not found:
         raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
     return found
+
+
+def free_title(title: str, taken: Collection[str]) -> str:
+    """Return a sheet's name if it is free, else the name with a number behind it."""
+    lower = {other.lower() for other in taken}
+    numbered = (f"{title} {n}" for n in range(2, len(lower) + 3))
+    return title if title.lower() not in lower else next(name for name in numbered if name.lower() not in lower)
 
 
 def _plain_text(item: ElementTree.Element) -> str:

@@ -1,5 +1,6 @@
 """Bring learned numbers into a workbook's sheets: which cells change, from what to what, and which formulas follow."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -7,15 +8,19 @@ import numpy as np
 
 from cf_excel.book.cells import cell
 from cf_excel.book.edit.found import FoundSheet, Numbers
+from cf_excel.book.edit.matching import Chosen
 from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address
 from cf_excel.errors import InputError
+from cf_excel.model_file import Factors
 
 
 @dataclass
 class WriteBack:
     """Changes of constants by sheet, with the results of the formulas that are known."""
+
+    is_live = False
 
     book: OpenedBook
     force: bool = False
@@ -28,13 +33,7 @@ class WriteBack:
         Raises InputError where a cell holds a formula, unless force is set.
         """
         cells = sheet.cells_of(numbers)
-        for address in cells:
-            formula = sheet.xml.formula(address)
-            if formula and formula.array and not formula.array.is_one_cell:
-                raise InputError(f"{_where(sheet, address)} is part of an array formula: clear that first")
-            if formula and not self.force:
-                shown = sheet.xml.shown_formula(address)[:60]
-                raise InputError(f"{_where(sheet, address)} holds a formula (={shown}): --force puts a number there")
+        check_constants(sheet, cells, force=self.force)
         self.cells[sheet.title] = cells
         with np.errstate(over="ignore", invalid="ignore"):
             self.results[sheet.title] = sheet.results(_filled(numbers, sheet.numbers()))
@@ -61,6 +60,26 @@ class WriteBack:
         """Make the changes in the workbook's parts; the book's save writes them."""
         self.book.change(self.cells, self.results, drop_formulas=self.force)
 
+    def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
+        """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
+        from cf_excel.book.edit.model_sheet import add_model_sheet  # loaded while large sheets are packed
+
+        return add_model_sheet(self.book, sheets, factors, chosen)
+
+
+def check_constants(sheet: FoundSheet, cells: Iterable[Address], *, force: bool) -> None:
+    """Raise InputError where a cell holds a formula, unless force is set, and where it is part of an array formula."""
+    for address in cells:
+        formula = sheet.xml.formula(address)
+        if not formula:
+            continue
+        where = f"sheet {sheet.title}: {cell(*address)}"
+        if formula.array and not formula.array.is_one_cell:
+            raise InputError(f"{where} is part of an array formula: clear that first")
+        if not force:
+            shown = sheet.xml.shown_formula(address)[:60]
+            raise InputError(f"{where} holds a formula (={shown}): --force puts a number there")
+
 
 def _filled(numbers: Numbers, old: Numbers) -> Numbers:
     """Return the numbers with the old ones where they are NaN."""
@@ -69,10 +88,6 @@ def _filled(numbers: Numbers, old: Numbers) -> Numbers:
         before = getattr(old, name)
         arrays[name] = before if new is None else np.where(np.isnan(new), before, new)
     return replace(numbers, **arrays)
-
-
-def _where(sheet: FoundSheet, address: Address) -> str:
-    return f"sheet {sheet.title}: {cell(*address)}"
 
 
 def backup_path(path: Path) -> Path:

@@ -1,0 +1,273 @@
+"""A workbook that is open in Excel, through xlwings: the same sheets are found in it and changed as in a file.
+
+Excel calculates what follows from the new numbers and saves the workbook when its user does; what it shows besides
+stays as it is.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from cf_excel.book.cells import Block
+from cf_excel.book.edit.find_embedding import find_embedding
+from cf_excel.book.edit.find_grid import find_grid, grid_form_of
+from cf_excel.book.edit.formulas import CellFormula, Fill
+from cf_excel.book.edit.found import FoundSheet, Numbers
+from cf_excel.book.edit.matching import Chosen
+from cf_excel.book.edit.model_sheet import NOTE, model_layout, write_model_cells
+from cf_excel.book.edit.opened import free_title
+from cf_excel.book.edit.results import rectangles
+from cf_excel.book.edit.sheet_xml import Address, CellValue
+from cf_excel.book.edit.write_back import check_constants
+from cf_excel.book.package import shown_value
+from cf_excel.errors import InputError
+from cf_excel.model_file import Factors
+
+if TYPE_CHECKING:
+    import xlwings
+
+T = TypeVar("T")
+_LOOK_UPS = ("MATCH(", "EXACT(")
+
+
+def find_open_book(path: Path) -> "xlwings.Book | None":
+    """Return the workbook of a file that Excel has open on Windows or on a Mac, None where it has not."""
+    if sys.platform not in ("win32", "darwin"):
+        return None
+    import xlwings
+
+    for app in xlwings.apps:
+        for book in app.books:
+            try:
+                if Path(book.fullname).samefile(path):
+                    return book
+            except (OSError, xlwings.XlwingsError):  # a workbook that was never saved, or lies in the cloud
+                continue
+    return None
+
+
+class LiveSheet:
+    """Values and formulas of a sheet, as it is now; see SheetXml, which reads them from a file."""
+
+    def __init__(self, sheet: "xlwings.Sheet") -> None:
+        self.name = f"sheet {sheet.name}"
+        self.sheet = sheet
+        used = sheet.used_range
+        self._top, self._left = used.row, used.column
+        self._values = used.options(ndim=2, err_to_str=True).value
+        texts = used.formula
+        self._texts = [[texts]] if isinstance(texts, str) or texts is None else [list(row) for row in _rows(texts)]
+
+    def value(self, address: Address) -> CellValue:
+        """Return a number, a text, a truth value, or None for a blank."""
+        value = self._at(self._values, address)
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def formula(self, address: Address) -> CellFormula | None:
+        """Return the formula of a cell, None where it has none."""
+        text = self._at(self._texts, address)
+        is_formula = isinstance(text, str) and text.startswith("=") and text != self._at(self._values, address)
+        return CellFormula(text[1:]) if is_formula else None
+
+    def shown_formula(self, address: Address) -> str:
+        """Return the formula as the cell shows it."""
+        return self.formula(address).text
+
+    def addresses_in(self, block: Block) -> Iterator[Address]:
+        """Give the cells of a rectangle that are in use."""
+        bottom, right = self._top + len(self._texts) - 1, self._left + len(self._texts[0]) - 1
+        for row in range(max(block.top, self._top), min(block.bottom, bottom) + 1):
+            for column in range(max(block.left, self._left), min(block.right, right) + 1):
+                yield row, column
+
+    @cached_property
+    def fills(self) -> list[Fill]:
+        """All formulas, cell by cell."""
+        return [
+            Fill(Block(row, column, row, column), formula)
+            for row, formulas in self._formulas.items()
+            for column, formula in formulas.items()
+        ]
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Give the rows with formulas, one by one."""
+        return ((row, row) for row in self._formulas)
+
+    def formulas_in(self, row: int) -> dict[int, CellFormula]:
+        """Return the formulas of a row, by column."""
+        return self._formulas.get(row, {})
+
+    @cached_property
+    def _formulas(self) -> dict[int, dict[int, CellFormula]]:
+        found: dict[int, dict[int, CellFormula]] = {}
+        for row, texts in enumerate(self._texts, self._top):
+            for column in range(self._left, self._left + len(texts)):
+                formula = self.formula((row, column))
+                if formula:
+                    found.setdefault(row, {})[column] = formula
+        return found
+
+    def _at(self, rows: list[list[T]], address: Address) -> T | None:
+        row, column = address[0] - self._top, address[1] - self._left
+        inside = 0 <= row < len(rows) and 0 <= column < len(rows[row])
+        return rows[row][column] if inside else None
+
+
+class LiveBook:
+    """The sheets of a workbook that is open in Excel."""
+
+    def __init__(self, book: "xlwings.Book") -> None:
+        self.book = book
+        self.path = Path(book.name)
+        self._sheets: dict[str, LiveSheet] = {}
+
+    @property
+    def titles(self) -> list[str]:
+        """Names of the worksheets, in order."""
+        return [sheet.name for sheet in self.book.sheets]
+
+    def sheet(self, title: str) -> LiveSheet:
+        """Return a sheet's cells, as they were when they were first asked for."""
+        if title not in self._sheets:
+            self._sheets[title] = LiveSheet(self.book.sheets[title])
+        return self._sheets[title]
+
+    def form(self, title: str) -> str | None:
+        """Tell what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
+        texts = [fill.first.text for fill in self.sheet(title).fills]
+        forms = filter(None, map(grid_form_of, texts))
+        form = next(forms, None)
+        if form:
+            return "dot" if form == "none" else "bias"
+        return "rows" if any(name in text for text in texts for name in _LOOK_UPS) else None
+
+    def find(self, title: str) -> FoundSheet | None:
+        """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
+        form = self.form(title)
+        if form is None:
+            return None
+        return find_embedding(title, self.sheet(title)) if form == "rows" else find_grid(title, self.sheet(title))
+
+    def sheet_size(self, title: str) -> int:
+        """Return 0: what Excel has open is there to be read."""
+        return 0
+
+    def read_ahead(self, titles: Iterable[str]) -> None:
+        """Do nothing: a sheet is read when it is wanted."""
+
+
+class LiveChanges:
+    """Changes of a workbook that is open in Excel: they are made there, and nothing is saved."""
+
+    is_live = True
+
+    def __init__(self, book: LiveBook, *, force: bool = False) -> None:
+        self.book, self.force = book, force
+        self._cells: dict[str, dict[Address, float]] = {}
+
+    def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
+        """Note numbers for a sheet's factor cells; NaN leaves a cell alone.
+
+        Raises InputError where a cell holds a formula, unless force is set.
+        """
+        cells = sheet.cells_of(numbers)
+        check_constants(sheet, cells, force=self.force)
+        self._cells[sheet.title] = cells
+
+    def apply(self) -> None:
+        """Write the numbers into the sheets, rectangle by rectangle."""
+        for title, cells in self._cells.items():
+            target = self.book.book.sheets[title]
+            for block in rectangles(cells):
+                rows = [
+                    [cells[row, column] for column in _columns(block)] for row in range(block.top, block.bottom + 1)
+                ]
+                _write(target, block, lambda area, rows=rows: setattr(area, "value", rows))
+
+    def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
+        """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
+        book = self.book.book
+        target = _sheet_for_model(book)
+        layout = model_layout(target.name, factors, chosen)
+        rmse = write_model_cells(_LiveCells(target, _looks(book, sheets)), layout, factors, chosen)
+        for block, width in layout.widths.items():
+            _area(target, block).column_width = width
+        return layout.title, rmse
+
+
+def _sheet_for_model(book: "xlwings.Book") -> "xlwings.Sheet":
+    """Return the sheet that an earlier call filled, emptied, or else a new one."""
+    title = "model"
+    if title in (sheet.name for sheet in book.sheets):
+        sheet = book.sheets[title]
+        if str(sheet.range((1, 1)).value).startswith(NOTE):
+            sheet.clear()
+            return sheet
+    title = free_title(title, [sheet.name for sheet in book.sheets])
+    return book.sheets.add(title, after=book.sheets[len(book.sheets) - 1])
+
+
+class _LiveCells:
+    """Write blocks of values and formulas into a sheet, in the looks of other cells."""
+
+    def __init__(self, sheet: "xlwings.Sheet", looks: "dict[str, xlwings.Range]") -> None:
+        self._sheet, self._looks = sheet, looks
+
+    def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
+        """Put texts and numbers into a block; None and NaN make blank cells."""
+        rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
+        values = [[_typed(value) for value in row] for row in rows]
+        _write(self._sheet, block, lambda area: setattr(area, "value", values))
+        self._dress(block, style)
+
+    def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
+        """Fill a block from the formula of its first cell; Excel calculates the results."""
+        _write(self._sheet, block, lambda area: setattr(area, "formula", f"={formula}"))
+        self._dress(block, style)
+
+    def _dress(self, block: Block, style: str) -> None:
+        if style in self._looks:
+            area, look = _area(self._sheet, block), self._looks[style]
+            area.number_format, area.color = look.number_format, look.color
+
+
+def _looks(book: "xlwings.Book", sheets: list[FoundSheet]) -> "dict[str, xlwings.Range]":
+    """Return cells of the lesson's sheets that show how ratings, predictions and the like look."""
+    return {
+        name: book.sheets[sheet.title].range(address)
+        for sheet in reversed(sheets)
+        for name, address in sheet.looks.items()
+    }
+
+
+def _write(sheet: "xlwings.Sheet", block: Block, change: "Callable[[xlwings.Range], None]") -> None:
+    """Change the cells of a block. Raises InputError where Excel refuses, each host with an exception of its own."""
+    try:
+        change(_area(sheet, block))
+    except Exception as error:
+        place = f"{sheet.name}!{block.address}"
+        hint = "unprotect the sheet, or end the editing of a cell, and try again"
+        raise InputError(f"Excel refused to change {place} ({str(error)[:80]}): {hint}") from error
+
+
+def _area(sheet: "xlwings.Sheet", block: Block) -> "xlwings.Range":
+    return sheet.range((block.top, block.left), (block.bottom, block.right))
+
+
+def _columns(block: Block) -> range:
+    return range(block.left, block.right + 1)
+
+
+def _typed(value: CellValue) -> CellValue:
+    """Return what is typed into a cell to show a value: texts behind an apostrophe, so that none becomes a formula."""
+    value = None if value is None or value != value else shown_value(value)
+    return f"'{value}" if isinstance(value, str) and value else value
+
+
+def _rows(texts: Sequence) -> Sequence[Sequence[str]]:
+    """Return the formulas of a range by rows; a range of one row may come as it is."""
+    return [texts] if isinstance(texts[0], str) or texts[0] is None else texts
