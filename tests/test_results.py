@@ -43,7 +43,7 @@ def test_a_cell_counts_before_the_table_it_stands_in():
     assert results.counts() == (6, 3)
     assert (3, 3) in results
     assert (4, 4) not in results
-    assert np.isfinite(results.tables[Block(2, 3, 3, 4)]).all()
+    assert np.isfinite(results.tables[Block(2, 3, 3, 4)].values).all()
 
 
 def test_covers():

@@ -146,7 +146,6 @@ class _Embedding:
 
     def results(self, found: FoundSheet, numbers: Numbers) -> Results:
         results = Results()
-        # an id that is in no table has factors of 0
         values = np.where(self.known, found.products(numbers, self.user_rows, self.movie_rows), 0.0)
         squares = (self.ratings - values) ** 2
         predicted = [place for run in self.runs for place in run.places(run.first.prediction)]
@@ -156,8 +155,9 @@ class _Embedding:
             results.put_places(list(errors), list(errors.values()))
         tables = (("user", numbers.user_factors, self.user_rows), ("movie", numbers.movie_factors, self.movie_rows))
         for name, table, rows in tables:
-            looked_up = np.where(rows[:, None] >= 0, np.nan_to_num(table)[rows], 0.0)
-            self._put_looked_up([getattr(run.first, name) for run in self.runs], looked_up, results)
+            # an id that is in no table has factors of 0, which stand last
+            factors = np.vstack([np.nan_to_num(table), np.zeros(table.shape[1])])
+            self._put_looked_up([getattr(run.first, name) for run in self.runs], factors, rows, results)
         results.put_cells(rmse_results(self.sheet, dict(zip(predicted, values.tolist(), strict=True)), errors))
         return results
 
@@ -174,8 +174,11 @@ class _Embedding:
             start += run.n
         return errors
 
-    def _put_looked_up(self, sides: list[_Side], values: np.ndarray, results: Results) -> None:
-        """Set the looked-up factors (n_ratings, n_factors), rows below each other as one table."""
+    def _put_looked_up(self, sides: list[_Side], values: np.ndarray, rows: np.ndarray, results: Results) -> None:
+        """Set the looked-up factors, rows below each other as one table.
+
+        values: (n, n_factors). rows: (n_ratings,), which of them each rating has, -1 for the last.
+        """
         ends = np.cumsum([run.n for run in self.runs]).tolist()
         start, top = 0, sides[0].looked_up.top
         for side, below, end in zip(sides, [*sides[1:], None], ends, strict=True):
@@ -183,11 +186,12 @@ class _Embedding:
             if below and below.computed == side.computed and below.looked_up == _moved(block, bottom + 1 - block.top):
                 continue
             if all(side.computed):
-                results.put(Block(top, block.left, bottom, block.right), values[start:end])
+                results.put(Block(top, block.left, bottom, block.right), values, rows[start:end])
             else:
                 columns = [k for k, computed in enumerate(side.computed) if computed]
                 cells = itertools.product(range(end - start), columns)
-                results.put_cells({(top + row, block.left + k): float(values[start + row, k]) for row, k in cells})
+                shown = {(top + i, block.left + k): float(values[rows[start + i], k]) for i, k in cells}
+                results.put_cells(shown)
             if below:
                 start, top = end, below.looked_up.top
 

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,15 +12,26 @@ from cf_excel.book.cells import Block
 from cf_excel.book.edit.sheet_xml import Address, CellValue
 
 
+class Table(NamedTuple):
+    """Finite numbers of a rectangle: values (n, n_columns), and which row of them each of its rows has, (n_rows,)."""
+
+    values: np.ndarray
+    rows: np.ndarray
+
+    def at(self, row: int, column: int) -> float:
+        """Return one of the numbers, by its place in the rectangle."""
+        return float(self.values[self.rows[row], column])
+
+
 @dataclass
 class Results:
     """Results of formulas by cell, None for one that is not known.
 
-    tables: finite numbers (n_rows, n_columns) by rectangle; where a cell stands in both, `cells` counts.
+    tables: numbers of whole rectangles; where a cell stands in both, `cells` counts.
     """
 
     cells: dict[Address, CellValue] = field(default_factory=dict)
-    tables: dict[Block, np.ndarray] = field(default_factory=dict)
+    tables: dict[Block, Table] = field(default_factory=dict)
 
     def __contains__(self, address: Address) -> bool:
         return address in self.cells or self._table_of(address) is not None
@@ -28,16 +40,20 @@ class Results:
         if address in self.cells:
             return self.cells[address]
         block = self._table_of(address)
-        return float(self.tables[block][address[0] - block.top, address[1] - block.left])
+        return self.tables[block].at(address[0] - block.top, address[1] - block.left)
 
-    def put(self, block: Block, values: np.ndarray) -> None:
-        """Set the numbers of a rectangle; what is too large for a cell is left for programs to calculate."""
+    def put(self, block: Block, values: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Set the numbers of a rectangle; what is too large for a cell is left for programs to calculate.
+
+        rows: which row of the values each of the rectangle's rows has, where that is not simply the next.
+        """
+        rows = np.arange(len(values)) if rows is None else rows
         finite = np.isfinite(values)
         if not finite.all():
-            unknown = np.argwhere(~finite).tolist()
+            unknown = np.argwhere(~finite[rows]).tolist()
             self.cells.update(((block.top + row, block.left + column), None) for row, column in unknown)
             values = np.where(finite, values, 0.0)
-        self.tables[block] = values
+        self.tables[block] = Table(values, rows)
 
     def put_places(self, places: list[Address], values: list[CellValue]) -> None:
         """Set cells that come row by row: as one table where they fill a rectangle with numbers."""
@@ -74,7 +90,7 @@ class Results:
         """Return how many results there are, and how many of them are not known."""
         unknown = sum(value is None for value in self.cells.values())
         inside = sum(self._table_of(address) is not None for address in self.cells)
-        return len(self.cells) - inside + sum(table.size for table in self.tables.values()), unknown
+        return len(self.cells) - inside + sum(block.n_rows * block.n_columns for block in self.tables), unknown
 
     def _table_of(self, address: Address) -> Block | None:
         for block in self.tables:

@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-import numpy as np
-
 from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.archive import check_xml
 from cf_excel.book.edit.markup import VALUE, Cell
-from cf_excel.book.edit.results import Results
+from cf_excel.book.edit.results import Results, Table
 from cf_excel.book.edit.sheet_rows import Row, Shape
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 
@@ -56,12 +54,12 @@ class _Change:
         sheet: SheetXml,
         numbers: dict[Address, float],
         cells: dict[Address, CellValue],
-        tables: dict[Block, np.ndarray],
+        tables: dict[Block, Table],
         kept: dict[Address, bytes],
     ) -> None:
         self.written, self.prefix, self.tags = sheet.written, sheet.written.prefix, sheet.written.tags
         self.constants, self.results, self.kept = _by_row(numbers), _by_row(cells), _by_row(kept)
-        self.tables = [(block, number_texts(values, self.tags.closing)) for block, values in tables.items()]
+        self.tables = [(block, number_texts(table, self.tags.closing)) for block, table in tables.items()]
         self._first_numbers: dict[tuple[Shape, int, int], int] = {}
 
     def renumbered(self, row: Row) -> bytes | None:
@@ -189,11 +187,10 @@ def number_text(value: float) -> bytes:
     return (str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)).encode()
 
 
-def number_texts(values: np.ndarray, closing: bytes) -> list[list[bytes]]:
-    """Return numbers (n, m) as cells store them, each with what closes it; one that comes up often is written once."""
-    different, places = np.unique(values, return_inverse=True)
-    texts = np.array([number_text(value) + closing for value in different.tolist()], object)
-    return texts[places.reshape(values.shape)].tolist()
+def number_texts(table: Table, closing: bytes) -> list[list[bytes]]:
+    """Return a table's rows as cells store them, each number with what closes it."""
+    texts = [[number_text(value) + closing for value in row] for row in table.values.tolist()]
+    return [texts[row] for row in table.rows.tolist()]
 
 
 def _by_row(cells: dict[Address, object]) -> dict[int, dict]:

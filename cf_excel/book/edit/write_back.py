@@ -36,7 +36,7 @@ class WriteBack:
         check_constants(sheet, cells, force=self.force)
         self.cells[sheet.title] = cells
         with np.errstate(over="ignore", invalid="ignore"):
-            self.results[sheet.title] = sheet.results(_filled(numbers, sheet.numbers()))
+            self.results[sheet.title] = sheet.results(_filled(numbers, sheet))
 
     def changes(self) -> list[tuple[str, str, object, float]]:
         """Return sheet, address, old and new value of every constant that changes."""
@@ -81,13 +81,14 @@ def check_constants(sheet: FoundSheet, cells: Iterable[Address], *, force: bool)
             raise InputError(f"{where} holds a formula (={shown}): --force puts a number there")
 
 
-def _filled(numbers: Numbers, old: Numbers) -> Numbers:
-    """Return the numbers with the old ones where they are NaN."""
-    arrays = {}
-    for name, new in vars(numbers).items():
-        before = getattr(old, name)
-        arrays[name] = before if new is None else np.where(np.isnan(new), before, new)
-    return replace(numbers, **arrays)
+def _filled(numbers: Numbers, sheet: FoundSheet) -> Numbers:
+    """Return the numbers, with those of the sheet where they are NaN."""
+    given = {name: new for name, new in vars(numbers).items() if new is not None}
+    if all(np.isfinite(new).all() for new in given.values()) and ("user_bias" in given or not sheet.with_bias):
+        return numbers
+    old = sheet.numbers()
+    filled = {name: np.where(np.isnan(new), getattr(old, name), new) for name, new in given.items()}
+    return replace(old, **filled)
 
 
 def backup_path(path: Path) -> Path:
