@@ -179,6 +179,14 @@ class Range(base_classes.Range):
 
     column_width = property(lambda self: None, lambda self, width: None)
 
+    @property
+    def wrap_text(self):
+        return self._call("wrapped")
+
+    @wrap_text.setter
+    def wrap_text(self, value):
+        self._call("wrapped", value)
+
 
 def open_live(office: Office, path: Path) -> xlwings.Book:
     """Open a workbook in LibreOffice and return it as xlwings shows it."""

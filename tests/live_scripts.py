@@ -118,3 +118,11 @@ def look(desktop, context, path, sheet, edges, new=None):
         area.CellBackColor = color
     first = area.getCellByPosition(0, 0)
     return formats.getByKey(first.NumberFormat).FormatString, first.CellBackColor
+
+
+def wrapped(desktop, context, path, sheet, edges, new=None):
+    """Return whether texts of a range wrap, or set that."""
+    area = _area(path, sheet, edges)
+    if new is not None:
+        area.IsTextWrapped = new
+    return area.IsTextWrapped

@@ -80,6 +80,8 @@ def test_cells_look_like_those_of_the_lessons_sheets(book):
     layout = ModelSheet("model", len(USERS), len(MOVIES), 2, "dot")
     new = book.sheets["model"].range(layout.predictions.first)
     assert (new.color, new.number_format) == ((255, 230, 153), "0.0000")
+    titles = layout.titles(layout.predictions)
+    assert book.sheets["model"].range((titles.top, titles.left), (titles.bottom, titles.right)).wrap_text
 
 
 def test_texts_make_no_formulas_and_errors_are_read(book):

@@ -233,6 +233,8 @@ class _LiveCells:
         if style in self._looks:
             area, look = _area(self._sheet, block), self._looks[style]
             area.number_format, area.color = look.number_format, look.color
+        if style == "upright":  # titles: xlwings can't turn them, so they wrap
+            _area(self._sheet, block).wrap_text = True
 
 
 def _looks(book: "xlwings.Book", sheets: list[FoundSheet]) -> "dict[str, xlwings.Range]":
