@@ -59,9 +59,10 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
     ratings = np.array([number_in(sheet, place) for place in rating_places])
     user_ids = _ids(sheet, predictions, user_rows, len(users), by_user=True)
     movie_ids = _ids(sheet, predictions, movie_rows, len(movies), by_user=False)
-    grid = _Grid(sheet, _addresses(predictions.places), user_rows, movie_rows, ratings, predictions.outside)
+    shown = dict(zip(rating_places, ratings.tolist(), strict=True))
+    grid = _Grid(sheet, _addresses(predictions.places), user_rows, movie_rows, ratings, shown, predictions.outside)
     rated = ~np.isnan(ratings)
-    rated &= np.isin(np.arange(len(ratings)), np.unique(predictions.ratings, axis=0, return_index=True)[1])
+    rated &= np.isin(np.arange(len(ratings)), np.unique(_keys(*predictions.ratings.T), return_index=True)[1])
     biases = predictions.biases
     found = FoundSheet(
         title=title,
@@ -95,6 +96,7 @@ class _Grid:
     user_rows: np.ndarray
     movie_rows: np.ndarray
     ratings: np.ndarray
+    shown: dict[Address, float]  # the ratings by cell
     outside: np.ndarray
 
     def results(self, found: FoundSheet, numbers: Numbers) -> Results:
@@ -105,7 +107,7 @@ class _Grid:
         values = np.where(rated, products + biases, np.where(self.outside, biases, 0.0)).tolist()
         results = Results()
         results.put_places(self.places, values)
-        results.put_cells(rmse_results(self.sheet, dict(zip(self.places, values, strict=True)), {}))
+        results.put_cells(rmse_results(self.sheet, dict(zip(self.places, values, strict=True)), {}, self.shown))
         return results
 
 
@@ -171,12 +173,22 @@ def grid_form_of(formula: str) -> str | None:
 
 
 def _numbered(corners: np.ndarray) -> tuple[list[Block], np.ndarray]:
-    """Return the different rectangles in order of first appearance, and the number of each."""
-    different, first, numbers = np.unique(corners, axis=0, return_index=True, return_inverse=True)
+    """Return the different rectangles in order of first appearance, and the number of each.
+
+    Each has one row, or one column: three of its four edges tell it from the others.
+    """
+    one_row = (corners[:, 0] == corners[:, 2]).all()
+    keys = _keys(_keys(*corners[:, :2].T), corners[:, 3 if one_row else 2])
+    _, first, numbers = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return [Block(*block) for block in different[order].tolist()], rank[numbers.ravel()]
+    return [Block(*block) for block in corners[first[order]].tolist()], rank[numbers]
+
+
+def _keys(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return a whole number for each pair, no two the same; the second is a row or a column."""
+    return first * 2**21 + second
 
 
 def _firsts(places: np.ndarray, rows: np.ndarray) -> list[Address]:

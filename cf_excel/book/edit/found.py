@@ -1,8 +1,9 @@
 """A sheet of the lesson's kind, as it was found in somebody's workbook: where its numbers are and what it computes."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -121,15 +122,21 @@ def id_in(sheet: SheetXml, places: Iterable[Address]) -> Identity:
 
 
 def rmse_results(
-    sheet: SheetXml, predicted: dict[Address, float], errors: dict[Address, CellValue]
+    sheet: SheetXml,
+    predicted: dict[Address, float],
+    errors: dict[Address, CellValue],
+    known: Mapping[Address, float] = MappingProxyType({}),
 ) -> dict[Address, CellValue]:
-    """Return the results of the formulas that take the root of mean squared errors, of the forms that are known."""
+    """Return the results of the formulas that take the root of mean squared errors, of the forms that are known.
+
+    known: ratings that were read, by cell, NaN for a blank.
+    """
     results: dict[Address, CellValue] = {}
     for address, formula in _roots(sheet):
         skeleton, blocks = formula.skeleton, formula.blocks
         if skeleton in _OF_PAIRS:
             ratings, predictions = (blocks[i] for i in _OF_PAIRS[skeleton])
-            squares = _squares(sheet, predicted, ratings, predictions)
+            squares = _squares(sheet, predicted, ratings, predictions, known)
         elif skeleton in _OF_ERRORS and len(set(blocks)) == 1:
             inside = [errors[place] for place in _places(blocks[0]) if place in errors]
             squares = [value for value in inside if not isinstance(value, str)]
@@ -176,13 +183,14 @@ _WITHOUT_COUNT = ("SQRT(SUMXMY2(#,#))", "SQRT(SUM(#))")
 
 
 def _squares(
-    sheet: SheetXml, predicted: dict[Address, float], ratings: Block, predictions: Block
+    sheet: SheetXml, predicted: dict[Address, float], ratings: Block, predictions: Block, known: Mapping[Address, float]
 ) -> list[float] | None:
     """Return the squared errors of the ratings in a block, None where its predictions are not all known."""
     down, right = predictions.top - ratings.top, predictions.left - ratings.left
     squares = []
     for row, column in _places(ratings):
-        rating = number_in(sheet, (row, column))
+        place = row, column
+        rating = known[place] if place in known else number_in(sheet, place)
         if rating == rating:
             prediction = predicted.get((row + down, column + right))
             if prediction is None:

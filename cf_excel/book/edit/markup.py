@@ -61,6 +61,7 @@ class Tags:
         self.row_start = re.compile(rb"<%srow(?=[\s/>])(?: r=\"([1-9]\d{0,6})\")?([^>]*)>" % prefix)
         self.closing = b"</%s" % prefix  # of a value, without its name
         self._row_end = b"</%srow>" % prefix
+        self._closings: dict[int, bytes] = {}
 
     def cells(self, row: bytes, places: dict[int, int]) -> Iterator[ReadCell]:
         """Give the cells of a row; places: which of its numbers begins where."""
@@ -83,7 +84,9 @@ class Tags:
 
     def closings(self, n: int) -> bytes:
         """Return what is left of n numbers, joined as pieces are, without the numbers."""
-        return VALUE.join([self.closing] * n)
+        if n not in self._closings:
+            self._closings[n] = VALUE.join([self.closing] * n)
+        return self._closings[n]
 
     def cut_numbers(self, numbers: bytes, n: int = -1) -> list[bytes]:
         """Return a row's numbers, n of them and a rest, from how they are joined."""

@@ -7,9 +7,9 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from cf_excel.book.cells import Block
 from cf_excel.book.edit.archive import Archive, open_archive
@@ -283,7 +283,7 @@ class OpenedBook:
         xml = self.archive.read_xml(self._root)
         prefix = tag_prefix(xml, b"workbook")
         number = max(int(sheet.get("sheetId", "0")) for sheet in self._workbook.iter(f"{_MAIN}sheet")) + 1
-        shown = escape(name, {'"': "&quot;"})
+        shown = escape(name)
         new = f'sheet xmlns:r="{_TYPES}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
         self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
         vars(self).pop("_workbook"), vars(self).pop("all_titles", None), vars(self).pop("_sheet_parts", None)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from xml.sax.saxutils import escape
+from html import escape
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.archive import check_xml
@@ -210,14 +210,14 @@ def _kept_formulas(sheet: SheetXml, overwritten: dict[Address, float]) -> dict[A
         if origin in overwritten:
             for address in sheet.addresses_in(fill.block):
                 if address not in overwritten:
-                    kept[address] = escape(sheet.shown_formula(address)).encode()
+                    kept[address] = escape(sheet.shown_formula(address), quote=False).encode()
     return kept
 
 
 def _typed(value: CellValue) -> tuple[bytes, bytes | None]:
     """Return what a cell with a result says of its type, and the result's text."""
     if isinstance(value, str):
-        return b' t="str"', escape(value).encode()
+        return b' t="str"', escape(value, quote=False).encode()
     if value is None:
         return b"", None
     return b' t="b"' if isinstance(value, bool) else b"", number_text(value)
