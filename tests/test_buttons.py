@@ -11,7 +11,8 @@ from openpyxl.worksheet.table import Table
 from cf_excel.book.buttons import Button, Macros
 from cf_excel.book.cells import Block
 from cf_excel.book.charts import Chart, Curve
-from cf_excel.book.package import SheetCells, write_workbook
+from cf_excel.book.package import write_workbook
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import style_ids
 from cf_excel.book.vba import VbaProject
 

@@ -81,7 +81,7 @@ def test_history_is_a_sheet_with_a_chart(tmp_path, small, validator_errors, offi
     for i, title in enumerate(OPTIMA, 1):
         assert [rows[1][i], rows[-1][i]] == pytest.approx(printed[title], abs=1e-6)
     assert len(workbook["history"]._charts) == 1
-    assert [s.tx.strRef.strCache.pt[0].v for s in workbook["history"]._charts[0].series] == list(OPTIMA)
+    assert [s.tx.v for s in workbook["history"]._charts[0].series] == list(OPTIMA)
     assert validator_errors(path) == []
     assert office.recalculate(path)["history"]["errors"] == ""
 

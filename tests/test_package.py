@@ -15,7 +15,8 @@ from openpyxl import Workbook
 
 from cf_excel.book.cells import Block, one_cell
 from cf_excel.book.collab import build_collab
-from cf_excel.book.package import MAX_TEXT, SheetCells, clean_text, write_workbook
+from cf_excel.book.package import write_workbook
+from cf_excel.book.sheet_cells import MAX_TEXT, SheetCells, clean_text
 from cf_excel.book.styles import style_ids
 from cf_excel.errors import FileError
 

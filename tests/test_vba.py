@@ -12,7 +12,8 @@ from openpyxl import Workbook
 
 from cf_excel.book.buttons import Macros
 from cf_excel.book.cells import one_cell
-from cf_excel.book.package import SheetCells, write_workbook
+from cf_excel.book.package import write_workbook
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import style_ids
 from cf_excel.book.vba import VbaProject, compress
 

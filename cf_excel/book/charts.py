@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from cf_excel.book.cells import Block
-from cf_excel.book.parts import DRAWING_MAIN, OFFICE, Parts, drawing_of
+from cf_excel.book.parts import CHART_TYPE, DRAWING_MAIN, OFFICE, Parts, drawing_of
 
 BLUE, RED = "1F4FBF", "D32F2F"
 _CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
@@ -13,7 +13,10 @@ _CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 
 @dataclass(frozen=True)
 class Curve:
-    """Points, or a line through them: x and y are each the address of the numbers, and the numbers."""
+    """Points, or a line through them: x and y are each the address of the numbers, and the numbers.
+
+    size: of the points, 0 for none. A NaN among the numbers leaves a gap.
+    """
 
     name: str
     x: tuple[str, Iterable[float]]
@@ -25,7 +28,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart that covers a block of cells, with a legend where there are more than two curves."""
+    """A chart that covers a block of cells; has_legend None: with a legend where there are more than two curves."""
 
     title: str
     x_title: str
@@ -33,6 +36,7 @@ class Chart:
     curves: list[Curve]
     place: Block
     logarithmic: bool = False
+    has_legend: bool | None = None
 
     @property
     def xml(self) -> str:
@@ -40,7 +44,8 @@ class Chart:
         scale, crosses = ('<logBase val="10"/>', "min") if self.logarithmic else ("", "autoZero")
         x_axis = _axis((10, 20), "b", self.x_title, "", crosses)
         y_axis = _axis((20, 10), "l", self.y_title, scale, "autoZero")
-        legend = '<legend><legendPos val="r"/><overlay val="0"/></legend>' if len(self.curves) > 2 else ""
+        has_legend = len(self.curves) > 2 if self.has_legend is None else self.has_legend
+        legend = '<legend><legendPos val="r"/><overlay val="0"/></legend>' if has_legend else ""
         return (
             f'<chartSpace xmlns="{_CHART}" xmlns:a="{DRAWING_MAIN}"><roundedCorners val="0"/><chart>'
             f'{_title(self.title, 1100)}<autoTitleDeleted val="0"/><plotArea><layout/>'
@@ -56,17 +61,21 @@ def add_charts(parts: Parts, number: int, charts: list[Chart]) -> None:
     for i, chart in enumerate(charts, 1):
         name = f"charts/chart{number}_{i}.xml"
         parts[f"xl/{name}"] = chart.xml.encode()
-        parts.declare(f"xl/{name}", "application/vnd.openxmlformats-officedocument.drawingml.chart+xml")
+        parts.declare(f"xl/{name}", CHART_TYPE)
         relation = parts.relate(drawing_of(number), f"{OFFICE}/chart", f"../{name}")
-        parts.append_to_drawing(
-            number,
-            f'<twoCellAnchor>{corners_xml(chart.place)}<graphicFrame macro=""><nvGraphicFramePr>'
-            f'<cNvPr id="{i + 1}" name="Chart {i}"/><cNvGraphicFramePr/></nvGraphicFramePr>'
-            '<xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xfrm>'
-            f'<a:graphic><a:graphicData uri="{_CHART}">'
-            f'<c:chart xmlns:c="{_CHART}" xmlns:r="{OFFICE}" r:id="{relation}"/>'
-            "</a:graphicData></a:graphic></graphicFrame><clientData/></twoCellAnchor>",
-        )
+        parts.append_to_drawing(number, anchor_xml(chart, i, relation))
+
+
+def anchor_xml(chart: Chart, number: int, relation: str) -> str:
+    """Return what puts a chart into a drawing: number counts its charts from 1, relation leads to the chart's part."""
+    return (
+        f'<twoCellAnchor>{corners_xml(chart.place)}<graphicFrame macro=""><nvGraphicFramePr>'
+        f'<cNvPr id="{number + 1}" name="Chart {number}"/><cNvGraphicFramePr/></nvGraphicFramePr>'
+        '<xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xfrm>'
+        f'<a:graphic><a:graphicData uri="{_CHART}">'
+        f'<c:chart xmlns:c="{_CHART}" xmlns:r="{OFFICE}" r:id="{relation}"/>'
+        "</a:graphicData></a:graphic></graphicFrame><clientData/></twoCellAnchor>"
+    )
 
 
 def corners_xml(block: Block, prefix: str = "") -> str:
@@ -99,17 +108,20 @@ def _axis(ids: tuple[int, int], side: str, title: str, scale: str, crosses: str)
 def _series(index: int, curve: Curve) -> str:
     fill = f'<a:solidFill><a:srgbClr val="{curve.color}"/></a:solidFill>'
     line = f'<a:ln w="19050">{fill}</a:ln>' if curve.joined else "<a:ln><a:noFill/></a:ln>"
+    points = f'<symbol val="circle"/><size val="{curve.size}"/><spPr>{fill}<a:ln><a:noFill/></a:ln></spPr>'
+    marker = points if curve.size else '<symbol val="none"/>'
     return (
         f'<ser><idx val="{index}"/><order val="{index}"/><tx><v>{escape(curve.name)}</v></tx><spPr>{line}</spPr>'
-        f'<marker><symbol val="circle"/><size val="{curve.size}"/><spPr>{fill}<a:ln><a:noFill/></a:ln></spPr></marker>'
+        f"<marker>{marker}</marker>"
         f'<xVal>{_numbers(*curve.x)}</xVal><yVal>{_numbers(*curve.y)}</yVal><smooth val="0"/></ser>'
     )
 
 
 def _numbers(address: str, values: Iterable[float]) -> str:
     # a chart keeps a copy of its numbers: programs that do not recalculate draw from it
-    points = [f'<pt idx="{i}"><v>{float(value)!r}</v></pt>' for i, value in enumerate(values)]
+    values = [float(value) for value in values]
+    points = [f'<pt idx="{i}"><v>{value!r}</v></pt>' for i, value in enumerate(values) if value == value]
     return (
         f"<numRef><f>{escape(address)}</f><numCache><formatCode>General</formatCode>"
-        f'<ptCount val="{len(points)}"/>{"".join(points)}</numCache></numRef>'
+        f'<ptCount val="{len(values)}"/>{"".join(points)}</numCache></numRef>'
     )

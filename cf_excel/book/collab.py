@@ -17,8 +17,9 @@ from cf_excel.book.charts import Chart, Curve
 from cf_excel.book.embeddings import Embeddings, sheet_rmse
 from cf_excel.book.intro import intro_lines, memorising_remark
 from cf_excel.book.layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
-from cf_excel.book.package import SheetCells, shown_value, write_workbook
+from cf_excel.book.package import write_workbook
 from cf_excel.book.pages import fit_to_page, set_widths, write_intro
+from cf_excel.book.sheet_cells import SheetCells, shown_value
 from cf_excel.book.solver import solver_names
 from cf_excel.book.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
 from cf_excel.ratings import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated

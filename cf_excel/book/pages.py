@@ -7,7 +7,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.book.cells import Block, column_letters
 from cf_excel.book.intro import Line
 from cf_excel.book.layout import IntroSheet
-from cf_excel.book.package import SheetCells
+from cf_excel.book.sheet_cells import SheetCells
 
 
 def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:

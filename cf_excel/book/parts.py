@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 DRAWING_MAIN = "http://schemas.openxmlformats.org/drawingml/2006/main"
+DRAWING_TYPE = "application/vnd.openxmlformats-officedocument.drawing+xml"
+CHART_TYPE = "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 _TYPES = "[Content_Types].xml"
 # what the schema wants after drawings and controls
@@ -57,7 +59,7 @@ class Parts(dict[str, bytes]):
         name = drawing_of(number)
         if name not in self:
             self[name] = f'<wsDr xmlns="{DRAWING}" xmlns:a="{DRAWING_MAIN}"></wsDr>'.encode()
-            self.declare(name, "application/vnd.openxmlformats-officedocument.drawing+xml")
+            self.declare(name, DRAWING_TYPE)
             sheet = f"xl/worksheets/sheet{number}.xml"
             identity = self.relate(sheet, f"{OFFICE}/drawing", f"../drawings/drawing{number}.xml")
             self.append_to_sheet(number, f'<drawing xmlns:r="{OFFICE}" r:id="{identity}"/>')

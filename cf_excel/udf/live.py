@@ -23,7 +23,7 @@ from cf_excel.book.edit.opened import free_title
 from cf_excel.book.edit.results import rectangles
 from cf_excel.book.edit.sheet_xml import Address, CellValue
 from cf_excel.book.edit.write_back import check_constants
-from cf_excel.book.package import shown_value
+from cf_excel.book.sheet_cells import shown_value
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
 

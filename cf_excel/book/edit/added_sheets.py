@@ -134,9 +134,9 @@ class ModelSheet:
         return {self.user_ids: 15, self.predictions: 8, self.ratings: 8}
 
     @property
-    def freeze(self) -> str:
+    def freeze(self) -> Block:
         """Top left cell of what scrolls."""
-        return cell(self._top, 2)
+        return one_cell(self._top, 2)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class HistorySheet:
     n_steps: int
 
     def __post_init__(self) -> None:
-        check_size(self.title, self.n_steps + 2, self.n_sheets + 12)
+        check_size(self.title, self.n_steps + 2, self.chart.right)
 
     @property
     def note(self) -> Block:
@@ -167,11 +167,16 @@ class HistorySheet:
         return Block(3, 2, self.n_steps + 2, self.n_sheets + 1)
 
     @property
-    def chart(self) -> str:
-        """Top left cell of the chart."""
-        return cell(3, self.n_sheets + 3)
+    def widths(self) -> dict[Block, float]:
+        """Widths of the columns that are not as wide as usual, in characters."""
+        return {self.rmse: 16}
 
     @property
-    def freeze(self) -> str:
+    def chart(self) -> Block:
+        """What the chart covers."""
+        return Block(3, self.n_sheets + 3, 26, self.n_sheets + 13)
+
+    @property
+    def freeze(self) -> Block:
         """Top left cell of what scrolls."""
-        return cell(3, 1)
+        return one_cell(3, 1)

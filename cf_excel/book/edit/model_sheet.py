@@ -6,13 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-from cf_excel.book.cells import Block, column_letters
+from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
-from cf_excel.book.edit.new_sheet import add_sheet, frame, looks_of
+from cf_excel.book.edit.new_sheet import add_sheet, looks_of
 from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.package import CellValue, SheetCells
+from cf_excel.book.sheet_cells import CellValue, SheetCells
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
 
@@ -40,16 +40,11 @@ def model_layout(title: str, factors: Factors, chosen: Chosen) -> ModelSheet:
 def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
     """Add the sheet; return its name and the RMSE of the predictions of the workbook's ratings, in rating units."""
     layout = model_layout(book.free_title("model"), factors, chosen)
-    workbook, worksheet = frame(layout.title)
     cells = SheetCells(looks_of(sheets))
     rmse = write_model_cells(cells, layout, factors, chosen)
     tall = any("upright" in sheet.looks for sheet in sheets)
     cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15
-    worksheet.freeze_panes = layout.freeze
-    for block, width in layout.widths.items():
-        for column in range(block.left, block.right + 1):
-            worksheet.column_dimensions[column_letters(column)].width = width
-    add_sheet(book, workbook, cells)
+    add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths)
     return layout.title, rmse
 
 

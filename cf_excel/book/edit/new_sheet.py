@@ -1,21 +1,15 @@
 """Add a whole sheet to a workbook that somebody owns, in the looks of the sheets that are there."""
 
-import io
-import re
-import zipfile
-from xml.etree import ElementTree
-
-from openpyxl import Workbook
-from openpyxl.worksheet.worksheet import Worksheet
-
+from cf_excel.book.cells import Block
+from cf_excel.book.charts import Chart, anchor_xml
 from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.package import SheetCells, sheet_bytes
+from cf_excel.book.parts import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, OFFICE
+from cf_excel.book.sheet_cells import SheetCells, sheet_xml
 
-_DRAWING = "application/vnd.openxmlformats-officedocument.drawing+xml"
-_CHART = "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
-_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_IDENTITY = "rId1"
 
 
 def looks_of(sheets: list[FoundSheet]) -> dict[str, int]:
@@ -26,36 +20,51 @@ def looks_of(sheets: list[FoundSheet]) -> dict[str, int]:
     return styles
 
 
-def frame(title: str) -> tuple[Workbook, Worksheet]:
-    """Return an empty openpyxl workbook with one sheet, for views, widths and charts."""
-    workbook = Workbook()
-    workbook.active.title = title
-    return workbook, workbook.active
+def add_sheet(
+    book: OpenedBook,
+    title: str,
+    cells: SheetCells,
+    *,
+    freeze: Block,
+    widths: dict[Block, float],
+    chart: Chart | None = None,
+) -> None:
+    """Add a sheet with its cells.
 
-
-def add_sheet(book: OpenedBook, workbook: Workbook, cells: SheetCells) -> None:
-    """Add the one sheet of an openpyxl workbook, with its cells and its charts, to a workbook that somebody owns."""
-    saved = io.BytesIO()
-    workbook.save(saved)
-    with zipfile.ZipFile(saved) as package:
-        parts = {name: package.read(name) for name in package.namelist()}
-    xml = sheet_bytes(parts["xl/worksheets/sheet1.xml"], cells)
-    title = workbook.worksheets[0].title
-    # only one sheet of a workbook is selected when it opens
-    xml = re.sub(rb'\stabSelected="[^"]*"', b"", xml)
-    if "xl/drawings/drawing1.xml" not in parts:
+    freeze: top left cell of what scrolls. widths: of the columns that a block stands in, in characters.
+    """
+    xml = b"".join(sheet_xml(_frame(freeze, widths, has_drawing=chart is not None), cells))
+    if chart is None:
         book.add_sheet(title, xml, {})
         return
-    drawing = book.free_name(f"{book.folder}/drawings", "drawing")
-    chart = book.free_name(f"{book.folder}/charts", "chart")
-    identity = next(iter(ElementTree.fromstring(parts["xl/drawings/_rels/drawing1.xml.rels"]))).get("Id")
-    links = f"{book.folder}/drawings/_rels/{drawing.rsplit('/')[-1]}.rels"
-    book.archive.put(links, _relation(identity, "chart", f"../charts/{chart.rsplit('/')[-1]}"))
-    added = {drawing: (parts["xl/drawings/drawing1.xml"], _DRAWING), chart: (parts["xl/charts/chart1.xml"], _CHART)}
-    own = next(iter(ElementTree.fromstring(parts["xl/worksheets/_rels/sheet1.xml.rels"]))).get("Id")
-    book.add_sheet(title, xml, added, _relation(own, "drawing", f"../drawings/{drawing.rsplit('/')[-1]}"))
+    drawing_part = book.free_name(f"{book.folder}/drawings", "drawing")
+    chart_part = book.free_name(f"{book.folder}/charts", "chart")
+    drawing_name, chart_name = (part.rpartition("/")[2] for part in (drawing_part, chart_part))
+    drawing = f'<wsDr xmlns="{DRAWING}" xmlns:a="{DRAWING_MAIN}">{anchor_xml(chart, 1, _IDENTITY)}</wsDr>'
+    book.archive.put(f"{book.folder}/drawings/_rels/{drawing_name}.rels", _relation("chart", f"../charts/{chart_name}"))
+    added = {drawing_part: (drawing.encode(), DRAWING_TYPE), chart_part: (chart.xml.encode(), CHART_TYPE)}
+    book.add_sheet(title, xml, added, _relation("drawing", f"../drawings/{drawing_name}"))
 
 
-def _relation(identity: str, kind: str, target: str) -> bytes:
-    link = f'<Relationship Id="{identity}" Type="{_TYPES}/{kind}" Target="{target}"/>'
+def _frame(freeze: Block, widths: dict[Block, float], *, has_drawing: bool) -> bytes:
+    """Return the XML of a sheet without cells."""
+    rows, columns = freeze.top - 1, freeze.left - 1
+    pane = "bottomRight" if rows and columns else "bottomLeft" if rows else "topRight"
+    splits = "".join(f' {name}="{n}"' for name, n in (("xSplit", columns), ("ySplit", rows)) if n)
+    cols = "".join(
+        f'<col min="{block.left}" max="{block.right}" width="{width}" customWidth="1"/>'
+        for block, width in sorted(widths.items(), key=lambda pair: pair[0].left)
+    )
+    drawing = f'<drawing xmlns:r="{OFFICE}" r:id="{_IDENTITY}"/>' if has_drawing else ""
+    return (
+        f'<worksheet xmlns="{_MAIN}"><dimension ref="{freeze.address}"/><sheetViews><sheetView workbookViewId="0">'
+        f'<pane{splits} topLeftCell="{freeze.address}" activePane="{pane}" state="frozen"/>'
+        f'<selection pane="{pane}"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>'
+        f'<cols>{cols}</cols><sheetData/><pageMargins left="0.75" right="0.75" top="1" bottom="1" header="0.5" '
+        f'footer="0.5"/>{drawing}</worksheet>'
+    ).encode()
+
+
+def _relation(kind: str, target: str) -> bytes:
+    link = f'<Relationship Id="{_IDENTITY}" Type="{OFFICE}/{kind}" Target="{target}"/>'
     return f'<Relationships xmlns="{_RELATIONSHIPS}">{link}</Relationships>'.encode()

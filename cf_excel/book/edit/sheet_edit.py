@@ -8,7 +8,7 @@ from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.archive import check_xml
 from cf_excel.book.edit.markup import VALUE, Cell
 from cf_excel.book.edit.results import Results, Table
-from cf_excel.book.edit.sheet_rows import Row, Shape
+from cf_excel.book.edit.sheet_rows import SPOT, Row, Shape
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 
 Edit = tuple[int, int, bytes]  # from where to where in a row, and what takes the place
@@ -60,7 +60,8 @@ class _Change:
         self.written, self.prefix, self.tags = sheet.written, sheet.written.prefix, sheet.written.tags
         self.constants, self.results, self.kept = _by_row(numbers), _by_row(cells), _by_row(kept)
         self.tables = [(block, number_texts(table, self.tags.closing)) for block, table in tables.items()]
-        self._first_numbers: dict[tuple[Shape, int, int], int] = {}
+        self._first_numbers: dict[Shape, dict[tuple[int, int], int]] = {}  # of tables, by their columns
+        self._cut_shapes: dict[Shape, list[bytes]] = {}
 
     def renumbered(self, row: Row) -> bytes | None:
         """Return a row with other numbers between its markup, None where the markup must change, too."""
@@ -70,15 +71,27 @@ class _Change:
         if not (constants or results or tables):
             return self.written.xml_of(row)
         new = self._new_numbers(shape, constants, results)
-        firsts = [self._first_number(shape, block.left, block.right) for block, _ in tables]
+        firsts = [self._first_number(shape, block) for block, _ in tables]
         if number in self.kept or new is None or -1 in firsts:
             return None
-        pieces = self.tags.pieces(self.written.xml_of(row))
+        pieces = self._cut(row)
         for first, (block, texts) in zip(firsts, tables, strict=True):
             pieces[2 * first + 1 : 2 * (first + block.n_columns) : 2] = texts[number - block.top]
         for index, text in new.items():
             pieces[2 * index + 1] = text
-        return VALUE.join(pieces)
+        return VALUE.join(pieces).replace(SPOT, b'%d"' % number)
+
+    def _cut(self, row: Row) -> list[bytes]:
+        """Return a row cut between markup and numbers, with SPOT for its own number in the addresses."""
+        if row.shape not in self._cut_shapes:
+            mark = b'%d"' % row.number
+            pieces = self.tags.pieces(self.written.xml_of(row))
+            pieces[::2] = [markup.replace(mark, SPOT) for markup in pieces[::2]]
+            self._cut_shapes[row.shape] = pieces
+        pieces = self._cut_shapes[row.shape].copy()
+        if row.numbers:
+            pieces[1::2] = row.numbers.split(VALUE)
+        return pieces
 
     def _new_numbers(
         self, shape: Shape, constants: dict[int, float], results: dict[int, CellValue]
@@ -125,16 +138,16 @@ class _Change:
         cells = self._new_cells(number, self.constants[number])
         return b'<%srow r="%d">%s</%srow>' % (self.prefix, number, cells, self.prefix)
 
-    def _first_number(self, shape: Shape, left: int, right: int) -> int:
+    def _first_number(self, shape: Shape, block: Block) -> int:
         """Return which of a row's numbers is a table's first, -1 where not all of them are plain and in order."""
-        key = shape, left, right
-        if key not in self._first_numbers:
-            cells = [shape.cells.get(column) for column in range(left, right + 1)]
+        firsts, columns = self._first_numbers.setdefault(shape, {}), (block.left, block.right)
+        if columns not in firsts:
+            cells = [shape.cells.get(column) for column in range(block.left, block.right + 1)]
             plain = all(found and found.is_plain for found in cells)
             first = cells[0].number if plain else -1
             in_order = plain and [found.number for found in cells] == list(range(first, first + len(cells)))
-            self._first_numbers[key] = first if in_order else -1
-        return self._first_numbers[key]
+            firsts[columns] = first if in_order else -1
+        return firsts[columns]
 
     def _with_constant(self, found: Cell, value: float) -> Edit:
         p = self.prefix

@@ -16,6 +16,7 @@ from cf_excel.book.edit.references import column_number
 from cf_excel.errors import FileError
 
 _HIDDEN = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
+SPOT = b"\0"  # stands nowhere in XML
 _OF_NUMBERS = b"0123456789.+-eE"
 
 
@@ -173,7 +174,10 @@ class KnownShapes:
     def __init__(self, tags: Tags) -> None:
         self._tags = tags
         self._known: dict[bytes, tuple[int, int]] = {}  # which shape, and how often its rows name their number
-        self._last: tuple[bytes, tuple[int, int]] = b"", (-1, 0)  # mostly the next row's, too
+        self._last: tuple[bytes, int] = (
+            b"",
+            -1,
+        )  # markup with SPOT for the number, and shape
 
     def look_up(self, xml: bytes, number: int) -> tuple[bytes, int, bool]:
         """Return the numbers of a row, which shape the row has, and whether that is new.
@@ -186,19 +190,22 @@ class KnownShapes:
             return b"", -1, True
         markup = VALUE.join(pieces[::2])
         mark = b'%d"' % number
+        if self._last[0].replace(SPOT, mark) == markup:
+            return numbers, self._last[1], False
         key = markup.replace(mark, b'"')
         n_marks = (len(markup) - len(key)) // (len(mark) - 1)
-        if key != self._last[0]:
-            self._last = key, self._known.get(key, (-1, 0))
-        shape, expected = self._last[1]
+        shape, expected = self._known.get(key, (-1, 0))
         if shape >= 0:
-            return (numbers, shape, False) if n_marks == expected else (numbers, -1, True)
+            if n_marks != expected:
+                return numbers, -1, True
+            self._last = markup.replace(mark, SPOT), shape
+            return numbers, shape, False
         # the row's number stands at the end of each address, and nowhere else
         if n_marks != xml.count(b' r="') or not self._tags.is_whole_row(xml):
             return numbers, -1, True
         shape = len(self._known)
         self._known[key] = shape, n_marks
-        self._last = key, self._known[key]
+        self._last = markup.replace(mark, SPOT), shape
         return numbers, shape, True
 
 

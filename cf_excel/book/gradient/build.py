@@ -14,8 +14,9 @@ from cf_excel.book.gradient.intro import gradient_lines
 from cf_excel.book.gradient.layout import ComparisonChart, DataSheet, OptimizerSheet
 from cf_excel.book.gradient.optimizers import OPTIMIZERS, Optimizer
 from cf_excel.book.gradient.sheet import OptimizerWriter, history_curve
-from cf_excel.book.package import SheetCells, write_workbook
+from cf_excel.book.package import write_workbook
 from cf_excel.book.pages import fit_to_page, set_widths, write_intro
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import style_ids
 from cf_excel.book.vba import VbaProject
 from cf_excel.errors import InputError

@@ -10,9 +10,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.book.cells import Block
 from cf_excel.book.collab import Draft
-from cf_excel.book.package import SheetCells
 from cf_excel.book.pages import fit_to_page, set_widths
 from cf_excel.book.predict.layout import N_RATED, N_SHOWN, ConfSheet, PredictSheet
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import HIGH, LOW, MIDDLE
 
 _NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells are inputs, the others are functions."

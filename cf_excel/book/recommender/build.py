@@ -10,7 +10,7 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.book.cells import Block, column_letters
-from cf_excel.book.package import SheetCells, shown_value, write_workbook
+from cf_excel.book.package import write_workbook
 from cf_excel.book.recommender.calc import write_calc
 from cf_excel.book.recommender.labels import rating_choices, shown_genres, unique_titles
 from cf_excel.book.recommender.lambdas import lambda_names
@@ -18,6 +18,7 @@ from cf_excel.book.recommender.layout import N_RATED, TableSheet
 from cf_excel.book.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
 from cf_excel.book.recommender.predict import write_predict
 from cf_excel.book.recommender.results import Picks, Recommender, Results
+from cf_excel.book.sheet_cells import SheetCells, shown_value
 from cf_excel.book.styles import style_ids
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors

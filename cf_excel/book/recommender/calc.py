@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.package import SheetCells
 from cf_excel.book.recommender.formulas import (
     LISTS,
     SCORES,
@@ -16,6 +15,7 @@ from cf_excel.book.recommender.formulas import (
     scalar_formulas,
 )
 from cf_excel.book.recommender.names import PANEL, SCALARS
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.fold_in import noise
 
 if TYPE_CHECKING:

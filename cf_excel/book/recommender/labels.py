@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from cf_excel.book.package import clean_text
+from cf_excel.book.sheet_cells import clean_text
 
 _LONGEST = 200  # characters; programs differ in how much of a text they look up, 255 is the least
 

@@ -9,7 +9,6 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.book.cells import Block, column_letters
-from cf_excel.book.package import SheetCells
 from cf_excel.book.recommender.formulas import (
     LISTS,
     NOTHING_RATED,
@@ -20,6 +19,7 @@ from cf_excel.book.recommender.formulas import (
 )
 from cf_excel.book.recommender.labels import shown_genres
 from cf_excel.book.recommender.layout import N_BEST, N_RATED, PredictSheet
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import BAR
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from cf_excel.book.package import shown_value
 from cf_excel.book.recommender.formulas import DECIMALS, OUT, SCORES
 from cf_excel.book.recommender.layout import N_BEST, N_RATED
 from cf_excel.book.recommender.names import RecommenderBook
+from cf_excel.book.sheet_cells import shown_value
 from cf_excel.fold_in import noise, user_prior
 from cf_excel.model_file import Factors
 

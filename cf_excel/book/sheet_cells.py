@@ -1,0 +1,291 @@
+"""The cells of a sheet as XML, each formula with its result.
+
+A rectangle of formulas is stored once and filled (ECMA-376, 18.3.1.40: shared formulas), and a sheet streams row by
+row, so that millions of cells need little memory.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from cf_excel.book.cells import Block, column_letters
+
+MAX_TEXT = 32_767
+_ROWS_AT_ONCE = 500
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+_SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData></sheetData>")
+
+CellValue = str | int | float | None
+
+
+def clean_text(text: str) -> str:
+    """Return a text as XML and a cell can hold it.
+
+    Characters that XML forbids become spaces; beyond the 32,767 characters of a cell a text ends in an ellipsis.
+    """
+    if not text.isprintable():
+        text = _NOT_XML.sub(" ", text)
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - 1] + "…"
+    return text
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+
+
+def shown_value(value: CellValue) -> CellValue:
+    """Return what a cell shows: texts cleaned, and whole numbers beyond the 15 digits that a cell keeps as texts."""
+    if isinstance(value, int) and abs(value) >= 10**15:
+        return str(value)
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    return escape(_LOOKS_ESCAPED.sub("_x005F_", text) if "_x" in text else text)
+
+
+def _content(value: CellValue) -> str:
+    """Return the rest of a <c> element after its address and style."""
+    if value is None or value != value:
+        return "/>"
+    value = shown_value(value)
+    if isinstance(value, str):
+        return f' t="inlineStr"><is><t xml:space="preserve">{_text(value)}</t></is></c>'
+    return f"><v>{_number(value)}</v></c>"
+
+
+@dataclass(frozen=True)
+class _Values:
+    block: Block
+    style: int
+    rows: Sequence[Sequence[CellValue]]
+
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the cells of each row."""
+        letters = [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
+        for row, values in enumerate(self.rows, self.block.top):
+            style = f'{row}" s="{self.style}"'
+            yield "".join(
+                [f'<c r="{name}{style}{_content(value)}' for name, value in zip(letters, values, strict=True)]
+            )
+
+
+@dataclass(frozen=True)
+class _Filled:
+    block: Block
+    style: int
+    formula: str
+    index: int
+    results: np.ndarray
+
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the cells of each row."""
+        rows = self._numbers_xml(self._template) if self.results.dtype != object else self._texts_xml()
+        yield next(rows).replace(self._follower, self._leader, 1)
+        yield from rows
+
+    def _results(self) -> Iterator[tuple[int, list]]:
+        for start in range(0, len(self.results), _ROWS_AT_ONCE):
+            yield from enumerate(self.results[start : start + _ROWS_AT_ONCE].tolist(), self.block.top + start)
+
+    def _numbers_xml(self, template: str) -> Iterator[str]:
+        for row, results in self._results():
+            yield template.replace("\0", str(row)) % tuple(results)
+
+    def _texts_xml(self) -> Iterator[str]:
+        for row, results in self._results():
+            cells = [self._cell(*pair) for pair in zip(self._letters, results, strict=True)]
+            yield "".join(cells).replace("\0", str(row))
+
+    @cached_property
+    def _letters(self) -> list[str]:
+        return [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
+
+    @property
+    def _template(self) -> str:
+        # most of a large workbook: one replacement and one % a row are three times faster than a call a cell
+        return "".join(
+            f'<c r="{letters}\0" s="{self.style}">{self._follower}<v>%r</v></c>' for letters in self._letters
+        )
+
+    def _cell(self, letters: str, value: float | str) -> str:
+        kind, result = (' t="str"', _text(value)) if isinstance(value, str) else ("", _number(value))
+        return f'<c r="{letters}\0" s="{self.style}"{kind}>{self._follower}<v>{result}</v></c>'
+
+    @property
+    def _leader(self) -> str:
+        """The formula of the first cell."""
+        if self.block.is_one_cell:
+            return f"<f>{escape(self.formula)}</f>"
+        return f'<f t="shared" ref="{self.block.address}" si="{self.index}">{escape(self.formula)}</f>'
+
+    @property
+    def _follower(self) -> str:
+        """The formula of the cells that are filled from it."""
+        return f'<f t="shared" si="{self.index}"/>'
+
+
+@dataclass(frozen=True)
+class _SideBySide:
+    """Filled blocks of numbers with the same rows, written together: one replacement and one % a row for all."""
+
+    parts: list[_Filled]
+
+    @property
+    def block(self) -> Block:
+        first, last = self.parts[0].block, self.parts[-1].block
+        return Block(first.top, first.left, last.bottom, last.right)
+
+    def rows_xml(self) -> Iterator[str]:
+        whole = _Filled(self.block, 0, "", 0, np.hstack([part.results for part in self.parts]))
+        rows = whole._numbers_xml("".join(part._template for part in self.parts))
+        first = next(rows)
+        for part in self.parts:
+            first = first.replace(part._follower, part._leader, 1)
+        yield first
+        yield from rows
+
+
+class _FilledWithArrays(_Filled):
+    def rows_xml(self) -> Iterator[str]:
+        from openpyxl.formula.translate import Translator  # slow to load, and seldom needed
+
+        origin = Translator(f"={self.formula}", self.block.first)
+        for row, results in self._results():
+            cells = []
+            for letters, value in zip(self._letters, results, strict=True):
+                formula = escape(origin.translate_formula(f"{letters}{row}")[1:])
+                own = f'<f t="array" ref="{letters}{row}">{formula}</f>'
+                cells.append(self._cell(letters, value).replace(self._follower, own))
+            yield "".join(cells).replace("\0", str(row))
+
+
+@dataclass(frozen=True)
+class _OneArray(_Values):
+    """Results of one array formula, which stands in the first cell."""
+
+    formula: str
+
+    def rows_xml(self) -> Iterator[str]:
+        # texts that a formula gives are no texts of the file
+        rows = (
+            row.replace('t="inlineStr"><is><t xml:space="preserve">', 't="str"><v>').replace("</t></is>", "</v>")
+            for row in super().rows_xml()
+        )
+        formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula)}</f>'
+        yield next(rows).replace("<v>", f"{formula}<v>", 1)
+        yield from rows
+
+
+@dataclass
+class SheetCells:
+    """The cells of one sheet, as rectangles that do not overlap."""
+
+    styles: dict[str, int]
+    row_heights: dict[int, float] = field(default_factory=dict)
+    _regions: list["_Values | _Filled | _SideBySide"] = field(default_factory=list)
+    _n_filled: int = 0
+
+    def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
+        """Put texts and numbers into a block, one sequence a row; None and NaN make blank cells of that style."""
+        self._regions.append(_Values(block, self.styles[style], _as_rows(block, rows)))
+
+    def fill(
+        self, block: Block, style: str, formula: str, results: np.ndarray | Sequence, *, array: bool = False
+    ) -> None:
+        """Fill a block from the formula of its first cell, as Excel's fill handle does, with the results beside it.
+
+        results: (n_rows, n_columns) numbers and texts. array: every cell is an array formula of its own, as a function
+        that wants one text (EXACT) needs where it is given many.
+        """
+        results = np.asarray(results, dtype=getattr(results, "dtype", object))
+        if results.dtype != object or not any(isinstance(value, str) for value in results.flat):
+            results = results.astype(float)
+        results = results.reshape(block.n_rows, block.n_columns)
+        kind = _FilledWithArrays if array else _Filled
+        self._regions.append(kind(block, self.styles[style], formula, self._n_filled, results))
+        self._n_filled += 1
+
+    def fill_side_by_side(self, fills: Sequence[tuple[Block, str, str]], results: np.ndarray) -> None:
+        """Fill blocks that have the same rows, from left to right, each a (block, style, formula), with numbers.
+
+        results: (n_rows, columns of all blocks); the blocks may leave columns between them blank, but hold no others.
+        """
+        ends = np.cumsum([block.n_columns for block, _, _ in fills])[:-1]
+        parts = [
+            _Filled(block, self.styles[style], formula, self._n_filled + i, part)
+            for i, ((block, style, formula), part) in enumerate(zip(fills, np.hsplit(results, ends), strict=True))
+        ]
+        self._n_filled += len(parts)
+        self._regions.append(_SideBySide(parts))
+
+    def fill_at_once(
+        self, block: Block, style: str, formula: str, results: Sequence[Sequence[CellValue]] | np.ndarray
+    ) -> None:
+        """Fill a block from one array formula that gives all its values; results: (n_rows, n_columns) numbers."""
+        self._regions.append(_OneArray(block, self.styles[style], _as_rows(block, results), formula))
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks that were put or filled, in that order."""
+        return [region.block for region in self._regions]
+
+    @property
+    def extent(self) -> Block:
+        """The smallest rectangle that holds every cell."""
+        blocks = self.blocks
+        return Block(
+            min(b.top for b in blocks),
+            min(b.left for b in blocks),
+            max(b.bottom for b in blocks),
+            max(b.right for b in blocks),
+        )
+
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the <row> elements in order."""
+        waiting = sorted(self._regions, key=lambda region: -region.block.top)
+        # left column, last row, and the rows still to come of every region that crosses the current row
+        active: list[tuple[int, int, Iterator[str]]] = []
+        next_end = 0
+        for row in range(self.extent.top, self.extent.bottom + 1):
+            arrived = bool(waiting) and waiting[-1].block.top == row
+            while waiting and waiting[-1].block.top == row:
+                region = waiting.pop()
+                active.append((region.block.left, region.block.bottom, region.rows_xml()))
+            if arrived:
+                active.sort(key=lambda region: region[0])
+                next_end = min(bottom for _, bottom, _ in active)
+            if active:
+                height = self.row_heights.get(row)
+                custom = f' ht="{height}" customHeight="1"' if height else ""
+                yield f'<row r="{row}"{custom}>{"".join([next(rows) for _, _, rows in active])}</row>'
+            if row == next_end:
+                active = [region for region in active if region[1] > row]
+                next_end = min((bottom for _, bottom, _ in active), default=0)
+
+
+def _as_rows(block: Block, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> list[list[CellValue]]:
+    rows = rows.tolist() if isinstance(rows, np.ndarray) else [list(row) for row in rows]
+    if len(rows) != block.n_rows or any(len(row) != block.n_columns for row in rows):
+        raise ValueError(f"{block.address} wants {block.n_rows} x {block.n_columns} values")
+    return rows
+
+
+def sheet_xml(frame: bytes, cells: SheetCells) -> Iterator[bytes]:
+    """Yield the XML of a sheet, piece by piece: an empty one, with the cells in it."""
+    head, tail = _SHEET_DATA.split(frame)
+    yield re.sub(rb'<dimension ref="[^"]*"', f'<dimension ref="{cells.extent.address}"'.encode(), head) + b"<sheetData>"
+    rows = []
+    for row in cells.rows_xml():
+        rows.append(row)
+        if len(rows) == _ROWS_AT_ONCE:
+            yield "".join(rows).encode()
+            rows = []
+    yield "".join(rows).encode()
+    yield b"</sheetData>" + tail
