@@ -21,14 +21,16 @@ def test_the_comparison_writes_its_table_and_its_chart(tmp_path: Path) -> None:
     assert (tmp_path / "speed.png").stat().st_size > 10_000
 
 
-def test_skewed_ratings_are_skewed_as_movielens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synthetic_ratings_have_the_shape_of_movielens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.skewed import skewed_ratings
+    from benchmarks.synthetic import movielens_shaped
 
-    ratings = skewed_ratings(200_000, 1300, 500)
+    ratings, truth, _ = movielens_shaped(100_000)
     by_user, by_movie = np.bincount(ratings.user_idx), np.bincount(ratings.movie_idx)
-    assert (len(by_user), len(by_movie), len(ratings)) == (1300, 500, 200_000)
-    assert np.median(by_user) == pytest.approx(by_user.mean() / 2, rel=0.2)
-    assert by_movie.max() > 100 * np.median(by_movie)
+    assert (len(by_user), len(by_movie), len(ratings)) == (671, 9066, 100_000)
+    assert 0.4 < np.median(by_user) / by_user.mean() < 0.7  # .48 in MovieLens
+    assert by_movie.max() > 50 * np.median(by_movie)
     assert set(np.unique(2 * ratings.rating)) == set(range(1, 11))
-    assert np.array_equal(ratings.rating, skewed_ratings(200_000, 1300, 500).rating)
+    assert len(np.unique(ratings.user_idx * 10_000 + ratings.movie_idx)) == len(ratings)
+    assert np.square(ratings.rating - truth).mean() == pytest.approx(0.8**2, rel=0.1)
+    assert np.array_equal(ratings.rating, movielens_shaped(100_000).ratings.rating)

@@ -63,6 +63,14 @@ def test_a_model_is_trained_and_kept(
     assert float(rows["mean"][0]) == pytest.approx(np.square(truth - truth.mean()).mean(), rel=0.1)
 
 
+def test_the_optimizer_is_kept_with_the_model(small: Ratings, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    for optimizer, kept, wd in (("lesson", "adam", 2e-4), ("sparse-adam", "sparse-adam", 3e-3)):
+        assert train("--epochs", "1", "--optimizer", optimizer, "--out", str(out)) == 0
+        settings = load_factors(out).record["settings"]
+        assert (settings["optimizer"], settings["wd"]) == (kept, wd)
+
+
 def test_without_a_name_the_model_is_bayes(small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "model"
     assert main(["train", "--out", str(out), "--seed", "5"]) == 0
@@ -143,6 +151,8 @@ def test_a_model_that_is_no_better_than_the_mean_says_so(
         (["--user-features", "u.csv"], "--user-features is for --model bayes"),
         (["--model", "bayes", "--user-features", "u.csv"], "u.csv: there is no such file"),
         (["--model", "bayes", "--ratings-only", "--user-features", "u.csv"], "leaves every feature out"),
+        (["--model", "bayes", "--optimizer", "sparse-adam"], "--optimizer is for the lesson's models"),
+        (["--model", "dot", "--optimizer", "sparse-adam"], "optimizer sparse-adam is for the models net and collab"),
         (["--model", "net", "--engine", "lazy"], "engine lazy can't do this fit: it fits EmbeddingDot and"),
         (["--model", "dot", "--engine", "fused"], "engine fused can't do this fit: it needs torch.optim.Adam"),
         (["--out", "missing/model"], "there is no folder missing"),

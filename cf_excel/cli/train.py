@@ -70,10 +70,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     lesson.add_argument("--batch-size", type=int, metavar="N", help="ratings in a step (default: 64)")
     lesson.add_argument(
+        "--optimizer",
+        choices=("lesson", "sparse-adam"),
+        help="lesson: SGD for dot and dot-bias, Adam for net and collab (default); sparse-adam, for these two: "
+        "Adam that moves only the rows that a batch names, many times faster, with another result",
+    )
+    lesson.add_argument(
         "--engine",
         choices=("auto", "torch", "lazy", "fused"),
-        help="lazy (dot, dot-bias) and fused (net, collab) do torch's steps many times faster on the CPU; "
-        "auto takes them where they can (default: auto)",
+        help="lazy (dot, dot-bias) and fused (net, collab) do torch's steps many times faster on the CPU, and auto "
+        "takes them where they can; on CUDA, auto takes torch, and lazy needs Triton (default: auto)",
     )
     lesson.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
@@ -137,7 +143,9 @@ def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     from cf_excel.learn.recipes import lesson_settings, train
 
     names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads", "engine")
-    settings = lesson_settings(args.model, n_factors=args.factors, **{name: getattr(args, name) for name in names})
+    optimizer = None if args.optimizer == "lesson" else args.optimizer
+    changes = {"n_factors": args.factors, "optimizer": optimizer} | {name: getattr(args, name) for name in names}
+    settings = lesson_settings(args.model, **changes)
 
     def train_lesson(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
         trained = train(ratings, val_rows, settings, report)
@@ -168,7 +176,7 @@ def _check_options(args: argparse.Namespace) -> None:
     """Refuse options that the model does not know, instead of ignoring them."""
     is_bayes = args.model == "bayes"
     of_lesson, of_bayes = (
-        ("lr", "wd", "batch_size", "engine", "threads"),
+        ("lr", "wd", "batch_size", "optimizer", "engine", "threads"),
         ("user_features", "movie_features", "ratings_only"),
     )
     others = of_lesson if is_bayes else of_bayes

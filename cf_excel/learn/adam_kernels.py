@@ -3,7 +3,8 @@
 Tables (n_rows, 4, width) hold in their slots the weights w, the running means of the gradient and of its square, and
 the gradient of the step in which the row was last touched, which is not taken yet. rates, roots: for every step since
 all rows were up to date, counted from 1, the learning rate over its bias correction, and one over the root of the
-second one. rule: beta1, beta2, eps, weight decay. output: whether there is a rating range, its low end, its span.
+second one. rule: beta1, beta2, eps, weight decay, and whether a row moves in steps without a rating of it. output:
+whether there is a rating range, its low end, its span.
 """
 
 import math
@@ -18,7 +19,7 @@ ONE = np.float32(1)
 @inlined
 def _step(table, row, slot, rate, root, rule, width):
     """Take one step of a row, without the gradient of ratings where slot is below 3."""
-    beta1, beta2, eps, wd = rule
+    beta1, beta2, eps, wd, _ = rule
     for j in range(width):
         w = table[row, 0, j]
         g = wd * w
@@ -36,7 +37,7 @@ def _catch_up_row(table, row, s, step, rates, roots, rule, width):
     """Take the steps s to step - 1 of a row that was touched last in step s."""
     if s > 0:
         _step(table, row, 3, rates[s], roots[s], rule, width)
-    for missed in range(s + 1, step):
+    for missed in range(s + 1, step if rule[4] else s + 1):
         _step(table, row, 0, rates[missed], roots[missed], rule, width)
     for j in range(width):
         table[row, 3, j] = 0

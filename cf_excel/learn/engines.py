@@ -7,12 +7,13 @@ from torch.optim import Optimizer
 
 from cf_excel.errors import InputError
 from cf_excel.learn.columns import ColumnarModelData
+from cf_excel.learn.cuda_sgd import CudaSGD
 from cf_excel.learn.fused_adam import FusedAdam
 from cf_excel.learn.lazy_sgd import LazySGD
 from cf_excel.learn.loop import Loop, Loss, TorchLoop
 
-COMPILED = (LazySGD, FusedAdam)
-ENGINES = ("auto", "torch", *(loop.name for loop in COMPILED))
+COMPILED = (LazySGD, FusedAdam, CudaSGD)
+ENGINES = ("auto", "torch", *dict.fromkeys(loop.name for loop in COMPILED))
 
 
 def pick_engine(name: str, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> type[Loop]:
@@ -22,11 +23,15 @@ def pick_engine(name: str, model: nn.Module, opt: Optimizer, crit: Loss, data: C
     """
     if name not in ENGINES:
         raise InputError(f"engine {name!r}: expected one of {', '.join(ENGINES)}")
-    for loop in COMPILED:
-        if name in ("auto", loop.name):
-            reason = loop.refuses(model, opt, crit, data) if find_spec("numba") else "it needs numba: install it"
-            if not reason:
-                return loop
-            if name == loop.name:
-                raise InputError(f"engine {name} can't do this fit: {reason}; use --engine auto")
-    return TorchLoop
+    device = next(model.parameters()).device.type
+    loops = [loop for loop in COMPILED if name == loop.name or (name == "auto" and loop.chosen_by_auto)]
+    reasons = []
+    for loop in sorted(loops, key=lambda loop: loop.device != device):
+        missing = [package for package in loop.packages if not find_spec(package)]
+        reason = f"it needs {missing[0]}: install it" if missing else loop.refuses(model, opt, crit, data)
+        if not reason:
+            return loop
+        reasons.append(reason)
+    if name in ("auto", "torch"):
+        return TorchLoop
+    raise InputError(f"engine {name} can't do this fit: {reasons[0]}; use --engine auto")

@@ -1,7 +1,7 @@
 """The compiled half of lazy_sgd: see there for what it does and why.
 
-users, movies: packed tables (n_rows, 2, width), slot 0 holds w, slot 1 b. maps (4, steps): the entries p, q, r, z of
-the 2x2 maps [[p, q], [r, z]]. output: whether there is a rating range, its low end, its span.
+users, movies: packed tables (n_rows, 2, width) float64, slot 0 holds w, slot 1 b. maps (4, steps): the entries p, q,
+r, z of the 2x2 maps [[p, q], [r, z]]. output: whether there is a rating range, its low end, its span.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from cf_excel.learn.compiled import compiled, inlined
 
 BLOCK = 64  # ratings whose rows stay in the nearest cache from the prediction to the gradient
-TINY = 1e-30  # what is left of the momentum then is nothing, and float32 slows down below 1e-38
+TINY = 1e-30  # what is left of the momentum then is nothing, and it must not fall to where processors are slow
 
 
 @inlined
@@ -34,8 +34,7 @@ def _advance(maps, step, lr, momentum, wd):
 @inlined
 def _touch(table, row, maps, s, constant, width):
     """Do to a row what it missed since step s; the column of its constant 1 takes no part in that."""
-    p, q = np.float32(maps[0, s]), np.float32(maps[1, s])
-    r, z = np.float32(maps[2, s]), np.float32(maps[3, s])
+    p, q, r, z = maps[0, s], maps[1, s], maps[2, s], maps[3, s]
     one = table[row, 0, constant]
     for j in range(width):
         w, b = table[row, 0, j], table[row, 1, j]
@@ -44,19 +43,20 @@ def _touch(table, row, maps, s, constant, width):
 
 
 @compiled
-def train(tables, maps, rule, lrs, n_steps, order, cats, y, bs, output, losses):
+def train(
+    users, movies, last_user, last_movie, n_factors, maps, rule, lrs, n_steps, order, cats, y, bs, output, losses
+):
     """Do a step for each of the losses, with the ratings of `order`, bs at a time, and the rates lrs[1:]."""
-    users, movies, last_user, last_movie, n_factors = tables
     momentum, wd = rule
     has_range, low, span = output
     width = users.shape[2]
     user, movie = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
-    truth, slope = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    truth, slope = np.empty(BLOCK), np.empty(BLOCK)
     for batch in range(len(losses)):
         step = n_steps + batch + 1
         _advance(maps, step, lrs[batch], momentum, wd)
         start, stop = batch * bs, min((batch + 1) * bs, len(order))
-        scale = np.float32(2.0 / (stop - start))
+        scale = 2.0 / (stop - start)
         total = 0.0
         for block in range(start, stop, BLOCK):
             size = min(BLOCK, stop - block)
@@ -71,20 +71,18 @@ def train(tables, maps, rule, lrs, n_steps, order, cats, y, bs, output, losses):
                 if last_movie[m] != step:
                     _touch(movies, m, maps, last_movie[m], n_factors, width)
                     last_movie[m] = step
-                dot = np.float32(0)
+                dot = 0.0
                 for j in range(width):
                     dot += users[u, 0, j] * movies[m, 0, j]
                 slope[i] = dot
-            squares = np.float32(0)
             for i in range(size):
-                prediction, rise = slope[i], np.float32(1)
+                prediction, rise = slope[i], 1.0
                 if has_range:
-                    share = np.float32(1) / (np.float32(1) + np.float32(math.exp(-prediction)))
-                    prediction, rise = share * span + low, span * share * (np.float32(1) - share)
+                    share = 1.0 / (1.0 + math.exp(-prediction))
+                    prediction, rise = share * span + low, span * share * (1.0 - share)
                 error = prediction - truth[i]
-                squares += error * error
+                total += error * error
                 slope[i] = scale * error * rise
-            total += squares
             for i in range(size):
                 u, m, by = user[i], movie[i], slope[i]
                 for j in range(width):
@@ -95,6 +93,23 @@ def train(tables, maps, rule, lrs, n_steps, order, cats, y, bs, output, losses):
 
 
 @compiled
+def window_maps(maps, rule, lrs):
+    """Fill maps (1 + n_steps + 1, 4, n_steps + 1) for a window of steps with the rates lrs[1:].
+
+    maps[t, :, s] leads from step s to step t, before its w = w - lr * b; maps[-1, :, s] leads to the end of the window.
+    """
+    n_steps, (momentum, wd) = len(lrs) - 1, rule
+    for step in range(1, n_steps + 1):
+        maps[step] = maps[step - 1]
+        _advance(maps[step], step, lrs[step - 1], momentum, wd)
+    maps[-1] = maps[n_steps]
+    maps[-1, 0, n_steps] = maps[-1, 3, n_steps] = 1.0
+    maps[-1, 1, n_steps] = maps[-1, 2, n_steps] = 0.0
+    maps[-1, 0] -= lrs[n_steps] * maps[-1, 2]
+    maps[-1, 1] -= lrs[n_steps] * maps[-1, 3]
+
+
+@compiled
 def catch_up(table, last, maps, step, lr):
     """Bring every row to the end of a step that had this rate."""
     for row in range(len(table)):
@@ -102,8 +117,7 @@ def catch_up(table, last, maps, step, lr):
         if last[row] < step:
             s = last[row]
             p, q, r, z = maps[0, s], maps[1, s], maps[2, s], maps[3, s]
-        p, q = np.float32(p - lr * r), np.float32(q - lr * z)
-        r, z = np.float32(r), np.float32(z)
+        p, q = p - lr * r, q - lr * z
         for j in range(table.shape[2]):
             w, b = table[row, 0, j], table[row, 1, j]
             table[row, 0, j], table[row, 1, j] = p * w + q * b, r * w + z * b
@@ -116,9 +130,9 @@ def predict(users, movies, cats, output, predictions):
     has_range, low, span = output
     for row in range(len(cats)):
         u, m = cats[row, 0], cats[row, 1]
-        dot = np.float32(0)
+        dot = 0.0
         for j in range(users.shape[2]):
             dot += users[u, 0, j] * movies[m, 0, j]
         if has_range:
-            dot = span / (np.float32(1) + np.float32(math.exp(-dot))) + low
+            dot = span / (1.0 + math.exp(-dot)) + low
         predictions[row] = dot

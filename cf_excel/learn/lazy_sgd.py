@@ -15,7 +15,7 @@ from torch.optim import SGD, Optimizer
 from cf_excel.learn.columns import ColumnarModelData, Columns
 from cf_excel.learn.loop import Loss
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias
-from cf_excel.learn.packed import PackedLoop, why_not
+from cf_excel.learn.packed import NO_ROWS, PackedLoop, why_not
 
 WINDOW = 1024  # steps between two times when every row is brought up to date; `maps` has one entry a step
 
@@ -24,55 +24,57 @@ class LazySGD(PackedLoop):
     """Train EmbeddingDot or EmbeddingDotBias with SGD; slot 0 of a row holds w, slot 1 b."""
 
     name = "lazy"
+    dtype = torch.float64  # rounding would add up over thousands of steps
     n_slots = 2
     state_names = ("momentum_buffer",)
 
-    @staticmethod
-    def refuses(model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
+    @classmethod
+    def refuses(cls, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
         """Return why this fit can't be done here, "" where it can."""
         if type(model) not in (EmbeddingDot, EmbeddingDotBias, CollabModel):
             return f"it fits EmbeddingDot and EmbeddingDotBias, not {type(model).__name__}"
         group = opt.param_groups[0]
         if type(opt) is not SGD or group["nesterov"] or group["maximize"] or group["dampening"]:
             return "it needs torch.optim.SGD, without nesterov, maximize or dampening"
-        return why_not(model, opt, crit, data)
+        return why_not(cls.device, model, opt, crit, data)
 
     def prepare(self) -> None:
-        """Set the maps up and compile."""
-        from cf_excel.learn import lazy_kernels  # numba is loaded by the fits that it runs
-
-        self.kernels = lazy_kernels
+        """Read the optimizer's rule, set the maps up and compile."""
         group = self.opt.param_groups[0]
         self.rule = float(group["momentum"]), float(group["weight_decay"])
         if not group["momentum"]:
             self.state_names = ()
+        self.set_up()
+
+    def set_up(self) -> None:
+        """Set the maps up and compile."""
+        from cf_excel.learn import lazy_kernels  # numba is loaded by the fits that it runs
+
+        self.kernels = lazy_kernels
+        self.tables = tuple(table.numpy() for table in (self.users, self.movies, self.last_user, self.last_movie))
         self.maps = np.zeros((4, WINDOW + 1))
         self.n_steps, self.last_lr = 0, 0.0
-        order, cats, y = np.empty(0, np.int64), np.empty((0, 2), np.int64), np.empty(0, np.float32)
-        self.batches((order, cats, y), 0, 0)
+        self.batches(NO_ROWS, torch.empty(0, dtype=torch.int64))
         self.catch_up()
-        self.predict(Columns(torch.from_numpy(cats), torch.empty(0, 0), torch.from_numpy(y)))
+        self.predict(NO_ROWS)
 
-    def batches(self, rows: tuple[np.ndarray, ...], first: int, stop: int) -> np.ndarray:
-        """Train on the batches first to stop - 1 and return the loss of each."""
-        n = stop - first
-        if self.n_steps + n > WINDOW:
+    def batches(self, rows: Columns, order: Tensor) -> np.ndarray:
+        """Train on these rows, a batch at a time, and return the loss of each batch."""
+        losses = np.empty(-(-len(order) // self.bs))
+        if self.n_steps + len(losses) > WINDOW:
             self.catch_up()
-        order, cats, y = rows
-        tables = (self.users, self.movies, self.last_user, self.last_movie, self.n_factors)
-        lrs = np.concatenate([[self.last_lr], self.lrs(n)])
-        losses = np.empty(n)
-        order = order[first * self.bs : stop * self.bs]
-        self.kernels.train(
-            tables, self.maps, self.rule, lrs, self.n_steps, order, cats, y, self.bs, self.output, losses
-        )
-        self.n_steps += n
+        lrs = np.concatenate([[self.last_lr], self.lrs(len(losses))])
+        ratings = (order.numpy(), rows.cats.numpy(), rows.y.numpy(), self.bs)
+        steps = (self.maps, self.rule, lrs, self.n_steps)
+        self.kernels.train(*self.tables, self.n_factors, *steps, *ratings, self.output, losses)
+        self.n_steps += len(losses)
         self.last_lr = lrs[-1]
         return losses
 
     def catch_up(self) -> None:
         """Bring every row up to date and start a new window."""
-        for table, last in ((self.users, self.last_user), (self.movies, self.last_movie)):
+        users, movies, last_user, last_movie = self.tables
+        for table, last in ((users, last_user), (movies, last_movie)):
             self.kernels.catch_up(table, last, self.maps, self.n_steps, self.last_lr)
         self.set_ones()
         self.n_steps, self.last_lr = 0, 0.0
@@ -80,6 +82,6 @@ class LazySGD(PackedLoop):
     def predict(self, rows: Columns) -> Tensor:
         """Return the predictions (n,) of a model that is up to date."""
         self.check(rows.cats)
-        predictions = np.empty(len(rows.y), np.float32)
-        self.kernels.predict(self.users, self.movies, rows.cats.numpy(), self.output, predictions)
-        return torch.from_numpy(predictions)
+        predictions = torch.empty(len(rows.y))
+        self.kernels.predict(*self.tables[:2], rows.cats.numpy(), self.output, predictions.numpy())
+        return predictions

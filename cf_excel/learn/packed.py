@@ -15,19 +15,24 @@ from cf_excel.learn.loop import DIVERGED, SMOOTHING, Loop, Loss, outside, predic
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 
-LANES = 8  # rows are padded to whole vectors of float32
+LANES = 8  # rows are padded to whole vectors
+NO_ROWS = Columns(torch.empty(0, 2, dtype=torch.int64), torch.empty(0, 0), torch.empty(0))
 
 
 class PackedLoop(Loop):
     """Run an epoch in compiled code on a packed copy of the model's tables and of the optimizer's state.
 
-    users (n_users, n_slots, width) float32: slot 0 holds weights, the others what the optimizer remembers of them.
+    users (n_users, n_slots, width): slot 0 holds weights, the others what the optimizer remembers of them.
     A row is n_factors factors, then the bias: the user's in column n_factors, where movies have a constant 1, and the
     movie's in the next one, where users have the 1. So the biases ride along in the dot product of two rows.
     last_user, last_movie: the step in which a row was last touched, from 1; 0 is a row that is up to date.
     Between epochs, weights and state are copied back to where torch keeps them.
     """
 
+    device = "cpu"
+    packages = ("numba",)
+    chosen_by_auto = True
+    dtype = torch.float32
     state_names: tuple[str, ...]  # as in the optimizer's state, for the slots from 1
     n_slots: int
 
@@ -36,27 +41,34 @@ class PackedLoop(Loop):
     ) -> None:
         super().__init__(model, opt, crit, bs, schedule, progress)
         self.n_factors = model.u.embedding_dim
-        self.one = np.float32(hasattr(model, "ub"))
-        width = padded(self.n_factors + 2)
-        self.users, self.movies = (aligned((table.num_embeddings, self.n_slots, width)) for table in (model.u, model.m))
-        self.last_user, self.last_movie = (np.zeros(len(table), np.int32) for table in (self.users, self.movies))
+        self.one = float(hasattr(model, "ub"))
+        self.width = padded(self.n_factors + 2)
+        self.users, self.movies = (self.zeros(table.num_embeddings, self.width) for table in (model.u, model.m))
+        self.last_user, self.last_movie = (
+            torch.zeros(len(table), dtype=torch.int32, device=table.device) for table in (self.users, self.movies)
+        )
         for weights, part, packed in self.parts():
-            packed[:, 0] = weights.detach().numpy()[part]
+            packed[:, 0] = weights.detach()[part]
             for slot, name in enumerate(self.state_names, 1):
                 if opt.state[weights].get(name) is not None:
-                    packed[:, slot] = opt.state[weights][name].numpy()[part]
+                    packed[:, slot] = opt.state[weights][name][part]
         low, high = getattr(model, "rating_range", (0.0, 0.0))
-        self.output = (hasattr(model, "rating_range"), np.float32(low), np.float32(high - low))
+        self.output = (hasattr(model, "rating_range"), low, high - low)
         self.set_ones()
         self.prepare()
+
+    @classmethod
+    @abstractmethod
+    def refuses(cls, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
+        """Return why this fit can't be done here, "" where it can."""
 
     @abstractmethod
     def prepare(self) -> None:
         """Compile what an epoch needs, so that its time is not the first epoch's."""
 
     @abstractmethod
-    def batches(self, rows: tuple[np.ndarray, ...], first: int, stop: int) -> np.ndarray:
-        """Train on the batches first to stop - 1 and return the loss of each; rows are (order, cats, y)."""
+    def batches(self, rows: Columns, order: Tensor) -> np.ndarray:
+        """Train on these rows, a batch at a time, and return the loss of each batch."""
 
     @abstractmethod
     def catch_up(self) -> None:
@@ -66,9 +78,9 @@ class PackedLoop(Loop):
         """Train on the batches first to stop - 1; an interrupt waits until they are done."""
         if first == 0:
             self.check(rows.cats)
-        losses = self.batches((order.numpy(), rows.cats.numpy(), rows.y.numpy()), first, stop)
+        losses = self.batches(rows, order[first * self.bs : stop * self.bs])
         if self._average is None:
-            y = rows.y[order[: self.bs]]
+            y = rows.y[order[: self.bs].to(rows.y.device)]
             zero = F.mse_loss(torch.zeros_like(y), y).item()
             self._average, self._limit = 0.0, DIVERGED * max(np.fmax(losses[0], zero), 1.0)
         for loss in losses.tolist():
@@ -80,16 +92,21 @@ class PackedLoop(Loop):
         """Bring every row up to date and copy weights and state back to the model and the optimizer."""
         self.catch_up()
         for weights, part, packed in self.parts():
-            weights.detach().numpy()[part] = packed[:, 0]
+            weights.detach()[part] = packed[:, 0].to(weights.dtype)
             state = self.opt.state[weights]
             for slot, name in enumerate(self.state_names, 1):
                 if state.get(name) is None:
                     state[name] = torch.zeros_like(weights, requires_grad=False)
-                state[name].numpy()[part] = packed[:, slot]
+                state[name][part] = packed[:, slot].to(weights.dtype)
 
     def predict(self, rows: Columns) -> Tensor:
         """Return the predictions (n,) of a model that is up to date."""
         return predict(self.model, rows)
+
+    def zeros(self, n_rows: int, width: int) -> Tensor:
+        """Return an empty table (n_rows, n_slots, width) where the model is; torch aligns it to cache lines."""
+        device = self.model.u.weight.device
+        return torch.zeros((n_rows, self.n_slots, width), dtype=self.dtype, device=device)
 
     def lrs(self, n: int) -> np.ndarray:
         """Return the learning rates of the next n steps."""
@@ -100,7 +117,7 @@ class PackedLoop(Loop):
         self.users[:, 0, self.n_factors + 1] = self.one
         self.movies[:, 0, self.n_factors] = self.one
 
-    def parts(self) -> Iterator[tuple[nn.Parameter, object, np.ndarray]]:
+    def parts(self) -> Iterator[tuple[nn.Parameter, object, Tensor]]:
         """Yield the model's weights, which part of them, and where it is packed: (n_rows, n_slots, n_columns)."""
         n = self.n_factors
         yield self.model.u.weight, np.s_[:], self.users[:, :, :n]
@@ -116,8 +133,8 @@ class PackedLoop(Loop):
                 raise outside(f"{name} row {row:,} of {len(table):,}")
 
 
-def why_not(model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
-    """Return what keeps a fit from running on packed tables; "" where nothing does."""
+def why_not(device: str, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
+    """Return what keeps a fit from running on packed tables on this device; "" where nothing does."""
     modules = list(model.modules())
     weights = list(model.parameters())
     tables = [module for module in modules if isinstance(module, nn.Embedding)]
@@ -126,7 +143,7 @@ def why_not(model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelDat
     hooks = [getattr(module, name) for module in modules for name in _MODULE_HOOKS]
     hooks += [getattr(opt, name) for name in _OPTIMIZER_HOOKS] + ["step" in vars(opt)]  # schedulers wrap the step
     reasons = (
-        ("a model on the CPU", any(weight.device.type != "cpu" for weight in weights)),
+        (f"a model on the device {device}", any(weight.device.type != device for weight in weights)),
         ("float32 weights", any(weight.dtype != torch.float32 or not weight.is_contiguous() for weight in weights)),
         ("weights that all learn", not all(weight.requires_grad for weight in weights)),
         ("plain embeddings", any(getattr(table, name) != value for table in tables for name, value in plain.items())),
@@ -160,11 +177,3 @@ def _is_mse(crit: Loss) -> bool:
 def padded(n: int) -> int:
     """Return the length of whole vectors that hold n numbers."""
     return -(-n // LANES) * LANES
-
-
-def aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Return zeros whose rows do not straddle more cache lines than they must."""
-    n = int(np.prod(shape))
-    raw = np.zeros(n + 16, np.float32)
-    start = -raw.ctypes.data % 64 // 4
-    return raw[start : start + n].reshape(shape)

@@ -17,9 +17,11 @@ from cf_excel.learn.devices import pick_device
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages
+from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit, predict
 from cf_excel.ratings import Ratings
 
+SPARSE_ADAM = "sparse-adam"
 MAX_FACTORS = 4096
 MAX_SEED = 2**63 - 1
 
@@ -28,7 +30,8 @@ MAX_SEED = 2**63 - 1
 class Settings:
     """How to train: kind of model, epochs, learning rate, weight decay (L2), and where.
 
-    optimizer: "sgd" has momentum 0.9. device: "auto", "cpu", "cuda" or "mps". threads: None lets the trainer choose.
+    optimizer: "sgd", with momentum 0.9, "adam", or "sparse-adam", which moves only the rows that a batch names.
+    device: "auto", "cpu", "cuda" or "mps". threads: None lets the trainer choose.
     engine: "auto", "torch", "lazy" or "fused", as in trainer.fit.
     Raises InputError for values that can't work and for a device that is not there.
     """
@@ -66,7 +69,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The lesson's settings for a kind of model; `schedule` takes the number of epochs and of batches in one."""
+    """The lesson's settings for a kind of model; `schedule` takes the number of epochs and of batches in one.
+
+    sparse_wd: the weight decay for SparseAdam, found within the lesson's training ratings; None: it is not offered.
+    """
 
     model: type[nn.Module]
     has_range: bool
@@ -75,6 +81,7 @@ class Recipe:
     lr: float
     wd: float
     schedule: Callable[[int, int], Schedule | None]
+    sparse_wd: float | None = None
 
 
 RECIPES = {
@@ -82,9 +89,9 @@ RECIPES = {
     "dot-bias": Recipe(
         EmbeddingDotBias, True, "sgd", 6, 0.1, 2e-4, lambda epochs, batches: two_stages(epochs, batches, 0.1)
     ),
-    "net": Recipe(EmbeddingNet, True, "adam", 6, 1e-3, 1e-5, lambda epochs, batches: None),
+    "net": Recipe(EmbeddingNet, True, "adam", 6, 1e-3, 1e-5, lambda epochs, batches: None, 1e-5),
     "collab": Recipe(
-        CollabModel, True, "adam", 3, 1e-2, 2e-4, lambda epochs, batches: sgdr(doubling_cycles(epochs), batches)
+        CollabModel, True, "adam", 3, 1e-2, 2e-4, lambda epochs, batches: sgdr(doubling_cycles(epochs), batches), 3e-3
     ),
 }
 
@@ -103,12 +110,16 @@ class Trained:
 def lesson_settings(kind: str = "collab", **changes: object) -> Settings:
     """Return the lesson's settings for a kind of model, with those changes that are not None.
 
-    Raises InputError for an unknown kind and for values that can't work.
+    Raises InputError for an unknown kind, for values that can't work and for SparseAdam where it is not offered.
     """
     if kind not in RECIPES:
         raise InputError(f"model {kind!r}: expected one of {', '.join(RECIPES)}")
     recipe = RECIPES[kind]
     values = {"optimizer": recipe.optimizer, "epochs": recipe.epochs, "lr": recipe.lr, "wd": recipe.wd}
+    if changes.get("optimizer") == SPARSE_ADAM:
+        if recipe.sparse_wd is None:
+            raise InputError(f"optimizer {SPARSE_ADAM} is for the models net and collab: leave it out for {kind}")
+        values["wd"] = recipe.sparse_wd
     return Settings(kind=kind, **values | {name: value for name, value in changes.items() if value is not None})
 
 
@@ -117,6 +128,15 @@ def make_model(kind: str, ratings: Ratings, n_factors: int = 50) -> nn.Module:
     recipe = RECIPES[kind]
     extra = (ratings.rating_range,) if recipe.has_range else ()
     return recipe.model(ratings.n_users, ratings.n_movies, n_factors, *extra)
+
+
+def make_optimizer(model: nn.Module, settings: Settings) -> Optimizer:
+    """Return the optimizer that the settings name, for all weights of the model."""
+    if settings.optimizer == "sgd":
+        return SGD(model.parameters(), settings.lr, momentum=0.9, weight_decay=settings.wd)
+    if settings.optimizer == SPARSE_ADAM:
+        return SparseAdam(model, settings.lr, weight_decay=settings.wd)
+    return Adam(model.parameters(), settings.lr, weight_decay=settings.wd)
 
 
 def make_data(ratings: Ratings, val_rows: np.ndarray, batch_size: int = 64) -> ColumnarModelData:
@@ -142,7 +162,7 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
                 model,
                 data,
                 settings.epochs,
-                _optimizer(model, settings),
+                make_optimizer(model, settings),
                 F.mse_loss,
                 schedule=RECIPES[settings.kind].schedule(settings.epochs, data.n_batches),
                 metrics=[F.l1_loss],
@@ -159,9 +179,3 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
     return Trained(
         model.cpu(), replace(settings, device=device.type, engine=history.engine), val_rows, history, predictions
     )
-
-
-def _optimizer(model: nn.Module, settings: Settings) -> Optimizer:
-    if settings.optimizer == "sgd":
-        return SGD(model.parameters(), settings.lr, momentum=0.9, weight_decay=settings.wd)
-    return Adam(model.parameters(), settings.lr, weight_decay=settings.wd)

@@ -38,7 +38,8 @@ def fit(
 
     schedule: factor of the learning rates at each step. threads: CPU threads, by default one for small batches.
     engine: "torch" is the plain loop; "lazy" and "fused" do the same steps to the lesson's models on the CPU, many
-    times faster, in one thread; "auto" takes these where they can do it.
+    times faster, in one thread; "auto" takes these where they can do it. On CUDA "lazy" needs Triton and is not taken
+    by "auto".
     The order of the rows and the dropout come from torch's random numbers: torch.manual_seed fixes them.
     Ctrl-C ends the fit after the batch; the model keeps what it learnt, and the history says where it stopped.
     Raises InputError when the loss is NaN or diverges, when predictions have a shape that the loss would broadcast, and
@@ -51,7 +52,8 @@ def fit(
     training, validation = data.training(device), data.validation(device)
     history = History(engine=make_loop.name)
     progress = progress or Progress()
-    loop = make_loop(model, opt, crit, data.bs, schedule, progress)
+    bs = min(data.bs, len(training.y))  # memory is taken for a batch
+    loop = make_loop(model, opt, crit, bs, schedule, progress)
     progress.begin(n_epochs, data.n_batches, len(training.y))
     threads = threads or (1 if data.bs <= SMALL_BATCH else None)
     with _cpu_threads(threads, device), _no_denormals(), interruptible() as interrupted:

@@ -1,0 +1,171 @@
+"""The GPU's kernels do what torch does: on a GPU where there is one, else in Triton's interpreter, and they compile."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import development_tool, missing
+from planted import make_ratings
+from test_learn_engines import ODD, TINY, assert_equal, assert_lazy_is_torchs, data_of, dot, dot_bias, fitted
+from torch import optim
+
+from cf_excel.errors import InputError
+from cf_excel.learn.cuda_sgd import CudaSGD, sorted_by_row
+from cf_excel.learn.engines import pick_engine
+from cf_excel.learn.lazy_kernels import window_maps
+from cf_excel.learn.models import EmbeddingDotBias
+from cf_excel.learn.recipes import make_data
+from cf_excel.learn.schedules import sgdr
+
+HAS_GPU = torch.cuda.is_available()
+DEVICE = "cuda" if HAS_GPU else "cpu"
+os.environ.setdefault("TRITON_INTERPRET", "0" if HAS_GPU else "1")  # read when the kernels are imported
+
+
+@pytest.fixture
+def triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton on a GPU, or its interpreter on the CPU, where the engine then takes the CPU's models."""
+    try:
+        development_tool("triton")
+    except ImportError:
+        missing("Triton")
+    if not HAS_GPU:
+        monkeypatch.setattr(CudaSGD, "device", "cpu")
+        monkeypatch.setattr("cf_excel.learn.engines.COMPILED", (CudaSGD,))
+
+
+@pytest.mark.parametrize("case", list(ODD))
+def test_sgd_on_the_gpu_is_torchs(case: str, triton: None) -> None:
+    assert_lazy_is_torchs(case, dot_bias, TINY, "lazy", DEVICE)
+
+
+@pytest.mark.parametrize("case", ["1 factor", "a rate for each batch", "two fits"])
+def test_sgd_of_the_plain_dot_product_is_torchs(case: str, triton: None) -> None:
+    assert_lazy_is_torchs(case, dot, TINY, "lazy", DEVICE)
+
+
+def test_rows_wait_across_windows_and_many_ratings_share_a_row(triton: None) -> None:
+    rng = np.random.default_rng(0)
+    users, movies = rng.integers(0, 3, 150), rng.integers(0, 2, 150)
+    users[5], movies[70], movies[-1] = 3, 2, 3  # each is rated once
+    ratings = make_ratings(users, movies, rng.integers(1, 6, 150))
+    for bs in (1, 40):
+        data = make_data(ratings, np.array([0, 99]), bs)
+        schedule = sgdr([1], data.n_batches)
+        options = {"lr": 0.02, "epochs": (1,), "schedule": schedule, "device": DEVICE}
+        mine, torchs = (
+            fitted(engine, lambda: EmbeddingDotBias(4, 4, 3), data, **options) for engine in ("lazy", "torch")
+        )
+        assert_equal(mine, torchs)
+
+
+def test_the_same_seed_gives_the_same_weights(triton: None) -> None:
+    first, second = (fitted("lazy", lambda: dot_bias(5, TINY), data_of(TINY, 9), device=DEVICE)[0] for _ in range(2))
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_runs_of_a_batch_are_its_ratings_by_row() -> None:
+    rng = np.random.default_rng(1)
+    for n, bs in ((1, 1), (23, 5), (40, 8), (7, 100)):
+        rows = torch.from_numpy(rng.integers(0, 4, n))
+        by_row, order, runs = sorted_by_row(rows, 4, bs)
+        for start in range(0, n, bs):
+            batch = rows[start : start + bs]
+            heads = [start + int(place) for place in runs[start : start + bs].nonzero()]
+            assert by_row[heads].tolist() == batch.unique().tolist()
+            for head in heads:
+                members = order[head : head + runs[head]]
+                assert members.tolist() == (start + (batch == by_row[head]).nonzero()[:, 0]).tolist()
+
+
+def test_the_maps_of_a_window_are_the_products_of_its_steps() -> None:
+    rng, momentum, wd = np.random.default_rng(2), 0.9, 0.01
+    lrs = np.array([0.0, *rng.random(9)])
+    maps = np.zeros((11, 4, 10))
+    window_maps(maps, (momentum, wd), lrs)
+
+    def step(w: float, b: float, lr_before: float) -> tuple[float, float]:
+        w -= lr_before * b
+        return w, momentum * b + wd * w
+
+    for since in range(10):
+        w, b = rng.normal(size=2)
+        state = (w, b)
+        for t in range(since + 1, 10):
+            state = step(*state, lrs[t - 1])
+            p, q, r, z = maps[t, :, since]
+            np.testing.assert_allclose((p * w + q * b, r * w + z * b), state, rtol=1e-12)
+        p, q, r, z = maps[-1, :, since]
+        at_end = (state[0] - lrs[-1] * state[1], state[1])
+        np.testing.assert_allclose((p * w + q * b, r * w + z * b), at_end, rtol=1e-12)
+
+
+def test_auto_does_not_take_what_has_not_run_on_a_gpu(triton: None) -> None:
+    model = dot(5, TINY).to(DEVICE)
+    of_fit = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
+    assert pick_engine("lazy", *of_fit) is CudaSGD
+    assert pick_engine("auto", *of_fit) is not CudaSGD
+
+
+def test_a_gpu_model_without_triton_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = dot(5, TINY)
+    of_fit = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
+    monkeypatch.setattr("cf_excel.learn.engines.COMPILED", (CudaSGD,))
+    monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: None if name == "triton" else name)
+    with pytest.raises(InputError, match="engine lazy can't do this fit: it needs triton: install it"):
+        pick_engine("lazy", *of_fit)
+    monkeypatch.undo()
+    monkeypatch.setattr("cf_excel.learn.engines.COMPILED", (CudaSGD,))
+    monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: name)
+    with pytest.raises(InputError, match="it needs a model on the device cuda"):
+        pick_engine("lazy", *of_fit)
+
+
+COMPILE = """
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+
+from cf_excel.learn import cuda_kernels
+
+FLOATS = {name: "*fp64" for name in "users movies table maps user_w movie_w slopes squares".split()}
+ROWS = {f"{kind}{part}": "*i64" for kind in ("user", "movie") for part in ("", "_rows", "_order", "_runs")}
+TYPES = FLOATS | ROWS | {"truth": "*fp32"} | dict.fromkeys(("last", "last_user", "last_movie", "size"), "*i32")
+RANGE = {"HAS_RANGE": True, "LOW": 0.5, "SPAN": 4.5}
+NO_RANGE = {"HAS_RANGE": False, "LOW": 0.0, "SPAN": 0.0}
+ONE_WARP = {"num_warps": 1}
+ONES = {"bs": 1, "n_factors": 1}  # Triton makes constants of arguments that are 1
+for capability in (75, 90):
+    for name, constants in (
+        ("errors", RANGE | {"BLOCK": 64}),
+        ("errors", NO_RANGE | {"BLOCK": 512}),
+        ("errors", RANGE | ONES | {"BLOCK": 8}),
+        ("learn", {"BLOCK": 64, "TOGETHER": 8}),
+        ("learn", {"BLOCK": 512, "TOGETHER": 1}),
+        ("learn", ONES | {"BLOCK": 8, "TOGETHER": 64}),
+        ("catch_up", {"BLOCK": 64}),
+        ("catch_up", {"BLOCK": 8, "constant": 1}),
+    ):
+        kernel = getattr(cuda_kernels, name)
+        types = {arg: "constexpr" if arg in constants else TYPES.get(arg, "i32") for arg in kernel.arg_names}
+        where = {(kernel.arg_names.index(arg),): value for arg, value in constants.items()}
+        made = compile(ASTSource(kernel, types, where), target=GPUTarget("cuda", capability, 32), options=ONE_WARP)
+        assert made.asm["cubin"], name
+        assert "cvt.rn.f32.f64" not in made.asm["ptx"], f"{name} rounds to single precision"
+        print(capability, name, len(made.asm["cubin"]))
+"""
+
+
+def test_the_kernels_compile_for_gpus(tmp_path) -> None:
+    try:
+        development_tool("triton")
+    except ImportError:
+        missing("Triton")
+    env = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(done.stdout.splitlines()) == 16
