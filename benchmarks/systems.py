@@ -31,16 +31,13 @@ def _ours(kind: str, drops: tuple[int, ...] = (), **changes: object) -> Callable
 
     def run(ratings: Ratings, val_rows: np.ndarray) -> Points:
         import torch.nn.functional as F
-        from torch.optim import SGD, Adam
 
-        from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model
+        from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
         from cf_excel.learn.trainer import fit
 
         settings = lesson_settings(kind, device="cpu", **changes)
         data, model = make_data(ratings, val_rows, BATCH), make_model(kind, ratings)
-        momentum = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
-        make_opt = SGD if momentum else Adam
-        opt = make_opt(model.parameters(), settings.lr, weight_decay=settings.wd, **momentum)
+        opt = make_optimizer(model, settings)
         schedule = RECIPES[kind].schedule(settings.epochs, data.n_batches)
         if drops:
             steps = [drop * data.n_batches for drop in drops]
@@ -59,20 +56,16 @@ def _plain_loop(kind: str) -> Callable[[Ratings, np.ndarray], Points]:
     def run(ratings: Ratings, val_rows: np.ndarray) -> Points:
         import torch
         import torch.nn.functional as F
-        from torch.optim import SGD, Adam
         from torch.utils.data import DataLoader, TensorDataset
 
-        from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model
+        from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
 
         settings = lesson_settings(kind, device="cpu")
         data, model = make_data(ratings, val_rows, BATCH), make_model(kind, ratings)
         cpu = torch.device("cpu")
         loader = DataLoader(TensorDataset(*data.training(cpu)), BATCH, shuffle=True)
         validation = data.validation(cpu)
-        if settings.optimizer == "sgd":
-            opt = SGD(model.parameters(), settings.lr, momentum=0.9, weight_decay=settings.wd)
-        else:
-            opt = Adam(model.parameters(), settings.lr, weight_decay=settings.wd)
+        opt = make_optimizer(model, settings)
         schedule = RECIPES[kind].schedule(settings.epochs, data.n_batches) or (lambda step: 1.0)
         step, seconds = 0, 0.0
         for epoch in range(1, settings.epochs + 1):
@@ -198,7 +191,9 @@ SYSTEMS = (
     System("cf_excel dot-bias, lesson", OURS, _ours("dot-bias")),
     System("cf_excel dot-bias, tuned", OURS, _ours("dot-bias", (7, 10), epochs=12, wd=5e-5)),
     System("cf_excel net, lesson", OURS, _ours("net")),
+    System("cf_excel net, sparse Adam", OURS, _ours("net", optimizer="sparse-adam")),
     System("cf_excel collab, lesson", OURS, _ours("collab")),
+    System("cf_excel collab, sparse Adam", OURS, _ours("collab", optimizer="sparse-adam")),
     System("cf_excel collab, 7 epochs", OURS, _ours("collab", epochs=7)),
     System("DataLoader loop, dot-bias", ("torch",), _plain_loop("dot-bias")),
     System("DataLoader loop, net", ("torch",), _plain_loop("net")),
