@@ -45,6 +45,21 @@ def test_every_start_meets_the_optimum(lesson, with_bias, seed):
     assert max(np.abs(array).max() for array in vars(solved).values() if array is not None) < 10
 
 
+@pytest.mark.parametrize("with_bias", [False, True], ids=["dotprod", "bias"])
+@pytest.mark.parametrize("value", [0.0, 1.0, -2.0, 1e-12, 1e6])
+def test_a_start_of_equal_numbers_meets_the_optimum(lesson, with_bias, value):
+    biases = (np.full(15, value), np.full(15, value)) if with_bias else ()
+    start = SheetParameters(np.full((15, 5), value), np.full((15, 5), value), *biases)
+    assert solve(lesson, start)[1][1] == pytest.approx(OPTIMUM[with_bias], abs=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_descent_from_zeros_is_refused(lesson, optimizer):
+    start = SheetParameters(np.zeros((15, 5)), np.zeros((15, 5)))
+    with pytest.raises(InputError, match=f"all factors are 0, where {optimizer} stands still: clear their cells"):
+        solve(lesson, start, optimizer=optimizer)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("with_bias", [False, True], ids=["dotprod", "bias"])
 def test_descending_comes_close(lesson, optimizer, with_bias):
@@ -133,3 +148,5 @@ def test_solving_never_makes_it_worse(n_users, n_movies, n_factors, with_bias, s
     solved, (before, after) = solve(ratings, start)
     assert solved.user_factors.shape == start.user_factors.shape
     assert after <= before + 1e-9
+    again = solve(ratings, solved)[1]
+    assert again[1] <= again[0] + 1e-9

@@ -3,8 +3,8 @@
 `lm` separates the variables (Golub & Pereyra 2003, "Separable nonlinear least squares: the variable projection
 method"): for given user numbers the best movie numbers are a linear least-squares problem each, so that scipy's
 Levenberg-Marquardt walks over the user numbers alone, with Kaufman's Jacobian. A short alternating ridge regression
-before it leads every start into the same valley. `adam` and `sgd` walk down the gradient, a step for all ratings at
-once.
+before it leads every start into the same valley; where that ends higher than the start, the start itself is refined.
+`adam` and `sgd` walk down the gradient, a step for all ratings at once.
 """
 
 from collections.abc import Callable
@@ -44,6 +44,10 @@ class SheetParameters:
     @property
     def is_finite(self) -> bool:
         return all(np.isfinite(array).all() for array in self._arrays)
+
+    @property
+    def sum_of_squares(self) -> float:
+        return float(sum((array**2).sum() for array in self._arrays))
 
     @property
     def _arrays(self) -> list[np.ndarray]:
@@ -91,7 +95,8 @@ def solve(
     """Minimise the squared errors + l2 * the squares of all numbers; return the numbers, and the RMSE of every step.
 
     The RMSE of the start comes first; lm tells the first and the last alone. Users and movies without a rating keep
-    their numbers. Raises InputError without ratings, and where the numbers run away.
+    their numbers. Raises InputError without ratings, where the numbers run away, and for gradient descent from factors
+    that are all 0, where no gradient leads on.
     """
     if not len(ratings):
         raise InputError("there are no ratings to fit")
@@ -100,6 +105,8 @@ def solve(
         before = rmse_of(start, ratings)
         if not np.isfinite(before):
             raise InputError("the numbers to start from are too large: clear their cells to start at random")
+        if optimizer != "lm" and not (start.user_factors.any() or start.movie_factors.any()):
+            raise InputError(f"all factors are 0, where {optimizer} stands still: clear their cells to start at random")
         try:
             if optimizer == "lm":
                 solved = _least_squares(ratings, start, l2, steps)
@@ -138,11 +145,30 @@ class _Grid:
 
 
 def _least_squares(ratings: SheetRatings, start: SheetParameters, l2: float, steps: int) -> SheetParameters:
-    n_users, n_movies = len(start.user_factors), len(start.movie_factors)
-    grid = _Grid(ratings, n_users, n_movies)
-    parameters = start
+    grid = _Grid(ratings, len(start.user_factors), len(start.movie_factors))
+
+    def cost(parameters: SheetParameters) -> float:
+        return len(ratings) * rmse_of(parameters, ratings) ** 2 + l2 * parameters.sum_of_squares
+
+    warm = _pushed_apart(start)
     for penalty, rounds in _WARM_UP:
-        parameters = _alternate(grid, parameters, max(penalty, l2), rounds)
+        warm = _alternate(grid, warm, max(penalty, l2), rounds)
+    solved = _refined(grid, warm, l2, steps)
+    if cost(solved) > cost(start):
+        solved = min(start, _refined(grid, start, l2, steps), key=cost)
+    return solved
+
+
+def _pushed_apart(start: SheetParameters) -> SheetParameters:
+    """Return the start with a random push where its factors are alike: as such, regressions would leave them alike."""
+    users = start.user_factors
+    if np.linalg.matrix_rank(users) == min(users.shape):
+        return start
+    return replace(start, user_factors=users + np.random.default_rng(0).normal(0, 0.1, users.shape))
+
+
+def _refined(grid: _Grid, parameters: SheetParameters, l2: float, steps: int) -> SheetParameters:
+    """Go down to the minimum of the valley that the parameters are in."""
     problem = _Projected(grid, parameters, l2)
     if problem.n_residuals * problem.n_unknowns > _MOST_JACOBIAN:
         return _alternate(grid, parameters, max(l2, 1e-9), min(steps, _ALTERNATING_ROUNDS))
