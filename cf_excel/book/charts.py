@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from html import escape
 
 from cf_excel.book.cells import Block
 from cf_excel.book.parts import CHART_TYPE, DRAWING_MAIN, OFFICE, Parts, drawing_of
@@ -91,7 +91,7 @@ def corners_xml(block: Block, prefix: str = "") -> str:
 def _title(text: str, size: int) -> str:
     return (
         f'<title><tx><rich><a:bodyPr/><a:p><a:pPr><a:defRPr sz="{size}" b="1"/></a:pPr>'
-        f'<a:r><a:rPr lang="en-US" sz="{size}" b="1"/><a:t>{escape(text)}</a:t></a:r></a:p></rich></tx>'
+        f'<a:r><a:rPr lang="en-US" sz="{size}" b="1"/><a:t>{escape(text, quote=False)}</a:t></a:r></a:p></rich></tx>'
         '<overlay val="0"/></title>'
     )
 
@@ -111,7 +111,8 @@ def _series(index: int, curve: Curve) -> str:
     points = f'<symbol val="circle"/><size val="{curve.size}"/><spPr>{fill}<a:ln><a:noFill/></a:ln></spPr>'
     marker = points if curve.size else '<symbol val="none"/>'
     return (
-        f'<ser><idx val="{index}"/><order val="{index}"/><tx><v>{escape(curve.name)}</v></tx><spPr>{line}</spPr>'
+        f'<ser><idx val="{index}"/><order val="{index}"/>'
+        f"<tx><v>{escape(curve.name, quote=False)}</v></tx><spPr>{line}</spPr>"
         f"<marker>{marker}</marker>"
         f'<xVal>{_numbers(*curve.x)}</xVal><yVal>{_numbers(*curve.y)}</yVal><smooth val="0"/></ser>'
     )
@@ -122,6 +123,6 @@ def _numbers(address: str, values: Iterable[float]) -> str:
     values = [float(value) for value in values]
     points = [f'<pt idx="{i}"><v>{value!r}</v></pt>' for i, value in enumerate(values) if value == value]
     return (
-        f"<numRef><f>{escape(address)}</f><numCache><formatCode>General</formatCode>"
+        f"<numRef><f>{escape(address, quote=False)}</f><numCache><formatCode>General</formatCode>"
         f'<ptCount val="{len(values)}"/>{"".join(points)}</numCache></numRef>'
     )

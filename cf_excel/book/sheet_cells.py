@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from xml.sax.saxutils import escape
+from html import escape
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def shown_value(value: CellValue) -> CellValue:
 
 
 def _text(text: str) -> str:
-    return escape(_LOOKS_ESCAPED.sub("_x005F_", text) if "_x" in text else text)
+    return escape(_LOOKS_ESCAPED.sub("_x005F_", text) if "_x" in text else text, quote=False)
 
 
 def _content(value: CellValue) -> str:
@@ -122,8 +122,8 @@ class _Filled:
     def _leader(self) -> str:
         """The formula of the first cell."""
         if self.block.is_one_cell:
-            return f"<f>{escape(self.formula)}</f>"
-        return f'<f t="shared" ref="{self.block.address}" si="{self.index}">{escape(self.formula)}</f>'
+            return f"<f>{escape(self.formula, quote=False)}</f>"
+        return f'<f t="shared" ref="{self.block.address}" si="{self.index}">{escape(self.formula, quote=False)}</f>'
 
     @property
     def _follower(self) -> str:
@@ -160,7 +160,7 @@ class _FilledWithArrays(_Filled):
         for row, results in self._results():
             cells = []
             for letters, value in zip(self._letters, results, strict=True):
-                formula = escape(origin.translate_formula(f"{letters}{row}")[1:])
+                formula = escape(origin.translate_formula(f"{letters}{row}")[1:], quote=False)
                 own = f'<f t="array" ref="{letters}{row}">{formula}</f>'
                 cells.append(self._cell(letters, value).replace(self._follower, own))
             yield "".join(cells).replace("\0", str(row))
@@ -178,7 +178,7 @@ class _OneArray(_Values):
             row.replace('t="inlineStr"><is><t xml:space="preserve">', 't="str"><v>').replace("</t></is>", "</v>")
             for row in super().rows_xml()
         )
-        formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula)}</f>'
+        formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula, quote=False)}</f>'
         yield next(rows).replace("<v>", f"{formula}<v>", 1)
         yield from rows
 
