@@ -47,7 +47,7 @@ def add_sheet(
 
 
 def _frame(freeze: Block, widths: dict[Block, float], *, has_drawing: bool) -> bytes:
-    """Return the XML of a sheet without cells."""
+    """Return the XML of a sheet without cells, to be printed in landscape and as wide as one page."""
     rows, columns = freeze.top - 1, freeze.left - 1
     pane = "bottomRight" if rows and columns else "bottomLeft" if rows else "topRight"
     splits = "".join(f' {name}="{n}"' for name, n in (("xSplit", columns), ("ySplit", rows)) if n)
@@ -57,11 +57,12 @@ def _frame(freeze: Block, widths: dict[Block, float], *, has_drawing: bool) -> b
     )
     drawing = f'<drawing xmlns:r="{OFFICE}" r:id="{_IDENTITY}"/>' if has_drawing else ""
     return (
-        f'<worksheet xmlns="{_MAIN}"><dimension ref="{freeze.address}"/><sheetViews><sheetView workbookViewId="0">'
+        f'<worksheet xmlns="{_MAIN}"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
+        f'<dimension ref="{freeze.address}"/><sheetViews><sheetView workbookViewId="0">'
         f'<pane{splits} topLeftCell="{freeze.address}" activePane="{pane}" state="frozen"/>'
         f'<selection pane="{pane}"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>'
         f'<cols>{cols}</cols><sheetData/><pageMargins left="0.75" right="0.75" top="1" bottom="1" header="0.5" '
-        f'footer="0.5"/>{drawing}</worksheet>'
+        f'footer="0.5"/><pageSetup orientation="landscape" fitToHeight="0"/>{drawing}</worksheet>'
     ).encode()
 
 
