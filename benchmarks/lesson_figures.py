@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from cf_excel.learn.recipes import RECIPES, lesson_settings, train
+from cf_excel.learn.recipes import RECIPES, SPARSE_ADAM, lesson_settings, train
 from cf_excel.ratings import lesson_split
 from cf_excel.readers import load_ratings
 
@@ -31,6 +31,10 @@ def main(n_seeds: int = 3, device: str = "auto") -> None:
             f"{kind:<9} mean {np.mean(finals):.4f}, independent program {MEASURED[kind]:.4f} "
             f"(farthest seed {far:.2%} away), lesson {LESSON[kind]:.4f}"
         )
+        if RECIPES[kind].sparse_wd is not None:
+            others = [lesson_settings(kind, seed=seed, device=device, optimizer=SPARSE_ADAM) for seed in range(n_seeds)]
+            finals = [train(ratings, val_rows, settings).history.epochs[-1].val_loss for settings in others]
+            print(f"{kind:<9} mean {np.mean(finals):.4f} with {SPARSE_ADAM} ({min(finals):.4f} to {max(finals):.4f})")
 
 
 if __name__ == "__main__":
