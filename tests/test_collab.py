@@ -12,7 +12,7 @@ import pytest
 from conftest import IronCalc
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_package import TEXTS
+from test_sheet_cells import TEXTS
 
 from cf_excel.book.cells import Block
 from cf_excel.book.collab import build_collab
