@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,16 +11,33 @@ import torch
 import torch.nn.functional as F
 from conftest import development_tool, missing
 from planted import make_ratings
-from test_learn_engines import ODD, TINY, assert_equal, assert_lazy_is_torchs, data_of, dot, dot_bias, fitted
-from torch import optim
+from test_learn_engines import (
+    ODD,
+    SMALL,
+    TINY,
+    a_rate_a_batch,
+    assert_equal,
+    assert_lazy_is_torchs,
+    data_of,
+    dot,
+    dot_bias,
+    fitted,
+    n_train,
+    net,
+)
+from torch import nn, optim
 
 from cf_excel.errors import InputError
 from cf_excel.learn.cuda_sgd import CudaSGD, sorted_by_row
 from cf_excel.learn.engines import pick_engine
+from cf_excel.learn.graph_loop import WARM_UP, GraphLoop
 from cf_excel.learn.lazy_kernels import window_maps
+from cf_excel.learn.loop import TorchLoop
 from cf_excel.learn.models import EmbeddingDotBias
 from cf_excel.learn.recipes import make_data
 from cf_excel.learn.schedules import sgdr
+from cf_excel.learn.sparse_adam import SparseAdam
+from cf_excel.learn.trainer import fit
 
 HAS_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if HAS_GPU else "cpu"
@@ -35,7 +53,7 @@ def triton(monkeypatch: pytest.MonkeyPatch) -> None:
         missing("Triton")
     if not HAS_GPU:
         monkeypatch.setattr(CudaSGD, "device", "cpu")
-        monkeypatch.setattr("cf_excel.learn.engines.COMPILED", (CudaSGD,))
+        monkeypatch.setattr("cf_excel.learn.engines.FAST", (CudaSGD, GraphLoop))
 
 
 @pytest.mark.parametrize("case", list(ODD))
@@ -67,6 +85,60 @@ def test_the_same_seed_gives_the_same_weights(triton: None) -> None:
     first, second = (fitted("lazy", lambda: dot_bias(5, TINY), data_of(TINY, 9), device=DEVICE)[0] for _ in range(2))
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.fixture
+def graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA graphs, or the same steps one by one on the CPU."""
+    if not HAS_GPU:
+        monkeypatch.setattr(GraphLoop, "device", "cpu")
+        # a recorded backward sets gradients; one that is run again would add to them
+        monkeypatch.setattr(GraphLoop, "_record", lambda self, step: lambda: (self.opt.zero_grad(), step()))
+
+
+@pytest.mark.parametrize("make", [dot_bias, net])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bs": 10 * n_train(SMALL)}, {"schedule": a_rate_a_batch(SMALL)}, {"epochs": (1, 2)}],
+    ids=["plain", "large batch", "schedule", "two fits"],
+)
+def test_recorded_steps_of_adam_are_torchs(
+    make: Callable[[], nn.Module], sparse: bool, options: dict, graph: None
+) -> None:
+    fits = []
+    for engine in ("graph", "torch"):
+        torch.manual_seed(3)
+        model = make().to(DEVICE)
+        settings = {"lr": 1e-3, "weight_decay": 1e-3, "eps": 1e-5}
+        opt = SparseAdam(model, **settings) if sparse else optim.Adam(model.parameters(), **settings)
+        data = data_of(SMALL, options.get("bs", 16))
+        for n in options.get("epochs", (2,)):
+            history = fit(model, data, n, opt, F.mse_loss, schedule=options.get("schedule"), engine=engine)
+        assert opt.param_groups[0]["lr"] == 1e-3
+        fits.append((model, opt, history))
+    assert fits[0][2].engine == "graph"
+    assert_equal(*fits, 2e-4)
+
+
+def test_a_step_is_recorded_once_in_a_fit(graph: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, recorded = GraphLoop._record, []
+    monkeypatch.setattr(GraphLoop, "_record", lambda self, step: recorded.append(self.step) or record(self, step))
+    model = net().to(DEVICE)
+    fit(model, data_of(SMALL, 16), 3, optim.Adam(model.parameters()), F.mse_loss, engine="graph")
+    assert recorded == [WARM_UP]
+
+
+def test_graphs_are_for_adam_on_a_gpu() -> None:
+    model = dot_bias()
+    with pytest.raises(InputError, match="engine graph can't do this fit: it needs a model on the device cuda"):
+        pick_engine("graph", model, optim.Adam(model.parameters(), 0.1), F.mse_loss, data_of(SMALL, 8))
+
+
+def test_graphs_know_no_other_optimizer(graph: None) -> None:
+    model = dot_bias().to(DEVICE)
+    with pytest.raises(InputError, match=r"it needs torch\.optim\.Adam, without a scheduler"):
+        pick_engine("graph", model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(SMALL, 8))
 
 
 def test_the_runs_of_a_batch_are_its_ratings_by_row() -> None:
@@ -105,22 +177,24 @@ def test_the_maps_of_a_window_are_the_products_of_its_steps() -> None:
         np.testing.assert_allclose((p * w + q * b, r * w + z * b), at_end, rtol=1e-12)
 
 
-def test_auto_does_not_take_what_has_not_run_on_a_gpu(triton: None) -> None:
+def test_auto_does_not_take_what_has_not_run_on_a_gpu(triton: None, graph: None) -> None:
     model = dot(5, TINY).to(DEVICE)
-    of_fit = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
-    assert pick_engine("lazy", *of_fit) is CudaSGD
-    assert pick_engine("auto", *of_fit) is not CudaSGD
+    for opt in (optim.SGD, optim.Adam):
+        name = {optim.SGD: "lazy", optim.Adam: "graph"}[opt]
+        of_fit = (model, opt(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
+        assert pick_engine(name, *of_fit).device == DEVICE
+        assert pick_engine("auto", *of_fit) is TorchLoop
 
 
 def test_a_gpu_model_without_triton_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = dot(5, TINY)
     of_fit = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
-    monkeypatch.setattr("cf_excel.learn.engines.COMPILED", (CudaSGD,))
+    monkeypatch.setattr("cf_excel.learn.engines.FAST", (CudaSGD,))
     monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: None if name == "triton" else name)
     with pytest.raises(InputError, match="engine lazy can't do this fit: it needs triton: install it"):
         pick_engine("lazy", *of_fit)
     monkeypatch.undo()
-    monkeypatch.setattr("cf_excel.learn.engines.COMPILED", (CudaSGD,))
+    monkeypatch.setattr("cf_excel.learn.engines.FAST", (CudaSGD,))
     monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: name)
     with pytest.raises(InputError, match="it needs a model on the device cuda"):
         pick_engine("lazy", *of_fit)

@@ -320,7 +320,7 @@ def test_a_mean_squared_error_module_is_the_same_loss() -> None:
 def test_unknown_engines_and_missing_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     model = dot()
     fit_of = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(SMALL, 8))
-    with pytest.raises(InputError, match="engine 'warp': expected one of auto, torch, lazy, fused"):
+    with pytest.raises(InputError, match="engine 'warp': expected one of auto, torch, lazy, fused, graph"):
         pick_engine("warp", *fit_of)
     monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: None)
     assert pick_engine("auto", *fit_of).name == "torch"

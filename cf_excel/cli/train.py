@@ -77,9 +77,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     lesson.add_argument(
         "--engine",
-        choices=("auto", "torch", "lazy", "fused"),
+        choices=("auto", "torch", "lazy", "fused", "graph"),
         help="lazy (dot, dot-bias) and fused (net, collab) do torch's steps many times faster on the CPU, and auto "
-        "takes them where they can; on CUDA, auto takes torch, and lazy needs Triton (default: auto)",
+        "takes them where they can; on CUDA, auto takes torch, and lazy (with Triton) and graph (net, collab) are not "
+        "tried out yet (default: auto)",
     )
     lesson.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)

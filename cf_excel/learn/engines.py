@@ -1,4 +1,4 @@
-"""Which loop runs a fit: torch's for everything, a compiled one where it does the same many times faster."""
+"""Which loop runs a fit: torch's for everything, another one where it does the same many times faster."""
 
 from importlib.util import find_spec
 
@@ -9,22 +9,23 @@ from cf_excel.errors import InputError
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.cuda_sgd import CudaSGD
 from cf_excel.learn.fused_adam import FusedAdam
+from cf_excel.learn.graph_loop import GraphLoop
 from cf_excel.learn.lazy_sgd import LazySGD
 from cf_excel.learn.loop import Loop, Loss, TorchLoop
 
-COMPILED = (LazySGD, FusedAdam, CudaSGD)
-ENGINES = ("auto", "torch", *dict.fromkeys(loop.name for loop in COMPILED))
+FAST = (LazySGD, FusedAdam, CudaSGD, GraphLoop)
+ENGINES = ("auto", "torch", *dict.fromkeys(loop.name for loop in FAST))
 
 
 def pick_engine(name: str, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> type[Loop]:
-    """Return the loop of that name; "auto" is the first compiled one that can do the fit, else torch's.
+    """Return the loop of that name; "auto" is the first one that can do the fit, else torch's.
 
     Raises InputError for an unknown name and for a loop that can't do it.
     """
     if name not in ENGINES:
         raise InputError(f"engine {name!r}: expected one of {', '.join(ENGINES)}")
     device = next(model.parameters()).device.type
-    loops = [loop for loop in COMPILED if name == loop.name or (name == "auto" and loop.chosen_by_auto)]
+    loops = [loop for loop in FAST if name == loop.name or (name == "auto" and loop.chosen_by_auto)]
     reasons = []
     for loop in sorted(loops, key=lambda loop: loop.device != device):
         missing = [package for package in loop.packages if not find_spec(package)]

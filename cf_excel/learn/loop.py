@@ -126,12 +126,15 @@ class TorchLoop(Loop):
     def _batch(self, cats: Tensor, conts: Tensor, y: Tensor) -> None:
         if self.schedule is not None:
             self._set_lrs(self.lr_factor(self.step))
-        loss = self.crit(flat(_forward(self.model, cats, conts), len(y)), y)
         self.opt.zero_grad()
+        self._learn(cats, conts, y)
+        self.step += 1
+
+    def _learn(self, cats: Tensor, conts: Tensor, y: Tensor) -> None:
+        loss = self.crit(flat(_forward(self.model, cats, conts), len(y)), y)
         loss.backward()
         self.opt.step()
         self.smooth(loss.detach(), y)
-        self.step += 1
 
     def _set_lrs(self, factor: float) -> None:
         for group, lr in zip(self.opt.param_groups, self.base_lrs, strict=True):

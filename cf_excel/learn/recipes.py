@@ -32,7 +32,7 @@ class Settings:
 
     optimizer: "sgd", with momentum 0.9, "adam", or "sparse-adam", which moves only the rows that a batch names.
     device: "auto", "cpu", "cuda" or "mps". threads: None lets the trainer choose.
-    engine: "auto", "torch", "lazy" or "fused", as in trainer.fit.
+    engine: "auto", "torch", "lazy", "fused" or "graph", as in trainer.fit.
     Raises InputError for values that can't work and for a device that is not there.
     """
 

@@ -30,7 +30,7 @@ class SparseAdam(Adam):
         super().step()
         for table, others, numbers in before:
             for now, then in zip(self._parts(table), numbers, strict=True):
-                now[others] = then[others]
+                now.copy_(torch.where(others[:, None], then, now))
         return loss
 
     def _parts(self, table: Tensor) -> tuple[Tensor, ...]:
