@@ -101,6 +101,7 @@ class TerminalReport(Progress):
     def begin(self, n_epochs: int, n_batches: int, n_rows: int) -> None:
         self.n_epochs, self.n_batches, self.n_rows = n_epochs, n_batches, n_rows
         self.task = self.bar.add_task(f"epoch 1/{n_epochs}", total=n_epochs * n_batches, loss="-", speed="-")
+        self.live.refresh()  # a short fit would be over before the first one
 
     def batches(self, step: int, loss: float) -> None:
         number = min(step // self.n_batches + 1, self.n_epochs)
