@@ -2,7 +2,8 @@
 
     CfExcelError            anything below; the command line prints it as one line and exits with code 2
     ├── InputError          a value or a table that was given is wrong (also a ValueError)
-    │   └── UnknownIdError  a user or movie that the data or the model does not have (also a KeyError)
+    │   ├── UnknownIdError  a user or movie that the data or the model does not have (also a KeyError)
+    │   └── LayoutError     a sheet looks like one of the lesson's, but its formulas can't be followed
     └── FileError           a file can't be read, written or trusted (also an OSError)
         └── OpenInExcelError  a workbook can't be replaced, because Excel has it open
 
@@ -26,6 +27,10 @@ class InputError(CfExcelError, ValueError):
 
 class UnknownIdError(InputError, KeyError):
     """A user or movie that the data or the model does not have."""
+
+
+class LayoutError(InputError):
+    """A sheet looks like one of the lesson's, but its formulas can't be followed."""
 
 
 class FileError(CfExcelError, OSError):

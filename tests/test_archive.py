@@ -22,7 +22,8 @@ from test_cli_write import model_of, saved
 from zip_parts import rewritten
 
 from cf_excel.book.edit import archive
-from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
+from cf_excel.book.edit.find_sheet import lesson_sheets
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.cli import main
 from cf_excel.errors import CfExcelError, FileError
 

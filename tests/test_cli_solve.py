@@ -13,7 +13,8 @@ from owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 from cf_excel.book.cells import cell
 from cf_excel.book.collab import build_collab
 from cf_excel.book.edit.archive import open_archive
-from cf_excel.book.edit.opened import OpenedBook, lesson_sheets
+from cf_excel.book.edit.find_sheet import lesson_sheets
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.layout import CollabBook
 from cf_excel.cli import main
 

@@ -1,6 +1,7 @@
 """python -m cf_excel solve."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command
@@ -45,13 +46,16 @@ def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     _check(args)
     changes = open_target(args)
+    from cf_excel.book.edit.find_sheet import lesson_sheets
     from cf_excel.book.edit.history_sheet import add_history
-    from cf_excel.book.edit.opened import lesson_sheets
     from cf_excel.learn.solver import SheetRatings, rmse_of, solve
 
     if args.history and changes.is_live:
         raise InputError(f"--history adds a sheet to the file: close {args.file} in Excel, or pass --out for a copy")
-    sheets = lesson_sheets(changes.book, args.sheet)
+    notes: list[str] = []
+    sheets = lesson_sheets(changes.book, args.sheet, notes=notes)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     rows, histories = [], {}
     for sheet in sheets:
         ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)

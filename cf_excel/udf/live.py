@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.edit.find_embedding import find_embedding
-from cf_excel.book.edit.find_grid import find_grid, grid_form_of
+from cf_excel.book.edit.find_grid import check_no_other_form, grid_form_of
+from cf_excel.book.edit.find_sheet import find_sheet
 from cf_excel.book.edit.formulas import CellFormula, Fill
 from cf_excel.book.edit.found import FoundSheet, Numbers
 from cf_excel.book.edit.matching import Chosen
@@ -148,9 +148,11 @@ class LiveBook:
     def find(self, title: str) -> FoundSheet | None:
         """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
         form = self.form(title)
-        if form is None:
-            return None
-        return find_embedding(title, self.sheet(title)) if form == "rows" else find_grid(title, self.sheet(title))
+        found = find_sheet(title, form, self.sheet(title)) if form else None
+        if found is None:
+            texts = (fill.first.text for fill in self.sheet(title).fills)
+            check_no_other_form(title, (text for text in texts if "MMULT(" in text))
+        return found
 
     def sheet_size(self, title: str) -> int:
         """Return 0: what Excel has open is there to be read."""

@@ -106,7 +106,7 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
             "input": users.places[0][0],
             "id": (users.block.top, users.block.left),
         }
-        | rmse_look(sheet),
+        | rmse_look(title, sheet),
     )
     return found
 
@@ -158,7 +158,9 @@ class _Embedding:
             # an id that is in no table has factors of 0, which stand last
             factors = np.vstack([np.nan_to_num(table), np.zeros(table.shape[1])])
             self._put_looked_up([getattr(run.first, name) for run in self.runs], factors, rows, results)
-        results.put_cells(rmse_results(self.sheet, dict(zip(predicted, values.tolist(), strict=True)), errors))
+        results.put_cells(
+            rmse_results(found.title, self.sheet, dict(zip(predicted, values.tolist(), strict=True)), errors)
+        )
         return results
 
     def _errors(self, squares: list[float]) -> dict[Address, CellValue]:

@@ -5,6 +5,7 @@ ids stand at the left of the ratings and above them.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -17,14 +18,19 @@ from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, numbe
 from cf_excel.book.edit.references import take_apart
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, SheetXml
-from cf_excel.errors import InputError
+from cf_excel.errors import LayoutError
 
 # Where the biases stand in a prediction: nowhere, inside the IF, or outside it, so that blanks get them too.
 _FORMS = {
     'IF(#="",0,MMULT(#,#))': "none",
     'IF(#="",0,MMULT(#,#)+#+#)': "inside",
     'IF(#="",0,MMULT(#,#))+#+#': "outside",
+    'IF(#<>"",MMULT(#,#),0)': "none",
+    'IF(#<>"",MMULT(#,#)+#+#,0)': "inside",
+    'IF(#<>"",MMULT(#,#),0)+#+#': "outside",
 }
+_OTHER_FORM = re.compile(r"\bIF\(.*MMULT\(#,#\)", re.DOTALL)
+EXPECTED = 'expected IF(rating="",0,MMULT(user,movie))'
 _SINGLE = re.compile(r"_xlfn\.SINGLE\((MMULT\(#,#\)|#)\)")
 
 
@@ -47,9 +53,9 @@ class _Predictions:
 def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
     """Return the ratings, factors and predictions of a sheet, None where it has no such predictions.
 
-    Raises InputError where the predictions don't fit together.
+    Raises LayoutError where the predictions can't be followed or don't fit together.
     """
-    found_parts = [part for fill in sheet.fills if (part := _predictions(fill)) and len(part.places)]
+    found_parts = [part for fill in sheet.fills if (part := _predictions(title, fill))]
     if not found_parts:
         return None
     predictions = _joined(title, found_parts)
@@ -57,8 +63,8 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
     movies, movie_rows = _numbered(predictions.movies)
     rating_places = _addresses(predictions.ratings)
     ratings = np.array([number_in(sheet, place) for place in rating_places])
-    user_ids = _ids(sheet, predictions, user_rows, len(users), by_user=True)
-    movie_ids = _ids(sheet, predictions, movie_rows, len(movies), by_user=False)
+    user_ids = _ids(title, sheet, predictions, user_rows, len(users), by_user=True)
+    movie_ids = _ids(title, sheet, predictions, movie_rows, len(movies), by_user=False)
     shown = dict(zip(rating_places, ratings.tolist(), strict=True))
     grid = _Grid(sheet, _addresses(predictions.places), user_rows, movie_rows, ratings, shown, predictions.outside)
     rated = ~np.isnan(ratings)
@@ -84,7 +90,7 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
             "id": (grid.places[0][0], int(predictions.places[:, 1].min()) - 1),
             "upright": (movies[0].top - 1 - (biases is not None), movies[0].left),  # titles stand above the numbers
         }
-        | rmse_look(sheet),
+        | rmse_look(title, sheet),
     )
     return found
 
@@ -107,15 +113,25 @@ class _Grid:
         values = np.where(rated, products + biases, np.where(self.outside, biases, 0.0)).tolist()
         results = Results()
         results.put_places(self.places, values)
-        results.put_cells(rmse_results(self.sheet, dict(zip(self.places, values, strict=True)), {}, self.shown))
+        predicted = dict(zip(self.places, values, strict=True))
+        results.put_cells(rmse_results(found.title, self.sheet, predicted, {}, self.shown))
         return results
 
 
-def _predictions(fill: Fill) -> _Predictions | None:
-    """Return the predictions that a formula makes, None where it makes none."""
+def _predictions(title: str, fill: Fill) -> _Predictions | None:
+    """Return the predictions that a formula makes, None where it makes none.
+
+    Raises LayoutError where it makes them from cells that are not where the lesson has them.
+    """
     form = grid_form_of(fill.first.text)
-    if form is None or (fill.first.array and not fill.block.is_one_cell):
+    if form is None:
         return None
+    where = f"sheet {title}: the prediction in {fill.block.first}"
+    other = fill.first.other_sheet(title)
+    if other is not None:
+        raise LayoutError(f"{where} reads sheet {other}: move what it reads to sheet {title}")
+    if fill.first.array and not fill.block.is_one_cell:
+        raise LayoutError(f"{where} is one array formula for many cells: {EXPECTED} in each cell")
     ratings, users, movies, *biases = fill.corners()
     rows, columns = range(fill.block.top, fill.block.bottom + 1), range(fill.block.left, fill.block.right + 1)
     places = np.array([(row, column) for row in rows for column in columns])
@@ -124,19 +140,15 @@ def _predictions(fill: Fill) -> _Predictions | None:
         both = np.stack([bias[:, :2] for bias in biases], axis=1)
         swapped = both[:, 0, 0] != users[:, 0]  # the movie's is named first
         both[swapped] = both[swapped, ::-1]
-    good = (users[:, 0] == users[:, 2]) & (movies[:, 1] == movies[:, 3])
-    outside = np.full(len(places), form == "outside")
-    return _Predictions(
-        *(part[good] for part in (places, ratings[:, :2], users, movies)),
-        None if both is None else both[good],
-        outside[good],
-    )
+    if (users[:, 0] != users[:, 2]).any() or (movies[:, 1] != movies[:, 3]).any():
+        raise LayoutError(f"{where} multiplies more than a row and a column: {EXPECTED}")
+    return _Predictions(places, ratings[:, :2], users, movies, both, np.full(len(places), form == "outside"))
 
 
 def _joined(title: str, parts: list[_Predictions]) -> _Predictions:
-    """Return the predictions of all formulas, row by row. Raises InputError where they don't fit together."""
+    """Return the predictions of all formulas, row by row. Raises LayoutError where they don't fit together."""
     if len({part.biases is None for part in parts}) > 1:
-        raise InputError(f"sheet {title}: its predictions use different numbers of factors, expected one number")
+        raise LayoutError(f"sheet {title}: some of its predictions add biases, expected all or none")
     with_bias = parts[0].biases is not None
     names = ("places", "ratings", "users", "movies", *(["biases"] if with_bias else []), "outside")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
@@ -145,22 +157,31 @@ def _joined(title: str, parts: list[_Predictions]) -> _Predictions:
     n_user_factors = joined.users[:, 3] - joined.users[:, 1] + 1
     n_movie_factors = joined.movies[:, 2] - joined.movies[:, 0] + 1
     if np.ptp(n_user_factors) or np.ptp(n_movie_factors):
-        raise InputError(f"sheet {title}: its predictions use different numbers of factors, expected one number")
+        raise LayoutError(f"sheet {title}: its predictions use different numbers of factors, expected one number")
     if n_user_factors[0] != n_movie_factors[0]:
-        raise InputError(f"sheet {title}: its users and movies have different numbers of factors")
+        raise LayoutError(f"sheet {title}: its users and movies have different numbers of factors")
     return joined
 
 
 def grid_form(xml: bytes) -> str | None:
     """Return the form of the first prediction in a sheet's XML without reading its cells, None where there is none."""
+    return next(filter(None, map(grid_form_of, products_in(xml))), None)
+
+
+def products_in(xml: bytes) -> Iterator[str]:
+    """Give the formulas with MMULT in a sheet's XML without reading its cells."""
     place = xml.find(b"MMULT(")
     while place >= 0:
         text = xml[xml.rfind(b">", 0, place) + 1 : xml.find(b"<", place)]
-        form = grid_form_of(unescape(text.decode("utf-8", "replace")))
-        if form:
-            return form
+        yield unescape(text.decode("utf-8", "replace"))
         place = xml.find(b"MMULT(", place + 1)
-    return None
+
+
+def check_no_other_form(title: str, formulas: Iterable[str]) -> None:
+    """Raise LayoutError where a sheet's formulas look like predictions, but none is of the lesson's form."""
+    for formula in formulas:
+        if _OTHER_FORM.search(take_apart(formula)[0]):
+            raise LayoutError(f"sheet {title} has predictions of another form (={formula[:60]}): {EXPECTED}")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -200,7 +221,9 @@ def _addresses(places: np.ndarray) -> list[Address]:
     return [(row, column) for row, column in places.tolist()]
 
 
-def _ids(sheet: SheetXml, predictions: _Predictions, rows: np.ndarray, n: int, *, by_user: bool) -> list[Identity]:
+def _ids(
+    title: str, sheet: SheetXml, predictions: _Predictions, rows: np.ndarray, n: int, *, by_user: bool
+) -> list[Identity]:
     """Return the id of each user or movie: what the predictions' own header points to, else what is before the ratings.
 
     Somebody may have put a column of their own between the ids and the ratings.
@@ -212,16 +235,16 @@ def _ids(sheet: SheetXml, predictions: _Predictions, rows: np.ndarray, n: int, *
     ids: list[Identity] = [None] * n
     for line, shown, row in zip(lines, shown_in, rows.tolist(), strict=True):
         if ids[row] is None:
-            linked = (_pointed_to(sheet, (shown, i) if by_user else (i, shown)) for i in range(header, 0, -1))
+            linked = (_pointed_to(title, sheet, (shown, i) if by_user else (i, shown)) for i in range(header, 0, -1))
             own = [place for place in linked if place and place[1 - axis] == line]
             ids[row] = id_in(sheet, [*own, *((line, i) if by_user else (i, line) for i in range(before, 0, -1))])
     return ids
 
 
-def _pointed_to(sheet: SheetXml, place: Address) -> Address | None:
+def _pointed_to(title: str, sheet: SheetXml, place: Address) -> Address | None:
     """Return the cell that a cell's formula shows, None where it is no such formula."""
     formula = sheet.formula(place)
-    if formula is None or formula.skeleton != "#":
+    if formula is None or formula.skeleton != "#" or formula.other_sheet(title) is not None:
         return None
     return formula.blocks[0].top, formula.blocks[0].left
 

@@ -32,6 +32,11 @@ class CellFormula:
         """The rectangles that it refers to, whatever their sheets."""
         return [reference.shifted(self.rows, self.columns) for reference in self.references]
 
+    def other_sheet(self, title: str) -> str | None:
+        """Return another sheet that it refers to, None where it stays on the sheet of this title."""
+        sheets = (reference.sheet for reference in self.references)
+        return next((sheet for sheet in sheets if sheet is not None and sheet.lower() != title.lower()), None)
+
 
 @dataclass(frozen=True)
 class Fill:

@@ -39,6 +39,7 @@ class FoundSheet:
     (n_movies, n_factors) are the cells of the factors; user_bias and movie_bias those of the biases, or None.
     user_idx, movie_idx, rating (n,): the ratings that the sheet's RMSE counts.
     results: gives the results of the sheet's own formulas for new numbers.
+    notes: what its owner may want to know or mend, a line each.
     """
 
     title: str
@@ -54,6 +55,7 @@ class FoundSheet:
     rating: np.ndarray
     results: Callable[[Numbers], Results] = field(repr=False)
     looks: dict[str, Address] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def with_bias(self) -> bool:
@@ -122,6 +124,7 @@ def id_in(sheet: SheetXml, places: Iterable[Address]) -> Identity:
 
 
 def rmse_results(
+    title: str,
     sheet: SheetXml,
     predicted: dict[Address, float],
     errors: dict[Address, CellValue],
@@ -132,7 +135,7 @@ def rmse_results(
     known: ratings that were read, by cell, NaN for a blank.
     """
     results: dict[Address, CellValue] = {}
-    for address, formula in _roots(sheet):
+    for address, formula in _roots(title, sheet):
         skeleton, blocks = formula.skeleton, formula.blocks
         if skeleton in _OF_PAIRS:
             ratings, predictions = (blocks[i] for i in _OF_PAIRS[skeleton])
@@ -148,18 +151,18 @@ def rmse_results(
     return results
 
 
-def rmse_look(sheet: SheetXml) -> dict[str, Address]:
+def rmse_look(title: str, sheet: SheetXml) -> dict[str, Address]:
     """Return the cell that shows how a result looks: the first RMSE."""
     forms = {**_OF_PAIRS, **dict.fromkeys(_OF_ERRORS)}
-    known = (address for address, formula in _roots(sheet) if formula.skeleton in forms)
+    known = (address for address, formula in _roots(title, sheet) if formula.skeleton in forms)
     first = next(known, None)
     return {"result": first} if first else {}
 
 
-def _roots(sheet: SheetXml) -> Iterator[tuple[Address, CellFormula]]:
-    """Give the formulas that take a square root."""
+def _roots(title: str, sheet: SheetXml) -> Iterator[tuple[Address, CellFormula]]:
+    """Give the formulas that take a square root of what is on their own sheet."""
     for fill in sheet.fills:
-        if fill.first.text.lstrip().upper().startswith("SQRT("):
+        if fill.first.text.lstrip().upper().startswith("SQRT(") and fill.first.other_sheet(title) is None:
             for address in sheet.addresses_in(fill.block):
                 yield address, fill.at(*address)
 

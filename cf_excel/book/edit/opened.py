@@ -14,15 +14,15 @@ from xml.etree import ElementTree
 from cf_excel.book.cells import Block
 from cf_excel.book.edit.archive import Archive, open_archive
 from cf_excel.book.edit.dependents import stale_cells
-from cf_excel.book.edit.find_embedding import find_embedding
-from cf_excel.book.edit.find_grid import find_grid, grid_form
+from cf_excel.book.edit.find_grid import check_no_other_form, grid_form, products_in
+from cf_excel.book.edit.find_sheet import find_sheet
 from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.markup import tag_prefix
 from cf_excel.book.edit.references import take_apart
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_edit import changed_sheet
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
-from cf_excel.errors import FileError, InputError
+from cf_excel.errors import FileError
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRICT = "http://purl.oclc.org/ooxml/"
@@ -87,9 +87,10 @@ class OpenedBook:
     def find(self, title: str) -> FoundSheet | None:
         """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
         form = self.form(title)
-        if form is None:
-            return None
-        return find_embedding(title, self.sheet(title)) if form == "rows" else find_grid(title, self.sheet(title))
+        found = find_sheet(title, form, self.sheet(title)) if form else None
+        if found is None:
+            check_no_other_form(title, products_in(self.sheet_bytes(title)))
+        return found
 
     def change(
         self, cells: dict[str, dict[Address, float]], results: dict[str, Results], *, drop_formulas: bool = False
@@ -288,27 +289,6 @@ class OpenedBook:
         self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
         vars(self).pop("_workbook"), vars(self).pop("all_titles", None), vars(self).pop("_sheet_parts", None)
         vars(self).pop("titles", None)
-
-
-def lesson_sheets(book: OpenedBook, wanted: str = "all", skip: Collection[str] = ()) -> list[FoundSheet]:
-    """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
-
-    Raises InputError where there is none.
-    """
-    if wanted != "all":
-        titles = [title for title in book.titles if title.lower() == wanted.lower()]
-        if not titles:
-            raise InputError(f"{book.path.name} has no sheet {wanted} (there are: {', '.join(book.titles)[:200]})")
-        found = [book.find(titles[0])]
-        if found[0] is None:
-            raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
-        return found
-    wanted_titles = [title for title in book.titles if title not in skip]
-    book.read_ahead(wanted_titles)
-    found = [sheet for title in wanted_titles if (sheet := book.find(title))]
-    if not found:
-        raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
-    return found
 
 
 def free_title(title: str, taken: Collection[str]) -> str:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from cf_excel.book.edit.find_sheet import lesson_sheets
 from cf_excel.book.edit.found import FoundSheet, Numbers
 from cf_excel.book.edit.matching import (
     Chosen,
@@ -15,7 +17,6 @@ from cf_excel.book.edit.matching import (
     misfit_of_kind,
     numbers_for,
 )
-from cf_excel.book.edit.opened import lesson_sheets
 from cf_excel.model_file import Factors
 
 _MOST_NAMED = 8
@@ -37,6 +38,7 @@ class Changes(Protocol):
 class Book(Protocol):
     """A workbook as find and put_model see it."""
 
+    path: Path
     titles: list[str]
 
     def form(self, title: str) -> str | None:
@@ -69,10 +71,10 @@ def put_model(
     Raises InputError where no sheet is of the lesson's kinds, or the model knows none of its ids.
     """
     skipped = large_misfits(book, factors) if wanted == "all" else []
-    sheets = lesson_sheets(book, wanted, skipped)
+    report = Report()
+    sheets = lesson_sheets(book, wanted, skipped, report.notes)
     matches = [match(sheet, factors, movies_by_row=movies_by_row) for sheet in sheets]
     chosen = choose(sheets, factors, matches)
-    report = Report()
     fits = False
     for sheet, matched in zip(sheets, matches, strict=True):
         report.notes += _unknown(sheet, matched)

@@ -1,0 +1,154 @@
+"""Sheets like dotprod and bias that somebody has changed: followed by their formulas, or left alone with one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.worksheet import Worksheet
+from owned import BIAS, DOT, make
+from test_cli_solve import printed_rmse
+from test_cli_write import model_of, saved
+
+from cf_excel.book.cells import Block
+from cf_excel.cli import main
+
+
+def changed(path: Path, title: str, change: Callable[[Worksheet], None]) -> Path:
+    """Write the collection's workbook with something changed in one sheet; its formulas have no stored results."""
+    workbook = openpyxl.load_workbook(make(path))
+    change(workbook[title])
+    workbook.save(path)
+    return path
+
+
+def replace_formulas(sheet: Worksheet, block: Block, old: str, new: str) -> None:
+    for row in sheet[block.address]:
+        for one in row:
+            assert old in one.value
+            one.value = one.value.replace(old, new)
+
+
+def moved_factors(sheet: Worksheet) -> None:
+    """Do what Excel does when somebody cuts the factors out and pastes them into another sheet."""
+    sheet.parent.create_sheet("my factors")
+    replace_formulas(sheet, DOT.predictions, "MMULT(", "MMULT('my factors'!")
+
+
+@pytest.mark.parametrize("command", ["solve", "write"])
+def test_factors_on_another_sheet_are_refused(tmp_path, capsys, command):
+    path = changed(tmp_path / "moved.xlsx", "dotprod", moved_factors)
+    before = path.read_bytes()
+    options = ["--model", saved(model_of("dot"), tmp_path)] if command == "write" else []
+    line = f"sheet dotprod: the prediction in {DOT.predictions.first} reads sheet my factors: move what it reads"
+    assert main([command, str(path), "--sheet", "dotprod", *options]) == 2
+    err = capsys.readouterr().err
+    assert line in err
+    assert err.count("\n") == 1
+    assert path.read_bytes() == before
+    assert main([command, str(path), *options]) == 0
+    captured = capsys.readouterr()
+    assert f"note: left alone: {line}" in captured.err
+    assert "sheet dotprod: factors" not in captured.out
+    old, new = openpyxl.load_workbook(tmp_path / "moved.xlsx"), openpyxl.load_workbook(make(tmp_path / "plain.xlsx"))
+    for block in (DOT.user_factors, DOT.movie_factors):
+        shown = [[[one.value for one in row] for row in book["dotprod"][block.address]] for book in (old, new)]
+        assert shown[0] == shown[1]
+
+
+def test_the_sheets_own_name_is_no_other_sheet(tmp_path):
+    def name_it(sheet: Worksheet) -> None:
+        replace_formulas(sheet, DOT.predictions, "MMULT(", "MMULT(DotProd!")
+
+    assert main(["solve", str(changed(tmp_path / "own.xlsx", "dotprod", name_it)), "--sheet", "dotprod"]) == 0
+
+
+def test_an_rmse_of_another_sheet_is_not_computed_from_this_one(tmp_path):
+    ratings, predictions = (f"bias!{block.address}" for block in (BIAS.ratings, BIAS.predictions))
+
+    def compare(sheet: Worksheet) -> None:
+        sheet[DOT.rmse.first] = f"=SQRT(SUMXMY2({ratings},{predictions})/COUNT({ratings}))"
+
+    path = changed(tmp_path / "other.xlsx", "dotprod", compare)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    assert openpyxl.load_workbook(path, data_only=True)["dotprod"][DOT.rmse.first].value is None
+
+
+def mirrored(sheet: Worksheet, layout: object) -> None:
+    """Write IF(rating<>"",product,0) for IF(rating="",0,product)."""
+    for row in sheet[layout.predictions.address]:
+        for one in row:
+            condition, _, product = one.value.removeprefix("=IF(").partition(",0,")
+            one.value = f"=IF({condition.replace('=', '<>')},{product[:-1]},0)"
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("layout", [DOT, BIAS], ids=lambda layout: layout.title)
+def test_the_mirrored_form_is_followed(tmp_path, office, capsys, layout):
+    path = changed(tmp_path / "m.xlsx", layout.title, lambda sheet: mirrored(sheet, layout))
+    assert main(["solve", str(path), "--sheet", layout.title]) == 0
+    check_results(path, layout.title, office, [layout.predictions, layout.rmse])
+    shown = office.recalculate(path)[layout.title]["values"][layout.rmse.top - 1][layout.rmse.left - 1]
+    assert printed_rmse(capsys.readouterr().out)[layout.title][1] == pytest.approx(shown, abs=1e-6)
+
+
+def check_results(path: Path, title: str, office: object, blocks: list[Block], cleared: int = 0) -> None:
+    """Check that every stored result in blocks is LibreOffice's, and how many are left for it to calculate."""
+    values = office.recalculate(path)[title]["values"]
+    stored = openpyxl.load_workbook(path, data_only=True)[title]
+    blank = 0
+    for block in blocks:
+        for row in range(block.top, block.bottom + 1):
+            for column in range(block.left, block.right + 1):
+                value, found = stored.cell(row, column).value, values[row - 1][column - 1]
+                if value is None:
+                    blank += 1
+                elif isinstance(value, str):
+                    assert value == found
+                else:
+                    assert found == pytest.approx(value, abs=1e-9), (title, row, column)
+    assert blank == cleared
+
+
+@pytest.mark.parametrize("form", ['IF({r}="","",{p})', "ROUND(IF({r}=0,0,{p}),1)", 'IF({r}="",0,MMULT({p},1))'])
+def test_predictions_of_another_form_are_named(tmp_path, capsys, form):
+    def rewrite(sheet: Worksheet) -> None:
+        for row in sheet[DOT.predictions.address]:
+            for one in row:
+                rating, _, product = one.value.removeprefix("=IF(").partition('="",0,')
+                one.value = "=" + form.format(r=rating, p=product[:-1])
+
+    path = changed(tmp_path / "form.xlsx", "dotprod", rewrite)
+    line = "sheet dotprod has predictions of another form (="
+    assert main(["solve", str(path)]) == 0
+    assert f"note: left alone: {line}" in capsys.readouterr().err
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 2
+    err = capsys.readouterr().err
+    assert line in err
+    assert 'expected IF(rating="",0,MMULT(user,movie))' in err
+    assert err.count("\n") == 1
+
+
+def test_where_nothing_can_be_followed_the_first_reason_is_given(tmp_path, capsys):
+    path = changed(tmp_path / "moved.xlsx", "dotprod", moved_factors)
+    workbook = openpyxl.load_workbook(path)
+    del workbook["bias"], workbook["movielens_emb"]
+    workbook.save(path)
+    assert main(["solve", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert "reads sheet my factors" in err
+    assert err.count("\n") == 1
+
+
+def test_one_array_formula_for_all_predictions_is_refused(tmp_path, capsys):
+    def fill(sheet: Worksheet) -> None:
+        text = f'=IF({DOT.ratings.address}="",0,MMULT({DOT.user_factors.address},{DOT.movie_factors.address}))'
+        for row in sheet[DOT.predictions.address]:
+            for one in row:
+                one.value = None
+        address = DOT.predictions.address
+        sheet[DOT.predictions.first] = openpyxl.worksheet.formula.ArrayFormula(address, text)
+
+    path = changed(tmp_path / "array.xlsx", "dotprod", fill)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 2
+    assert "is one array formula for many cells" in capsys.readouterr().err
