@@ -147,3 +147,21 @@ def rearrange_embedding(desktop, context, path, out, gone):
         sheet.Columns.insertByIndex(0, 2)
         document.calculateAll()
         document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))
+
+
+def edit(desktop, context, path, out, steps):
+    """Do to a workbook what users do, with the references that follow; save as .xlsx.
+
+    steps: ["rows" or "columns", sheet, where from 0, how many] to insert; ["move", sheet, area, top left cell].
+    """
+    with opened(desktop, path) as document:
+        for kind, name, *rest in steps:
+            sheet = document.Sheets.getByName(name)
+            if kind == "move":
+                source, target = (sheet.getCellRangeByName(area) for area in rest)
+                sheet.moveRange(target.getCellByPosition(0, 0).CellAddress, source.RangeAddress)
+            else:
+                lines = sheet.Rows if kind == "rows" else sheet.Columns
+                lines.insertByIndex(*rest)
+        document.calculateAll()
+        document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))

@@ -77,6 +77,11 @@ class LiveSheet:
         """Return the formula as the cell shows it."""
         return self.formula(address).text
 
+    @property
+    def last_row(self) -> int:
+        """The number of the last row in use."""
+        return self._top + len(self._texts) - 1
+
     def addresses_in(self, block: Block) -> Iterator[Address]:
         """Give the cells of a rectangle that are in use."""
         bottom, right = self._top + len(self._texts) - 1, self._left + len(self._texts[0]) - 1

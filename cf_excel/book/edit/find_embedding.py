@@ -1,57 +1,45 @@
 """Find the sheet `movielens_emb` in a workbook that somebody has worked in.
 
-A prediction multiplies two rows of looked-up factors; at the left of each stands the MATCH that names the id and the
-table it is looked up in, and the factors are the columns beside that table's ids.
+A prediction multiplies two rows of looked-up factors; what their formulas name says where the tables of ids and factors
+are, wherever these went.
 """
 
-import itertools
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cf_excel.book.cells import Block
+from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.formulas import CellFormula
-from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
+from cf_excel.book.edit.found import FoundSheet, Numbers, number_in, paired, rmse_look, rmse_results
+from cf_excel.book.edit.look_up import UNCLEAR, IdTable, Side, moved, read_side
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
-from cf_excel.errors import InputError
+from cf_excel.errors import LayoutError
 
 _PREDICTIONS = ("SUMPRODUCT(#,#)", "SUM(#*#)")
-_MATCHES = re.compile(r"MATCH\(#,#|EXACT\(#,#\)")
 _LOOK_UPS = ("INDEX(", "OFFSET(", "VLOOKUP(", "XLOOKUP(")
-_ERROR = re.compile(r'(?:IF\(AND\(ISNUMBER\(#\),ISNUMBER\(#\)\),)?\(#-#\)\^2(?:,""\))?')
-
-
-@dataclass(frozen=True)
-class _Side:
-    """The user's or the movie's part of a rating's row."""
-
-    wanted: Address  # the cell with the id
-    ids: Block  # the table's ids
-    looked_up: Block  # the factors in the rating's row
-    computed: tuple[bool, ...]  # which of these are formulas that look something up
-
-    def below(self, rows: int) -> "_Side":
-        """Return what it is in a row that so many rows below is the same."""
-        wanted = self.wanted[0] + rows, self.wanted[1]
-        return _Side(wanted, self.ids, _moved(self.looked_up, rows), self.computed)
+# Squared errors, plain or "" where an id is in no table.
+_ERROR, _GUARDED_ERROR = "(#-#)^2", 'IF(AND(ISNUMBER(#),ISNUMBER(#)),(#-#)^2,"")'
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
 class _RatingRow:
     prediction: Address
-    user: _Side
-    movie: _Side
+    user: Side
+    movie: Side
     rating: Address
     error: Address | None
+    error_is_guarded: bool
 
     def below(self, rows: int) -> "_RatingRow":
         """Return what it is in a row that so many rows below is the same."""
-        error = self.error and (self.error[0] + rows, self.error[1])
-        places = [(place[0] + rows, place[1]) for place in (self.prediction, self.rating)]
-        return _RatingRow(places[0], self.user.below(rows), self.movie.below(rows), places[1], error)
+        prediction, rating, error = (
+            place and (place[0] + rows, place[1]) for place in (self.prediction, self.rating, self.error)
+        )
+        user, movie = self.user.below(rows), self.movie.below(rows)
+        return replace(self, prediction=prediction, user=user, movie=movie, rating=rating, error=error)
 
 
 @dataclass(frozen=True)
@@ -69,24 +57,27 @@ class _Run:
 def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
     """Return the ratings, tables of factors and predictions of a sheet, None where it has no such predictions.
 
-    Raises InputError where the tables don't fit together.
+    Raises LayoutError where the formulas can't be followed or the tables don't fit together.
     """
-    runs = list(_runs(sheet))
+    reader = _Reader(title, sheet)
+    runs = list(reader.runs())
     if not runs:
+        if reader.refused:
+            raise reader.refused[0]
         return None
     tables = []
     for side in ("user", "movie"):
-        ids = {getattr(run.first, side).ids for run in runs}
-        if len(ids) > 1:
-            raise InputError(f"sheet {title}: its ratings look {side}s up in different tables, expected one")
-        tables.append(_Table(sheet, ids.pop(), getattr(runs[0].first, side).looked_up))
+        forms = {getattr(run.first, side).table for run in runs}
+        if len(forms) > 1:
+            raise LayoutError(f"sheet {title}: its ratings look {side}s up in different tables, expected one")
+        tables.append(IdTable(title, sheet, forms.pop()))
     users, movies = tables
-    user_rows = np.array([users.row(sheet, place) for run in runs for place in run.places(run.first.user.wanted)])
-    movie_rows = np.array([movies.row(sheet, place) for run in runs for place in run.places(run.first.movie.wanted)])
+    _check_apart(title, users, movies)
+    user_rows = np.array([users.row(place) for run in runs for place in run.places(run.first.user.wanted)])
+    movie_rows = np.array([movies.row(place) for run in runs for place in run.places(run.first.movie.wanted)])
     ratings = np.array([number_in(sheet, place) for run in runs for place in run.places(run.first.rating)])
-    known = (user_rows >= 0) & (movie_rows >= 0)
-    counted = known & ~np.isnan(ratings)
-    emb = _Embedding(sheet, runs, user_rows, movie_rows, np.nan_to_num(ratings), known)
+    counted = (user_rows >= 0) & (movie_rows >= 0) & ~np.isnan(ratings)
+    emb = _Embedding(sheet, runs, users, movies, user_rows, movie_rows, np.nan_to_num(ratings))
     found = FoundSheet(
         title=title,
         xml=sheet,
@@ -104,69 +95,141 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
             "rating": runs[0].first.rating,
             "prediction": runs[0].first.prediction,
             "input": users.places[0][0],
-            "id": (users.block.top, users.block.left),
+            "id": users.first,
         }
         | rmse_look(title, sheet),
+        notes=[*_notes(title, "user", users), *_notes(title, "movie", movies), *reader.notes()],
     )
     return found
 
 
-class _Table:
-    """Ids in a column and their factors beside them."""
+class _Reader:
+    """Finds the rows of ratings in a sheet."""
 
-    def __init__(self, sheet: SheetXml, block: Block, looked_up: Block) -> None:
-        self.block = block
-        self.ids: list[Identity] = [id_in(sheet, [(row, block.left)]) for row in range(block.top, block.bottom + 1)]
-        self._rows = {identity: row for row, identity in reversed(list(enumerate(self.ids)))}
-        self._rows_of_values: dict[tuple[type, CellValue], int] = {}  # most ratings name an id that came up before
-        columns = [
-            _factor_column(sheet.formula((looked_up.top, column)), block) or block.left + 1 + k
-            for k, column in enumerate(range(looked_up.left, looked_up.right + 1))
-        ]
-        self.places = [[(row, column) for column in columns] for row in range(block.top, block.bottom + 1)]
+    def __init__(self, title: str, sheet: SheetXml) -> None:
+        self.title, self.sheet = title, sheet
+        self.refused: list[LayoutError] = []  # rows that look like ratings, but can't be followed
+        self._paired = paired(title, sheet)
 
-    def row(self, sheet: SheetXml, place: Address) -> int:
-        """Return the row of the id in a cell, -1 where the table has none."""
-        value = sheet.value(place)
-        key = type(value), value
-        if key not in self._rows_of_values:
-            identity = id_in(sheet, [place])
-            self._rows_of_values[key] = -1 if identity is None else self._rows.get(identity, -1)
-        return self._rows_of_values[key]
+    def notes(self) -> Iterator[str]:
+        """Say which rows are left out."""
+        if self.refused:
+            yield f"{len(self.refused):,} predictions are left out, the first because {self.refused[0]}"
+
+    def runs(self) -> Iterator[_Run]:
+        """Give the rows with predictions; rows of one shape are read once, where what they name moves along."""
+        for top, bottom in self.sheet.runs():
+            first, last = (list(self._rows_in(row)) for row in (top, bottom))
+            if len(first) == 1 and isinstance(first[0], _RatingRow) and [first[0].below(bottom - top)] == last:
+                yield _Run(first[0], bottom - top + 1)
+                continue
+            for found in (found for row in range(top, bottom + 1) for found in self._rows_in(row)):
+                if isinstance(found, LayoutError):
+                    self.refused.append(found)
+                else:
+                    yield _Run(found, 1)
+
+    def _rows_in(self, row: int) -> Iterator[_RatingRow | LayoutError]:
+        """Give the ratings of a row, and why those that can't be followed can't."""
+        formulas = self.sheet.formulas_in(row)
+        for column, formula in formulas.items():
+            if formula.skeleton in _PREDICTIONS and self._multiplies_factors(row, formula, formulas):
+                try:
+                    yield self._rating_row(row, column, formulas)
+                except LayoutError as error:
+                    yield error
+
+    def _multiplies_factors(self, row: int, formula: CellFormula, formulas: dict[int, CellFormula]) -> bool:
+        """Whether a formula multiplies equally many cells of its own row that look something up."""
+        first, second = formula.blocks
+        if formula.other_sheet(self.title) is not None or first.n_columns != second.n_columns:
+            return False
+        if any(block.n_rows != 1 or block.top != row for block in (first, second)):
+            return False
+        texts = (formulas[c].text for b in (first, second) for c in range(b.left, b.right + 1) if c in formulas)
+        return any(name in text for text in texts for name in _LOOK_UPS)
+
+    def _rating_row(self, row: int, column: int, formulas: dict[int, CellFormula]) -> _RatingRow:
+        user, movie = (read_side(self.title, block, formulas) for block in formulas[column].blocks)
+        rating, error, guarded = self._paired.get((row, column)), None, False
+        for place, formula in formulas.items():
+            if formula.skeleton not in (_ERROR, _GUARDED_ERROR) or formula.other_sheet(self.title) is not None:
+                continue
+            *tested, first, second = formula.blocks
+            if (second.top, second.left) != (row, column):
+                continue
+            if not tested or {(block.top, block.left) for block in tested} == {user.index, movie.index}:
+                rating, error, guarded = (first.top, first.left), (row, place), bool(tested)
+        if rating is None:
+            where = f"sheet {self.title}: {cell(row, column)}"
+            raise LayoutError(f"{where} is compared with no rating: expected (rating-prediction)^2 in its row")
+        return _RatingRow((row, column), user, movie, rating, error, guarded)
+
+
+def _check_apart(title: str, users: IdTable, movies: IdTable) -> None:
+    """Raise LayoutError where both tables have the same factor cells, as where MATCH names a whole column of ids."""
+    both = {place for row in users.places for place in row} & {place for row in movies.places for place in row}
+    if both:
+        raise LayoutError(
+            f"sheet {title}: {cell(*min(both))} is a factor of a user and of a movie, as where MATCH searches a whole "
+            "column: name each table's own rows in MATCH"
+        )
+
+
+def _notes(title: str, side: str, table: IdTable) -> Iterator[str]:
+    """Say which ids the sheet's formulas don't find, and for which they take others."""
+    if table.missing:
+        named = ", ".join([*table.missing][:_MOST_NAMED]) + (" and more" if len(table.missing) > _MOST_NAMED else "")
+        kinds = " (numbers and texts are different ids)" if any(table.missing.values()) else ""
+        yield f"sheet {title}: MATCH finds no {side} {named}{kinds}: the ratings are left out"
+    if table.neighbours:
+        named = ", ".join(f"{taken} for {wanted}" for wanted, taken in [*table.neighbours.items()][:_MOST_NAMED])
+        yield f"sheet {title}: MATCH without a third argument takes {side} {named}: add ,0 to find equal ids only"
 
 
 @dataclass(frozen=True, eq=False)
 class _Embedding:
     sheet: SheetXml
     runs: list[_Run]
+    users: IdTable
+    movies: IdTable
     user_rows: np.ndarray
     movie_rows: np.ndarray
     ratings: np.ndarray
-    known: np.ndarray
 
     def results(self, found: FoundSheet, numbers: Numbers) -> Results:
+        """Return the results for new numbers; NaN stands for those that are left to the programs."""
         results = Results()
-        values = np.where(self.known, found.products(numbers, self.user_rows, self.movie_rows), 0.0)
-        squares = (self.ratings - values) ** 2
-        predicted = [place for run in self.runs for place in run.places(run.first.prediction)]
-        results.put_places(predicted, values.tolist())
-        errors = self._errors(squares.tolist())
+        sides = (
+            ("user", self.users, numbers.user_factors, self.user_rows),
+            ("movie", self.movies, numbers.movie_factors, self.movie_rows),
+        )
+        unknown = np.zeros(len(self.ratings), bool)
+        for name, table, factors, rows in sides:
+            left = rows == UNCLEAR if table.form.guarded else rows < 0
+            unknown |= left
+            # behind the table's stand the factors of an id that is not in it, and those that are not known
+            extra = [np.zeros(factors.shape[1]), np.full(factors.shape[1], np.nan)][: 1 + left.any()]
+            shown = np.where(left, len(factors) + 1, np.where(rows < 0, len(factors), rows))
+            values = np.vstack([np.nan_to_num(factors), *extra])
+            self._put_looked_up([getattr(run.first, name) for run in self.runs], values, shown, results)
+        known = (self.user_rows >= 0) & (self.movie_rows >= 0)
+        values = np.where(known, found.products(numbers, self.user_rows, self.movie_rows), 0.0)
+        values[unknown] = np.nan
+        places = [place for run in self.runs for place in run.places(run.first.prediction)]
+        results.put_places(places, values.tolist())
+        errors = self._errors((self.ratings - values) ** 2, known | unknown)
         if errors:
             results.put_places(list(errors), list(errors.values()))
-        tables = (("user", numbers.user_factors, self.user_rows), ("movie", numbers.movie_factors, self.movie_rows))
-        for name, table, rows in tables:
-            # an id that is in no table has factors of 0, which stand last
-            factors = np.vstack([np.nan_to_num(table), np.zeros(table.shape[1])])
-            self._put_looked_up([getattr(run.first, name) for run in self.runs], factors, rows, results)
-        results.put_cells(
-            rmse_results(found.title, self.sheet, dict(zip(predicted, values.tolist(), strict=True)), errors)
-        )
+        predicted = dict(zip(places, values.tolist(), strict=True))
+        results.put_cells(rmse_results(found.title, self.sheet, predicted, errors))
         return results
 
-    def _errors(self, squares: list[float]) -> dict[Address, CellValue]:
-        """Return what the cells with squared errors show: nothing where an id is in no table."""
+    def _errors(self, squares: np.ndarray, is_number: np.ndarray) -> dict[Address, CellValue]:
+        """Return what the cells with squared errors show: where they say so, nothing for an id that is in no table."""
+        guarded = np.repeat([run.first.error_is_guarded for run in self.runs], [run.n for run in self.runs])
         shown: list[CellValue] = [
-            square if known else "" for square, known in zip(squares, self.known.tolist(), strict=True)
+            square if counts else "" for square, counts in zip(squares.tolist(), is_number | ~guarded, strict=True)
         ]
         errors: dict[Address, CellValue] = {}
         start = 0
@@ -176,87 +239,17 @@ class _Embedding:
             start += run.n
         return errors
 
-    def _put_looked_up(self, sides: list[_Side], values: np.ndarray, rows: np.ndarray, results: Results) -> None:
+    def _put_looked_up(self, sides: list[Side], values: np.ndarray, rows: np.ndarray, results: Results) -> None:
         """Set the looked-up factors, rows below each other as one table.
 
-        values: (n, n_factors). rows: (n_ratings,), which of them each rating has, -1 for the last.
+        values: (n, n_factors). rows: (n_ratings,), which of them each rating has.
         """
         ends = np.cumsum([run.n for run in self.runs]).tolist()
         start, top = 0, sides[0].looked_up.top
         for side, below, end in zip(sides, [*sides[1:], None], ends, strict=True):
             block, bottom = side.looked_up, top + end - start - 1
-            if below and below.computed == side.computed and below.looked_up == _moved(block, bottom + 1 - block.top):
+            if below and below.looked_up == moved(block, bottom + 1 - block.top):
                 continue
-            if all(side.computed):
-                results.put(Block(top, block.left, bottom, block.right), values, rows[start:end])
-            else:
-                columns = [k for k, computed in enumerate(side.computed) if computed]
-                cells = itertools.product(range(end - start), columns)
-                shown = {(top + i, block.left + k): float(values[rows[start + i], k]) for i, k in cells}
-                results.put_cells(shown)
+            results.put(Block(top, block.left, bottom, block.right), values, rows[start:end])
             if below:
                 start, top = end, below.looked_up.top
-
-
-def _runs(sheet: SheetXml) -> Iterator[_Run]:
-    """Give the rows with predictions; rows of one shape are read once, where what they name moves along with them."""
-    for top, bottom in sheet.runs():
-        first, last = (_rating_rows_in(row, sheet.formulas_in(row)) for row in (top, bottom))
-        if len(first) == 1 and [first[0].below(bottom - top)] == last:
-            yield _Run(first[0], bottom - top + 1)
-            continue
-        for row in range(top, bottom + 1):
-            yield from (_Run(found, 1) for found in _rating_rows_in(row, sheet.formulas_in(row)))
-
-
-def _rating_rows_in(row: int, formulas: dict[int, CellFormula]) -> list[_RatingRow]:
-    return [
-        found
-        for column, formula in formulas.items()
-        if formula.skeleton in _PREDICTIONS and (found := _rating_row(row, column, formulas))
-    ]
-
-
-def _rating_row(row: int, column: int, formulas: dict[int, CellFormula]) -> _RatingRow | None:
-    blocks = formulas[column].blocks
-    if any(block.n_rows != 1 or block.top != row for block in blocks) or blocks[0].n_columns != blocks[1].n_columns:
-        return None
-    sides = [_side(block, formulas) for block in blocks]
-    if None in sides:
-        return None
-    user, movie = sides
-    rating, error = (row, movie.wanted[1] + 1), None
-    for place, formula in formulas.items():
-        if _ERROR.fullmatch(formula.skeleton):
-            first, second = formula.blocks[-2:]
-            if (second.top, second.left) == (row, column):
-                rating, error = (first.top, first.left), (row, place)
-    return _RatingRow((row, column), user, movie, rating, error)
-
-
-def _side(looked_up: Block, formulas: dict[int, CellFormula]) -> _Side | None:
-    """Return what the nearest MATCH at the left of looked-up factors says."""
-    for column in range(looked_up.left - 1, 0, -1):
-        formula = formulas.get(column)
-        if formula and _MATCHES.search(formula.skeleton):
-            wanted, ids = formula.blocks[:2]
-            if "EXACT(" in formula.skeleton:  # which names the table first
-                wanted, ids = ids, wanted
-            if ids.n_columns != 1:
-                return None
-            texts = [formulas[c].text if c in formulas else "" for c in range(looked_up.left, looked_up.right + 1)]
-            computed = tuple(any(name in text for name in _LOOK_UPS) for text in texts)
-            return _Side((wanted.top, wanted.left), ids, looked_up, computed)
-    return None
-
-
-def _factor_column(formula: CellFormula | None, ids: Block) -> int | None:
-    """Return the column that a look-up reads, where it names one beside the ids."""
-    for block in formula.blocks if formula else []:
-        if (block.top, block.bottom, block.n_columns) == (ids.top, ids.bottom, 1) and block.left != ids.left:
-            return block.left
-    return None
-
-
-def _moved(block: Block, rows: int) -> Block:
-    return Block(block.top + rows, block.left, block.bottom + rows, block.right)

@@ -138,17 +138,27 @@ def rmse_results(
     for address, formula in _roots(title, sheet):
         skeleton, blocks = formula.skeleton, formula.blocks
         if skeleton in _OF_PAIRS:
-            ratings, predictions = (blocks[i] for i in _OF_PAIRS[skeleton])
-            squares = _squares(sheet, predicted, ratings, predictions, known)
+            pair = _pair(formula)
+            squares = pair and _squares(sheet, predicted, *pair, known)
         elif skeleton in _OF_ERRORS and len(set(blocks)) == 1:
-            inside = [errors[place] for place in _places(blocks[0]) if place in errors]
-            squares = [value for value in inside if not isinstance(value, str)]
+            squares = _of_errors(sheet, errors, blocks[0])
         else:
             continue
-        if squares is not None:
-            divisor = 1 if skeleton in _WITHOUT_COUNT else max(1, len(squares))
+        divisor = 1 if skeleton in _WITHOUT_COUNT else len(squares or ()) or _LEAST.get(skeleton)
+        if squares is not None and divisor:
             results[address] = math.sqrt(_sum(squares) / divisor)
     return results
+
+
+def paired(title: str, sheet: SheetXml) -> dict[Address, Address]:
+    """Return the rating that each prediction is compared with by a formula that takes the root of their errors."""
+    pairs: dict[Address, Address] = {}
+    for _, formula in _roots(title, sheet):
+        pair = _pair(formula)
+        if pair:
+            ratings, predictions = (_places(sheet, block) for block in pair)
+            pairs.update(zip(predictions, ratings, strict=False))
+    return pairs
 
 
 def rmse_look(title: str, sheet: SheetXml) -> dict[str, Address]:
@@ -183,6 +193,32 @@ _OF_PAIRS = {
 }
 _OF_ERRORS = ("SQRT(SUM(#)/MAX(1,COUNT(#)))", "SQRT(SUM(#)/COUNT(#))", "SQRT(AVERAGE(#))", "SQRT(SUM(#))")
 _WITHOUT_COUNT = ("SQRT(SUMXMY2(#,#))", "SQRT(SUM(#))")
+# What the sum is divided by at least; without a rating the others divide by 0.
+_LEAST = {skeleton: 1 for skeleton in (*_OF_PAIRS, *_OF_ERRORS) if "MAX(1,COUNT(#))" in skeleton}
+
+
+def _pair(formula: CellFormula) -> tuple[Block, Block] | None:
+    """Return the ratings and the predictions whose errors a formula sums up, None where they are no such pair."""
+    if formula.skeleton not in _OF_PAIRS:
+        return None
+    blocks = formula.blocks
+    ratings, predictions = (blocks[i] for i in _OF_PAIRS[formula.skeleton])
+    same_size = (ratings.n_rows, ratings.n_columns) == (predictions.n_rows, predictions.n_columns)
+    others = [block for i, block in enumerate(blocks) if i != _OF_PAIRS[formula.skeleton][1]]
+    return (ratings, predictions) if same_size and set(others) == {ratings} else None
+
+
+def _of_errors(sheet: SheetXml, errors: dict[Address, CellValue], block: Block) -> list[float] | None:
+    """Return the squared errors in a block, None where they are not all known."""
+    squares = []
+    for place in _places(sheet, block):
+        known = place in errors
+        if not known and sheet.formula(place):
+            return None
+        value = errors[place] if known else sheet.value(place)
+        if isinstance(value, float):
+            squares.append(value)
+    return squares
 
 
 def _squares(
@@ -191,7 +227,7 @@ def _squares(
     """Return the squared errors of the ratings in a block, None where its predictions are not all known."""
     down, right = predictions.top - ratings.top, predictions.left - ratings.left
     squares = []
-    for row, column in _places(ratings):
+    for row, column in _places(sheet, ratings):
         place = row, column
         rating = known[place] if place in known else number_in(sheet, place)
         if rating == rating:
@@ -202,7 +238,7 @@ def _squares(
     return squares
 
 
-def _places(block: Block) -> Iterable[Address]:
-    return (
-        (row, column) for row in range(block.top, block.bottom + 1) for column in range(block.left, block.right + 1)
-    )
+def _places(sheet: SheetXml, block: Block) -> Iterable[Address]:
+    """Give the cells of a block row by row, down to the last row that the sheet has."""
+    bottom = min(block.bottom, sheet.last_row)
+    return ((row, column) for row in range(block.top, bottom + 1) for column in range(block.left, block.right + 1))

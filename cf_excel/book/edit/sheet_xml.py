@@ -41,6 +41,11 @@ class SheetXml:
         """The cells that are written in the sheet, blank ones included."""
         return ((row.number, column) for row in self.written.rows for column in row.shape.cells)
 
+    @property
+    def last_row(self) -> int:
+        """The number of the last row that is written, 0 where there is none."""
+        return max(self._rows, default=0)
+
     def addresses_in(self, block: Block) -> Iterator[Address]:
         """Give the cells of a rectangle that are written in the sheet, blank ones included."""
         span = range(block.top, block.bottom + 1)
