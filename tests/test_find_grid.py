@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
-from owned import BIAS, DOT, make
+from owned import BIAS, DOT, MOVIES, USERS, course, make
 from test_cli_solve import printed_rmse
-from test_cli_write import model_of, saved
+from test_cli_write import RATED, model_of, saved, values_in
 
 from cf_excel.book.cells import Block
 from cf_excel.cli import main
+from cf_excel.predictor import Predictor
 
 
 def changed(path: Path, title: str, change: Callable[[Worksheet], None]) -> Path:
@@ -152,3 +154,77 @@ def test_one_array_formula_for_all_predictions_is_refused(tmp_path, capsys):
     path = changed(tmp_path / "array.xlsx", "dotprod", fill)
     assert main(["solve", str(path), "--sheet", "dotprod"]) == 2
     assert "is one array formula for many cells" in capsys.readouterr().err
+
+
+def plain_headers(sheet: Worksheet, users: list | None = None) -> None:
+    """Write the ids beside the predictions as numbers, not as links."""
+    for block, ids in ((DOT.prediction_users, users or USERS), (DOT.prediction_movies, MOVIES)):
+        cells = [one for row in sheet[block.address] for one in row]
+        for one, identity in zip(cells, ids, strict=True):
+            one.value = identity
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("headers", ["typed", "none", "linked"])
+def test_counts_between_ids_and_ratings_are_no_ids(tmp_path, office, headers):
+    def change(sheet: Worksheet) -> None:
+        if headers != "linked":
+            plain_headers(sheet)
+        if headers == "none":
+            for block in (DOT.prediction_users, DOT.prediction_movies):
+                for one in (one for row in sheet[block.address] for one in row):
+                    one.value = None
+
+    path, wide = changed(tmp_path / "w.xlsx", "dotprod", change), tmp_path / "wide.xlsx"
+    office.call("edit", str(path), str(wide), [["columns", "dotprod", DOT.ratings.left - 1, 1]])
+    workbook = openpyxl.load_workbook(wide)
+    ratings = DOT.ratings
+    for row in range(ratings.top, ratings.bottom + 1):
+        block = Block(row, ratings.left + 1, row, ratings.right + 1)
+        workbook["dotprod"].cell(row, ratings.left).value = f"=COUNT({block.address})"
+    workbook.save(wide)
+    office.call("convert", str(wide), str(wide))  # LibreOffice stores the counts
+    factors = model_of("dot")
+    assert main(["write", str(wide), "--model", saved(factors, tmp_path), "--sheet", "dotprod"]) == 0
+    block = DOT.predictions
+    right = Block(block.top, block.left + 1, block.bottom, block.right + 1)
+    shown = values_in(office.recalculate(wide)["dotprod"], right).astype(float)
+    expected = Predictor(factors).predict(np.array(USERS)[:, None], np.array(MOVIES))
+    np.testing.assert_allclose(shown[RATED], expected[RATED], atol=1e-6)
+
+
+def test_ids_that_disagree_are_refused(tmp_path, capsys):
+    path = changed(tmp_path / "w.xlsx", "dotprod", lambda sheet: plain_headers(sheet, [7, 15, 31, 42, 73]))
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 2
+    place = DOT.rating_users.row(2).first
+    err = capsys.readouterr().err
+    assert f"sheet dotprod: the ratings at {place} belong to 30 and their predictions to 31: write the same ids" in err
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("command", ["solve", "write"])
+@pytest.mark.parametrize("base", [make, course], ids=["ours", "course"])
+def test_a_user_without_id_and_ratings_is_left_alone(tmp_path, office, capsys, command, base):
+    """A row that somebody filled down and did not use yet, with a note or a number of theirs in it."""
+    path = base(tmp_path / "w.xlsx")
+    workbook = openpyxl.load_workbook(path)
+    for title, layout in (("dotprod", DOT), ("bias", BIAS)):
+        sheet = workbook[title]
+        sheet[layout.rating_users.row(2).first] = None
+        for one in sheet[layout.ratings.row(2).address][0]:
+            one.value = None
+        first, second = sheet[layout.user_factors.row(2).address][0]
+        first.value, second.value = "my note", None
+        if layout.with_bias:
+            sheet[layout.user_bias.row(2).first] = 0.75
+    workbook.save(path)
+    kind = {"dotprod": "dot", "bias": "bayes"}
+    for title, layout in (("dotprod", DOT), ("bias", BIAS)):
+        options = ["--model", saved(model_of(kind[title]), tmp_path)] if command == "write" else []
+        assert main([command, str(path), "--sheet", title, *options]) == 0
+        assert capsys.readouterr().err == ""
+        kept = openpyxl.load_workbook(path)[title]
+        assert [one.value for one in kept[layout.user_factors.row(2).address][0]] == ["my note", None]
+        if layout.with_bias:
+            assert kept[layout.user_bias.row(2).first].value == 0.75
+        check_results(path, title, office, [layout.predictions])

@@ -181,7 +181,7 @@ class LiveChanges:
 
         Raises InputError where a cell holds a formula, unless force is set.
         """
-        cells = sheet.cells_of(numbers)
+        cells = sheet.cells_of(sheet.leave_idle(numbers))
         check_constants(sheet, cells, force=self.force)
         self._cells[sheet.title] = cells
 

@@ -12,7 +12,7 @@ from html import unescape
 
 import numpy as np
 
-from cf_excel.book.cells import Block
+from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.formulas import Fill
 from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
 from cf_excel.book.edit.references import take_apart
@@ -224,21 +224,51 @@ def _addresses(places: np.ndarray) -> list[Address]:
 def _ids(
     title: str, sheet: SheetXml, predictions: _Predictions, rows: np.ndarray, n: int, *, by_user: bool
 ) -> list[Identity]:
-    """Return the id of each user or movie: what the predictions' own header points to, else what is before the ratings.
-
-    Somebody may have put a column of their own between the ids and the ratings.
-    """
+    """Return the id of each user or movie. Raises LayoutError where ratings and predictions disagree about one."""
     axis = 1 if by_user else 0
     before = int(predictions.ratings[:, axis].min()) - 1
     header = int(predictions.places[:, axis].min()) - 1
+    factors = predictions.users if by_user else predictions.movies
+    taken = set(range(factors[:, axis].min(), factors[:, axis + 2].max() + 1))
+    if predictions.biases is not None:
+        taken |= set(predictions.biases[:, 1 - axis, axis].tolist())
+    # the headers of predictions stand between them and the factors
+    nearest = max((i for i in taken if i <= header), default=0)
     lines, shown_in = predictions.ratings[:, 1 - axis].tolist(), predictions.places[:, 1 - axis].tolist()
     ids: list[Identity] = [None] * n
     for line, shown, row in zip(lines, shown_in, rows.tolist(), strict=True):
         if ids[row] is None:
-            linked = (_pointed_to(title, sheet, (shown, i) if by_user else (i, shown)) for i in range(header, 0, -1))
-            own = [place for place in linked if place and place[1 - axis] == line]
-            ids[row] = id_in(sheet, [*own, *((line, i) if by_user else (i, line) for i in range(before, 0, -1))])
+            headers, beside = (
+                [(at, i) if by_user else (i, at) for i in range(start, 0, -1)]
+                for at, start in ((shown, header), (line, before))
+            )
+            linked = [place for place in (_pointed_to(title, sheet, one) for one in headers) if place]
+            own = [place for place in linked if place[1 - axis] == line]
+            ids[row] = id_in(sheet, own)
+            if ids[row] is None:
+                ids[row] = _agreed(title, sheet, headers[: header - nearest], beside)
     return ids
+
+
+def _agreed(title: str, sheet: SheetXml, headers: list[Address], beside: list[Address]) -> Identity:
+    """Return the id of a line of ratings; somebody may have put a row or column of their own before it.
+
+    headers: what is before its predictions. beside: what is before its ratings. Both from the nearest on.
+    Raises LayoutError where the one is not among the others.
+    """
+    shown = id_in(sheet, [place for place in headers if not sheet.formula(place)])
+    there = [(place, identity) for place in beside if (identity := id_in(sheet, [place])) is not None]
+    if shown is None:
+        # what is computed, such as a count, is an id only where there is nothing else
+        typed = [one for one in there if (formula := sheet.formula(one[0])) is None or formula.skeleton == "#"]
+        return next((identity for _, identity in typed or there), None)
+    if there and shown not in [identity for _, identity in there]:
+        place, identity = there[0]
+        raise LayoutError(
+            f"sheet {title}: the ratings at {cell(*place)} belong to {identity} and their predictions to {shown}: "
+            "write the same ids before both"
+        )
+    return shown
 
 
 def _pointed_to(title: str, sheet: SheetXml, place: Address) -> Address | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -68,7 +69,29 @@ class FoundSheet:
     def numbers(self) -> Numbers:
         """Return what the factor cells hold now. Raises InputError where one holds a text."""
         biases = (self._column(self.user_bias), self._column(self.movie_bias)) if self.with_bias else (None, None)
-        return Numbers(self._table(self.user_places), self._table(self.movie_places), *biases)
+        users, movies = self._idle
+        return Numbers(self._table(self.user_places, users), self._table(self.movie_places, movies), *biases)
+
+    def leave_idle(self, numbers: Numbers) -> Numbers:
+        """Return numbers without those of users and movies that have neither an id nor a rating."""
+        users, movies = self._idle
+        if not users.any() and not movies.any():
+            return numbers
+        sides = {"user_factors": users, "user_bias": users, "movie_factors": movies, "movie_bias": movies}
+        kept = {}
+        for name, array in vars(numbers).items():
+            kept[name] = None if array is None else np.where(sides[name], np.nan, array.T).T
+        return Numbers(**kept)
+
+    @cached_property
+    def _idle(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which users and movies have neither an id nor a rating: their cells may hold anything and are left alone."""
+        sides = (self.user_ids, self.user_idx), (self.movie_ids, self.movie_idx)
+        users, movies = (
+            np.array([identity is None for identity in ids]) & (np.bincount(rated, minlength=len(ids)) == 0)
+            for ids, rated in sides
+        )
+        return users, movies
 
     def cells_of(self, numbers: Numbers) -> dict[Address, float]:
         """Return the value of every factor and bias cell, those that are NaN left out."""
@@ -95,8 +118,13 @@ class FoundSheet:
             return np.zeros(len(user_idx))
         return np.nan_to_num(numbers.user_bias)[user_idx] + np.nan_to_num(numbers.movie_bias)[movie_idx]
 
-    def _table(self, places: Places) -> np.ndarray:
-        return np.array([self._column(row) for row in places])
+    def _table(self, places: Places, idle: np.ndarray) -> np.ndarray:
+        """Return the numbers of rows; what an idle row holds besides numbers counts as blank."""
+        table = np.full((len(places), len(places[0])), math.nan)
+        for i, (row, is_idle) in enumerate(zip(places, idle.tolist(), strict=True)):
+            kept = [k for k, place in enumerate(row) if not is_idle or isinstance(self.xml.value(place), float)]
+            table[i, kept] = self._column([row[k] for k in kept])
+        return table
 
     def _column(self, places: list[Address] | None) -> np.ndarray:
         return np.array([number_in(self.xml, address) for address in places or []])

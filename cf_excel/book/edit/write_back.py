@@ -32,6 +32,7 @@ class WriteBack:
 
         Raises InputError where a cell holds a formula, unless force is set.
         """
+        numbers = sheet.leave_idle(numbers)
         cells = sheet.cells_of(numbers)
         check_constants(sheet, cells, force=self.force)
         self.cells[sheet.title] = cells
