@@ -54,6 +54,25 @@ def stale_cells(
     return stale
 
 
+def lasting(
+    book: "OpenedBook", cells: dict[str, dict[Address, float]], results: dict[str, Results]
+) -> tuple[dict[str, Results], dict[str, set[Address]]]:
+    """Return the results that still hold once cells are changed, and the formula cells whose results are old.
+
+    A sheet's results don't hold where they were computed from old ones, such as ratings that depend on the factors.
+    """
+    while True:
+        stale = stale_cells(book, cells, results)
+        hold = {
+            title: known
+            for title, known in results.items()
+            if title not in stale or not (stale[title] - cells.get(title, {}).keys()) & known.sources()
+        }
+        if len(hold) == len(results):
+            return results, stale
+        results = hold
+
+
 @dataclass(frozen=True)
 class _Waiting:
     """A formula whose result may turn out to be old: of one cell, or of many at once."""

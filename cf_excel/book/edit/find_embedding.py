@@ -199,7 +199,7 @@ class _Embedding:
 
     def results(self, found: FoundSheet, numbers: Numbers) -> Results:
         """Return the results for new numbers; NaN stands for those that are left to the programs."""
-        results = Results()
+        results = Results(sources=lambda: found.input_cells() | self._asked())
         sides = (
             ("user", self.users, numbers.user_factors, self.user_rows),
             ("movie", self.movies, numbers.movie_factors, self.movie_rows),
@@ -224,6 +224,15 @@ class _Embedding:
         predicted = dict(zip(places, values.tolist(), strict=True))
         results.put_cells(rmse_results(found.title, self.sheet, predicted, errors))
         return results
+
+    def _asked(self) -> set[Address]:
+        """Return the cells that ids and ratings are read from."""
+        asked = {place for table in (self.users, self.movies) for place in table.id_places}
+        for run in self.runs:
+            first = run.first
+            for place in (first.user.wanted, first.movie.wanted, first.rating):
+                asked.update(run.places(place))
+        return asked
 
     def _errors(self, squares: np.ndarray, is_number: np.ndarray) -> dict[Address, CellValue]:
         """Return what the cells with squared errors show: where they say so, nothing for an id that is in no table."""

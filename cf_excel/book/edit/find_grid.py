@@ -111,7 +111,7 @@ class _Grid:
         # in the order in which the sheet adds
         products = found.products(numbers, self.user_rows, self.movie_rows)
         values = np.where(rated, products + biases, np.where(self.outside, biases, 0.0)).tolist()
-        results = Results()
+        results = Results(sources=lambda: found.input_cells() | self.shown.keys())
         results.put_places(self.places, values)
         predicted = dict(zip(self.places, values, strict=True))
         results.put_cells(rmse_results(found.title, self.sheet, predicted, {}, self.shown))

@@ -93,6 +93,11 @@ class FoundSheet:
         )
         return users, movies
 
+    def input_cells(self) -> set[Address]:
+        """Return the cells of all factors and biases."""
+        rows = [*self.user_places, *self.movie_places, self.user_bias or [], self.movie_bias or []]
+        return {place for row in rows for place in row}
+
     def cells_of(self, numbers: Numbers) -> dict[Address, float]:
         """Return the value of every factor and bias cell, those that are NaN left out."""
         cells: dict[Address, float] = {}

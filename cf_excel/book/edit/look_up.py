@@ -181,6 +181,7 @@ class IdTable:
                 f"{name} are not sorted, and MATCH without a third argument needs that: sort them, or add ,0 to MATCH"
             )
         self.places = [[(column.top + down, column.column) for column in form.columns] for down, _ in cells]
+        self.id_places: list[Address] = [(ids.top + down, ids.left) for down, _ in cells]
         self.neighbours: dict[str, Identity] = {}  # ids that are in no row, and those that MATCH takes for them
         self.missing: dict[str, bool] = {}  # ids that MATCH does not find, and whether they are there in another form
         self._rows = {self._key(value): row for row, value in reversed(list(enumerate(self._values)))}

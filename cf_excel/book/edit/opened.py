@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from cf_excel.book.cells import Block
 from cf_excel.book.edit.archive import Archive, open_archive
-from cf_excel.book.edit.dependents import stale_cells
+from cf_excel.book.edit.dependents import lasting
 from cf_excel.book.edit.find_grid import check_no_other_form, grid_form, products_in
 from cf_excel.book.edit.find_sheet import find_sheet
 from cf_excel.book.edit.found import FoundSheet
@@ -107,8 +107,9 @@ class OpenedBook:
 
     def fresh_results(self, cells: dict[str, dict[Address, float]], results: dict[str, Results]) -> dict[str, Results]:
         """Return the new result of every formula that a change makes stale, None where it is not known."""
+        results, stale = lasting(self, cells, results)
         fresh = {title: Results(dict(known.cells), known.tables) for title, known in results.items()}
-        for title, addresses in stale_cells(self, cells, results).items():
+        for title, addresses in stale.items():
             copied = {address: self._copied(title, address, cells, results) for address in addresses}
             fresh.setdefault(title, Results()).cells.update(copied)
         return fresh

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,10 +28,12 @@ class Results:
     """Results of formulas by cell, None for one that is not known.
 
     tables: numbers of whole rectangles; where a cell stands in both, `cells` counts.
+    sources: gives the cells of the sheet that the results were computed from.
     """
 
     cells: dict[Address, CellValue] = field(default_factory=dict)
     tables: dict[Block, Table] = field(default_factory=dict)
+    sources: Callable[[], Set[Address]] = frozenset
 
     def __contains__(self, address: Address) -> bool:
         return address in self.cells or self._table_of(address) is not None

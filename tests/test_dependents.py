@@ -1,0 +1,78 @@
+"""Results that were computed from cells which a change makes old are not stored."""
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+from owned import BIAS, DOT, EMB, make
+from test_cli_write import model_of, saved
+from test_find_grid import check_results
+
+from cf_excel.cli import main
+
+N_RESULTS = DOT.predictions.n_rows * DOT.predictions.n_columns + 1
+
+
+def with_formula(path: Path, office: object, title: str, address: str, formula: str) -> Path:
+    """Write the collection's workbook with a formula in one cell, and its result."""
+    workbook = openpyxl.load_workbook(make(path))
+    workbook[title][address] = formula
+    workbook.save(path)
+    office.call("convert", str(path), str(path))
+    return path
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("through", ["", "bias"])
+def test_ratings_that_depend_on_factors(tmp_path, office, through):
+    """Directly, or through a prediction of another sheet that is changed, too."""
+    source = f"{through}!{BIAS.predictions.first}" if through else DOT.user_factors.first
+    path = with_formula(tmp_path / "r.xlsx", office, "dotprod", DOT.ratings.first, f"={source}*4")
+    assert main(["solve", str(path)]) == 0
+    check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse], cleared=N_RESULTS)
+    check_results(path, "bias", office, [BIAS.predictions, BIAS.rmse])
+    stored = openpyxl.load_workbook(path, data_only=True)["dotprod"]
+    assert stored[DOT.ratings.first].value is None
+
+
+@pytest.mark.libreoffice
+def test_ratings_that_depend_on_another_sheet_hold_where_that_one_stays(tmp_path, office):
+    formula = f"=bias!{BIAS.user_factors.first}*4"
+    path = with_formula(tmp_path / "r.xlsx", office, "dotprod", DOT.ratings.first, formula)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse])
+
+
+@pytest.mark.libreoffice
+def test_a_factor_that_depends_on_others(tmp_path, office):
+    """The model lacks its user, so that its formula stays."""
+    place = DOT.user_factors.row(0).first
+    path = with_formula(tmp_path / "f.xlsx", office, "dotprod", place, f"={DOT.user_factors.row(1).first}*2")
+    workbook = openpyxl.load_workbook(path)
+    workbook["dotprod"][DOT.rating_users.first] = 12345
+    workbook.save(path)
+    office.call("convert", str(path), str(path))
+    model = saved(model_of("dot"), tmp_path)
+    assert main(["write", str(path), "--model", model, "--sheet", "dotprod"]) == 0
+    check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse], cleared=N_RESULTS)
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("block", [EMB.ratings.column(0), EMB.ratings.column(2), EMB.movie_ids])
+def test_ids_and_ratings_of_rows_that_depend_on_factors(tmp_path, office, block):
+    value = openpyxl.load_workbook(make(tmp_path / "plain.xlsx"))["movielens_emb"][block.first].value
+    formula = f"=IF(dotprod!{DOT.user_factors.first}<1E6,{value},1)"
+    path = with_formula(tmp_path / "e.xlsx", office, "movielens_emb", block.first, formula)
+    assert main(["solve", str(path)]) == 0
+    blocks = [EMB.rating_user_factors, EMB.rating_movie_factors, EMB.predictions, EMB.squared_errors, EMB.rmse]
+    check_results(
+        path, "movielens_emb", office, blocks, cleared=sum(block.n_rows * block.n_columns for block in blocks)
+    )
+
+
+@pytest.mark.libreoffice
+def test_a_formula_that_is_forced_out_clears_nothing(tmp_path, office):
+    formula = f"={DOT.user_factors.row(1).first}*2"
+    path = with_formula(tmp_path / "f.xlsx", office, "dotprod", DOT.user_factors.first, formula)
+    assert main(["solve", str(path), "--force", "--sheet", "dotprod"]) == 0
+    check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse])
