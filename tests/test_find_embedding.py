@@ -352,3 +352,29 @@ def test_rows_that_can_not_be_followed_are_left_out(tmp_path, office, capsys):
     # the row's other factors, its prediction and error, and the RMSE
     cleared = 2 * N_FACTORS - 1 + 3
     check_results(path, "movielens_emb", office, RESULTS, cleared=cleared)
+
+
+@pytest.mark.libreoffice
+def test_predictions_that_were_overwritten_are_named(tmp_path, office, capsys):
+    def overwrite(sheet: Worksheet) -> None:
+        sheet[EMB.predictions.first] = 3
+
+    path = changed(tmp_path / "typed.xlsx", overwrite)
+    assert solve(path) == 0
+    captured = capsys.readouterr()
+    place = EMB.squared_errors.first
+    assert f"note: sheet movielens_emb: 1 ratings (first: {place}) have no prediction that can be" in captured.err
+    assert captured.out.splitlines()[1].split()[1] == str(N_RATINGS - 1)
+    # the row is no row of ratings: its looked-up factors and its error, and the RMSE
+    check_results(path, "movielens_emb", office, RESULTS, cleared=2 * N_FACTORS + 2)
+
+
+@pytest.mark.libreoffice
+def test_blank_ratings_are_named(tmp_path, office, capsys):
+    def clear(sheet: Worksheet) -> None:
+        sheet[EMB.ratings.column(2).first] = None
+
+    path = changed(tmp_path / "blank.xlsx", clear)
+    assert solve(path) == 0
+    assert "1 ratings are blank and left out, while the sheet's RMSE takes them for 0" in capsys.readouterr().err
+    check_results(path, "movielens_emb", office, RESULTS)

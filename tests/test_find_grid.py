@@ -228,3 +228,23 @@ def test_a_user_without_id_and_ratings_is_left_alone(tmp_path, office, capsys, c
         if layout.with_bias:
             assert kept[layout.user_bias.row(2).first].value == 0.75
         check_results(path, title, office, [layout.predictions])
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("where", ["inside", "first row"])
+def test_predictions_that_were_overwritten_are_named(tmp_path, office, capsys, where):
+    block = DOT.predictions
+    typed = [(0, 0)] if where == "inside" else [(0, column) for column in range(block.n_columns)]
+
+    def overwrite(sheet: Worksheet) -> None:
+        for row, column in typed:
+            sheet.cell(block.top + row, block.left + column).value = 3
+
+    path = changed(tmp_path / "typed.xlsx", "dotprod", overwrite)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    captured = capsys.readouterr()
+    n = sum(bool(RATED[place]) for place in typed)
+    assert f"note: sheet dotprod: {n} ratings (first: {DOT.ratings.first}) have no prediction" in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out.splitlines()[1].split()[1] == str(RATED.sum() - n)
+    check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse], cleared=1)

@@ -11,7 +11,16 @@ import numpy as np
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.formulas import CellFormula
-from cf_excel.book.edit.found import FoundSheet, Numbers, number_in, paired, rmse_look, rmse_results
+from cf_excel.book.edit.found import (
+    FoundSheet,
+    Numbers,
+    left_out,
+    left_out_note,
+    number_in,
+    paired,
+    rmse_look,
+    rmse_results,
+)
 from cf_excel.book.edit.look_up import UNCLEAR, IdTable, Side, moved, read_side
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
@@ -76,7 +85,12 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
     user_rows = np.array([users.row(place) for run in runs for place in run.places(run.first.user.wanted)])
     movie_rows = np.array([movies.row(place) for run in runs for place in run.places(run.first.movie.wanted)])
     ratings = np.array([number_in(sheet, place) for run in runs for place in run.places(run.first.rating)])
-    counted = (user_rows >= 0) & (movie_rows >= 0) & ~np.isnan(ratings)
+    known, blank = (user_rows >= 0) & (movie_rows >= 0), np.isnan(ratings)
+    counted = known & ~blank
+    notes = [*_notes(title, "user", users), *_notes(title, "movie", movies), *reader.notes(runs)]
+    if (known & blank).any():
+        n = (known & blank).sum()
+        notes.append(f"sheet {title}: {n:,} ratings are blank and left out, while the sheet's RMSE takes them for 0")
     emb = _Embedding(sheet, runs, users, movies, user_rows, movie_rows, np.nan_to_num(ratings))
     found = FoundSheet(
         title=title,
@@ -98,7 +112,7 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
             "id": users.first,
         }
         | rmse_look(title, sheet),
-        notes=[*_notes(title, "user", users), *_notes(title, "movie", movies), *reader.notes()],
+        notes=notes,
     )
     return found
 
@@ -111,10 +125,13 @@ class _Reader:
         self.refused: list[LayoutError] = []  # rows that look like ratings, but can't be followed
         self._paired = paired(title, sheet)
 
-    def notes(self) -> Iterator[str]:
-        """Say which rows are left out."""
+    def notes(self, runs: list[_Run]) -> list[str]:
+        """Say which ratings are left out."""
         if self.refused:
-            yield f"{len(self.refused):,} predictions are left out, the first because {self.refused[0]}"
+            return [f"{len(self.refused):,} predictions are left out, the first because {self.refused[0]}"]
+        predicted = {place for run in runs for place in run.places(run.first.prediction)}
+        errors = {place for run in runs if run.first.error for place in run.places(run.first.error)}
+        return left_out_note(self.title, left_out(self.title, self.sheet, predicted, errors))
 
     def runs(self) -> Iterator[_Run]:
         """Give the rows with predictions; rows of one shape are read once, where what they name moves along."""

@@ -14,7 +14,17 @@ import numpy as np
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.book.edit.formulas import Fill
-from cf_excel.book.edit.found import FoundSheet, Identity, Numbers, id_in, number_in, rmse_look, rmse_results
+from cf_excel.book.edit.found import (
+    FoundSheet,
+    Identity,
+    Numbers,
+    id_in,
+    left_out,
+    left_out_note,
+    number_in,
+    rmse_look,
+    rmse_results,
+)
 from cf_excel.book.edit.references import take_apart
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, SheetXml
@@ -91,6 +101,7 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
             "upright": (movies[0].top - 1 - (biases is not None), movies[0].left),  # titles stand above the numbers
         }
         | rmse_look(title, sheet),
+        notes=left_out_note(title, left_out(title, sheet, set(grid.places))),
     )
     return found
 

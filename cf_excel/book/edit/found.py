@@ -1,7 +1,7 @@
 """A sheet of the lesson's kind, as it was found in somebody's workbook: where its numbers are and what it computes."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -192,6 +192,34 @@ def paired(title: str, sheet: SheetXml) -> dict[Address, Address]:
             ratings, predictions = (_places(sheet, block) for block in pair)
             pairs.update(zip(predictions, ratings, strict=False))
     return pairs
+
+
+def left_out(
+    title: str, sheet: SheetXml, predicted: Container[Address], errors: Container[Address] = ()
+) -> list[Address]:
+    """Return the ratings, or squared errors, that the sheet's RMSE counts without a prediction that was found."""
+    found: dict[Address, None] = {}
+    for _, formula in _roots(title, sheet):
+        pair = _pair(formula)
+        if pair:
+            ratings, predictions = (_places(sheet, block) for block in pair)
+            unknown = (rating for rating, place in zip(ratings, predictions, strict=False) if place not in predicted)
+            found.update((rating, None) for rating in unknown if isinstance(sheet.value(rating), float))
+        elif formula.skeleton in _OF_ERRORS:
+            unknown = (place for place in _places(sheet, formula.blocks[0]) if place not in errors)
+            found.update((one, None) for one in unknown if sheet.formula(one) or isinstance(sheet.value(one), float))
+    return list(found)
+
+
+def left_out_note(title: str, places: list[Address]) -> list[str]:
+    """Say that ratings are left out, if there are such."""
+    if not places:
+        return []
+    n, first = len(places), cell(*places[0])
+    return [
+        f"sheet {title}: {n:,} ratings (first: {first}) have no prediction that can be followed: they are left out "
+        "of the fit and of the RMSE that is printed, while the sheet's counts them"
+    ]
 
 
 def rmse_look(title: str, sheet: SheetXml) -> dict[str, Address]:
