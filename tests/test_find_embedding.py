@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from openpyxl.worksheet.formula import ArrayFormula
 from openpyxl.worksheet.worksheet import Worksheet
 from owned import EMB, MOVIES, N_FACTORS, N_RATINGS, USERS, course, make
 from test_cli_solve import printed_rmse
@@ -378,3 +379,19 @@ def test_blank_ratings_are_named(tmp_path, office, capsys):
     assert solve(path) == 0
     assert "1 ratings are blank and left out, while the sheet's RMSE takes them for 0" in capsys.readouterr().err
     check_results(path, "movielens_emb", office, RESULTS)
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_sum_of_products_is_one_in_an_array_formula(tmp_path, office, capsys, as_array):
+    def multiply(sheet: Worksheet) -> None:
+        for (one,) in sheet[EMB.predictions.address]:
+            text = one.value.replace("SUMPRODUCT(", "SUM(").replace(",", "*")
+            one.value = ArrayFormula(one.coordinate, text) if as_array else text
+
+    path = changed(tmp_path / "s.xlsx", multiply)
+    if as_array:
+        assert solve(path) == 0
+        check_results(path, "movielens_emb", office, RESULTS)
+    else:
+        check_refused(path, "multiplies cells without being an array formula: expected SUMPRODUCT", capsys)

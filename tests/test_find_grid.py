@@ -11,7 +11,7 @@ from owned import BIAS, DOT, MOVIES, USERS, course, make
 from test_cli_solve import printed_rmse
 from test_cli_write import RATED, model_of, saved, values_in
 
-from cf_excel.book.cells import Block
+from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main
 from cf_excel.predictor import Predictor
 
@@ -248,3 +248,14 @@ def test_predictions_that_were_overwritten_are_named(tmp_path, office, capsys, w
     assert captured.err.count("\n") == 1
     assert captured.out.splitlines()[1].split()[1] == str(RATED.sum() - n)
     check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse], cleared=1)
+
+
+def test_cells_that_are_ratings_and_factors_are_refused(tmp_path, capsys):
+    def overlap(sheet: Worksheet) -> None:
+        rows, columns = (f"$A$1:{cell(1, 16384)}", "A1:A16384")
+        for one in (one for row in sheet[DOT.predictions.address] for one in row):
+            one.value = f"{one.value.partition('MMULT(')[0]}MMULT({rows},{columns}))"
+
+    path = changed(tmp_path / "o.xlsx", "dotprod", overlap)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 2
+    assert "sheet dotprod: A1 is more than one of a user's factor, a movie's and a rating" in capsys.readouterr().err

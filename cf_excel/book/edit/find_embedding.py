@@ -26,7 +26,8 @@ from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import LayoutError
 
-_PREDICTIONS = ("SUMPRODUCT(#,#)", "SUM(#*#)")
+_OF_ARRAYS = "SUM(#*#)"
+_PREDICTIONS = ("SUMPRODUCT(#,#)", _OF_ARRAYS)
 _LOOK_UPS = ("INDEX(", "OFFSET(", "VLOOKUP(", "XLOOKUP(")
 # Squared errors, plain or "" where an id is in no table.
 _ERROR, _GUARDED_ERROR = "(#-#)^2", 'IF(AND(ISNUMBER(#),ISNUMBER(#)),(#-#)^2,"")'
@@ -167,7 +168,11 @@ class _Reader:
         return any(name in text for text in texts for name in _LOOK_UPS)
 
     def _rating_row(self, row: int, column: int, formulas: dict[int, CellFormula]) -> _RatingRow:
-        user, movie = (read_side(self.title, block, formulas) for block in formulas[column].blocks)
+        predicted, where = formulas[column], f"sheet {self.title}: {cell(row, column)}"
+        # what is open in Excel doesn't say which formulas are for arrays
+        if predicted.skeleton == _OF_ARRAYS and not predicted.array and isinstance(self.sheet, SheetXml):
+            raise LayoutError(f"{where} multiplies cells without being an array formula: expected SUMPRODUCT")
+        user, movie = (read_side(self.title, block, formulas) for block in predicted.blocks)
         rating, error, guarded = self._paired.get((row, column)), None, False
         for place, formula in formulas.items():
             if formula.skeleton not in (_ERROR, _GUARDED_ERROR) or formula.other_sheet(self.title) is not None:
@@ -178,7 +183,6 @@ class _Reader:
             if not tested or {(block.top, block.left) for block in tested} == {user.index, movie.index}:
                 rating, error, guarded = (first.top, first.left), (row, place), bool(tested)
         if rating is None:
-            where = f"sheet {self.title}: {cell(row, column)}"
             raise LayoutError(f"{where} is compared with no rating: expected (rating-prediction)^2 in its row")
         return _RatingRow((row, column), user, movie, rating, error, guarded)
 

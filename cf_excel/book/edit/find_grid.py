@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
+from itertools import chain
 
 import numpy as np
 
@@ -72,6 +73,8 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
     users, user_rows = _numbered(predictions.users)
     movies, movie_rows = _numbered(predictions.movies)
     rating_places = _addresses(predictions.ratings)
+    user_places, movie_places = ([_along(block) for block in blocks] for blocks in (users, movies))
+    _check_apart(title, chain(*user_places), chain(*movie_places), rating_places)
     ratings = np.array([number_in(sheet, place) for place in rating_places])
     user_ids = _ids(title, sheet, predictions, user_rows, len(users), by_user=True)
     movie_ids = _ids(title, sheet, predictions, movie_rows, len(movies), by_user=False)
@@ -85,8 +88,8 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
         xml=sheet,
         user_ids=user_ids,
         movie_ids=movie_ids,
-        user_places=[_along(block) for block in users],
-        movie_places=[_along(block) for block in movies],
+        user_places=user_places,
+        movie_places=movie_places,
         user_bias=None if biases is None else _firsts(biases[:, 0], user_rows),
         movie_bias=None if biases is None else _firsts(biases[:, 1], movie_rows),
         user_idx=user_rows[rated],
@@ -104,6 +107,16 @@ def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
         notes=left_out_note(title, left_out(title, sheet, set(grid.places))),
     )
     return found
+
+
+def _check_apart(title: str, *parts: Iterable[Address]) -> None:
+    """Raise LayoutError where a cell is two of a user's factor, a movie's and a rating."""
+    seen: set[Address] = set()
+    for cells in map(set, parts):
+        if not seen.isdisjoint(cells):
+            shared = cell(*min(seen & cells))
+            raise LayoutError(f"sheet {title}: {shared} is more than one of a user's factor, a movie's and a rating")
+        seen |= cells
 
 
 @dataclass(frozen=True, eq=False)
