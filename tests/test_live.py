@@ -163,3 +163,17 @@ def test_only_the_workbook_that_is_meant_is_found(path, book, monkeypatch, tmp_p
     assert live.find_open_book(other) is None
     apps[0].books.insert(0, type("Unsaved", (), {"fullname": "Book1"}))
     assert live.find_open_book(path) is book
+
+
+def test_what_can_not_be_followed_is_left_alone_and_named(book):
+    place = DOT.predictions.first
+    cell = book.sheets["dotprod"].range(place)
+    cell.formula = cell.formula.replace("MMULT(", "MMULT(bias!")
+    before = values_in(shown(book, "dotprod"), DOT.user_factors).tolist()
+    ids = book.sheets["movielens_emb"].range(EMB.user_ids.first)
+    ids.value = 12345
+    write_learned(book, Predictor(model_of("dot")))
+    said = book.app.impl.alerts[-1]
+    assert f"left alone: sheet dotprod: the prediction in {place} reads sheet bias" in said
+    assert f"sheet movielens_emb: MATCH finds no user {USERS[0]}: the ratings are left out" in said
+    assert values_in(shown(book, "dotprod"), DOT.user_factors).tolist() == before

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from cf_excel.book.cells import MAX_ROWS, Block, cell
+from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
 from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import Identity
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
@@ -109,8 +109,8 @@ def _look_up(title: str, place: Address, formula: CellFormula | None) -> tuple[A
         found = Column(table.left + offset, table.top, table.bottom)
     elif kind == "OFFSET":
         base = blocks[0]
-        fits = base.is_one_cell and number is not None
         found = Column(base.left + int(number or 0), base.top + 1, MAX_ROWS)
+        fits = base.is_one_cell and number is not None and found.column <= MAX_COLUMNS
     else:
         fits = False
     if not fits or not blocks[1].is_one_cell:
