@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from cf_excel.book.edit.found import FoundSheet, Numbers
     from cf_excel.learn.solver import SheetParameters
 
+_MOST_STEPS = 1_000_000  # a sheet has room for the RMSE of each
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
@@ -82,6 +84,8 @@ def run(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     if args.steps is not None and args.steps < 1:
         raise InputError(f"--steps {args.steps}: expected 1 or more")
+    if args.steps is not None and args.steps > _MOST_STEPS:
+        raise InputError(f"--steps {args.steps}: {_MOST_STEPS:,} is the most")
     if args.lr is not None and not 0 < args.lr < float("inf"):
         raise InputError(f"--lr {args.lr}: expected a number above 0")
     if not 0 <= args.l2 < float("inf"):

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.errors import InputError, OpenInExcelError
+from cf_excel.files import followed
 
 if TYPE_CHECKING:
     from cf_excel.book.edit.write_back import WriteBack
@@ -24,7 +26,9 @@ def add_workbook_options(parser: argparse.ArgumentParser) -> None:
         "--sheet", default="all", metavar="NAME", help="dotprod, bias, movielens_emb or another name (default: all)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write a copy and leave the workbook as it is")
-    parser.add_argument("--backup", action="store_true", help="keep the workbook as it was beside it, as NAME.bak.xlsx")
+    parser.add_argument(
+        "--backup", action="store_true", help="keep the file that is replaced beside the new one, as NAME.bak.xlsx"
+    )
     parser.add_argument("--force", action="store_true", help="put numbers over formulas that stand in factor cells")
     parser.add_argument("--dry-run", action="store_true", help="list the cells that would change, write nothing")
 
@@ -34,7 +38,7 @@ def open_target(args: argparse.Namespace) -> "WriteBack | LiveChanges":
 
     Raises FileError and InputError where it can't be changed or is no workbook.
     """
-    from cf_excel.book.edit.archive import check_writable
+    from cf_excel.book.edit.target import check_writable
 
     if args.out and args.out.suffix.lower() != args.file.suffix.lower():
         raise InputError(f"--out {args.out}: expected a name that ends in {args.file.suffix}, as the workbook's does")
@@ -63,10 +67,6 @@ def _live(args: argparse.Namespace) -> "LiveChanges | None":
     return LiveChanges(LiveBook(book), force=args.force)
 
 
-def _target(args: argparse.Namespace) -> Path:
-    return args.out or args.file.resolve()  # a link stays a link
-
-
 @contextmanager
 def without_collector() -> Iterator[None]:
     """Let Python not search for cycles: there are millions of cells and no cycles among them."""
@@ -87,10 +87,10 @@ def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges") -> None
     if args.dry_run:
         list_changes(changes)
         return
-    from cf_excel.book.edit.write_back import backup_path
+    from cf_excel.book.edit.target import backup_path
 
-    target = _target(args)
-    backup = backup_path(target) if args.backup and target.exists() and not args.out else None
+    target = followed(args.out or args.file)
+    backup = backup_path(target) if args.backup and os.path.exists(target) else None
     changes.book.archive.save(target, backup=backup)
     if any(name.startswith("_xmlsignatures/") for name in changes.book.archive.names):
         print("note: the workbook is signed; its signature no longer fits", file=sys.stderr)

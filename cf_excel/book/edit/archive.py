@@ -5,7 +5,6 @@ Parts that do not change are copied as they are packed, so that a large workbook
 
 import io
 import os
-import stat
 import struct
 import zipfile
 import zlib
@@ -15,7 +14,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, unpack
-from cf_excel.errors import FileError, OpenInExcelError
+from cf_excel.errors import FileError
 from cf_excel.files import replacing
 
 MAX_PARTS = 20_000
@@ -112,7 +111,7 @@ class Archive:
     def save(self, path: Path, *, backup: Path | None = None) -> None:
         """Write the workbook beside the target, read it back, and only then put it in the target's place.
 
-        backup: where the bytes that were read are kept. Raises FileError, with the target as it was, where anything
+        backup: where the file that is replaced is kept. Raises FileError, with the target as it was, where anything
         fails, and where the original changed since it was read.
         """
         parts = {
@@ -130,8 +129,8 @@ class Archive:
             if self.path.read_bytes() != self.original:
                 raise FileError(f"{self.path} was changed by another program in between: run the command again")
             if backup:
-                with replacing(backup) as copy:
-                    copy.write_bytes(self.original)
+                with replacing(backup, like=path) as copy:
+                    copy.write_bytes(path.read_bytes())
 
     def _zip(self, parts: dict[str, Part]) -> bytes:
         target, directory = io.BytesIO(), []
@@ -177,16 +176,6 @@ def open_archive(path: Path) -> Archive:
             raise
         raise FileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
     return Archive(path, data)
-
-
-def check_writable(path: Path) -> None:
-    """Raise FileError where a workbook is read-only or open elsewhere, OpenInExcelError where Excel has it."""
-    locks = (f"~${path.name}", "Excel", OpenInExcelError), (f".~lock.{path.name}#", "LibreOffice", FileError)
-    for lock, program, error in locks:
-        if path.with_name(lock).exists():
-            raise error(f"{path} is open in {program} ({lock} is there): close it, or pass --out for a copy")
-    if path.exists() and not path.stat().st_mode & stat.S_IWUSR:
-        raise FileError(f"{path} is read-only: make it writable, or pass --out for a copy")
 
 
 def check_xml(content: bytes, name: str) -> None:

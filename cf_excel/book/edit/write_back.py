@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -90,13 +89,3 @@ def _filled(numbers: Numbers, sheet: FoundSheet) -> Numbers:
     old = sheet.numbers()
     filled = {name: np.where(np.isnan(new), getattr(old, name), new) for name, new in given.items()}
     return replace(old, **filled)
-
-
-def backup_path(path: Path) -> Path:
-    """Return a name beside a file that is free: name.bak.xlsx, name.bak2.xlsx and so on."""
-    n = 1
-    while True:
-        candidate = path.with_name(f"{path.stem}.bak{n if n > 1 else ''}{path.suffix}")
-        if not candidate.exists():
-            return candidate
-        n += 1
