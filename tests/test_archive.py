@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -179,6 +181,109 @@ def test_broken_xml_and_other_encodings_are_named(tmp_path, capsys):
     assert "is stored as UTF-16: open the workbook in Excel" in refused(
         rewritten(make(tmp_path / "y.xlsx"), utf16), capsys
     )
+
+
+def test_names_without_a_namespace_and_odd_sheet_numbers_are_named(tmp_path, capsys):
+    def unbound(name: str, content: bytes) -> bytes:
+        return re.sub(rb'\sxmlns:r="[^"]*"', b"", content) if name == "xl/workbook.xml" else content
+
+    def odd(name: str, content: bytes) -> bytes:
+        return content.replace(b'sheetId="1"', b'sheetId="one"') if name == "xl/workbook.xml" else content
+
+    file = rewritten(make(tmp_path / "x.xlsx"), unbound)
+    assert "xl/workbook.xml is damaged: unbound prefix" in refused(file, capsys)
+    file, model = rewritten(make(tmp_path / "y.xlsx"), odd), saved(model_of("dot"), tmp_path)
+    before = file.read_bytes()
+    assert main(["write", str(file), "--model", model]) == 2
+    assert capsys.readouterr().err == ("cf_excel write: y.xlsx is damaged: its sheets have the numbers one, 2, 3\n")
+    assert file.read_bytes() == before
+
+
+def test_endless_formulas_are_not_read(tmp_path, capsys):
+    def grow(name: str, content: bytes) -> bytes:
+        return content.replace(b"<f>SQRT(", b"<f>" + b"A" * 200_000 + b"+SQRT(", 1) if name == SHEET else content
+
+    said = refused(rewritten(make(tmp_path / "x.xlsx"), grow), capsys)
+    assert re.search(r"sheet dotprod: the formula of [A-Z]+\d+ has 200,\d{3} characters, 16,384 is the most", said)
+
+
+def renamed(path: Path, change: Callable[[str], str]) -> Path:
+    """Give parts of a workbook other names in the zip than its XML uses."""
+    with zipfile.ZipFile(path) as package:
+        parts = [(change(name), package.read(name)) for name in package.namelist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in parts:
+            package.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("change", [str.upper, str.lower, lambda name: name.replace("t1.xml", "t%31.xml")])
+def test_the_case_and_the_escapes_of_part_names_do_not_count(tmp_path, change):
+    path = renamed(make(tmp_path / "named.xlsx"), change)
+    with zipfile.ZipFile(path) as package:
+        before = {name: package.read(name) for name in package.namelist()}
+    assert main(["solve", str(path)]) == 0
+    assert main(["write", str(path), "--model", saved(model_of("dot"), tmp_path)]) == 0
+    with zipfile.ZipFile(path) as package:
+        assert package.namelist()[: len(before)] == list(before)
+        changed = {name.lower() for name, content in before.items() if package.read(name) != content}
+    assert change(SHEET).lower() in changed
+    assert changed & {"xl/styles.xml", "xl/theme/theme1.xml"} == set()
+
+
+def test_names_that_differ_in_case_alone_are_one_name(path, capsys):
+    with zipfile.ZipFile(path, "a") as package:
+        package.writestr(SHEET.upper(), b"<worksheet/>")
+    assert "has two parts of one name" in refused(path, capsys)
+
+
+def test_a_zips_comment_stays_and_what_stands_before_it_is_refused(path, capsys):
+    with zipfile.ZipFile(path, "a") as package:
+        package.comment = b"mine, " * 99
+    assert main(["solve", str(path)]) == 0
+    with zipfile.ZipFile(path) as package:
+        assert package.comment == b"mine, " * 99
+    capsys.readouterr()
+    path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
+    assert "has something before its zip" in refused(path, capsys)
+
+
+def place_in(path: Path, part: str, offset: int) -> int:
+    """Return where a byte of a packed part is in the file."""
+    with zipfile.ZipFile(path) as package:
+        entry = package.getinfo(part)
+    return entry.header_offset + 30 + len(part) + offset
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_damage_in_a_part_that_is_not_read_is_named(path, capsys, compression):
+    with zipfile.ZipFile(path, "a", compression) as package:
+        package.writestr("docProps/mine.xml", b"<mine>" + bytes(range(65, 91)) * 9 + b"</mine>")
+    assert main(["solve", str(path)]) == 0
+    capsys.readouterr()
+    data = bytearray(path.read_bytes())
+    data[place_in(path, "docProps/mine.xml", 20)] ^= 0xFF
+    path.write_bytes(data)
+    assert "is damaged: docProps/mine.xml " in refused(path, capsys)
+
+
+def test_a_zip_that_does_not_read_back_is_not_written(path, capsys, monkeypatch):
+    """Whatever goes wrong in putting the zip together: parts missing, doubled, in another order or other bytes."""
+    zipped = archive.Archive._zip
+
+    def spoiled(change: Callable[[dict], dict]) -> Callable:
+        return lambda self, parts: zipped(self, change(dict(parts)))
+
+    def swapped(parts: dict) -> dict:
+        sheets = [SHEET, SHEET.replace("1", "2")]
+        packed = [replace(parts[name], packed=parts[other].packed) for name, other in (sheets, sheets[::-1])]
+        return parts | dict(zip(sheets, packed, strict=True))
+
+    for change in (lambda p: dict(list(p.items())[:-1]), lambda p: dict(reversed(p.items())), swapped):
+        monkeypatch.setattr(archive.Archive, "_zip", spoiled(change))
+        assert "can't be rewritten without loss: nothing was written" in refused(path, capsys)
+    monkeypatch.setattr(archive.Archive, "_zip", lambda self, parts: zipped(self, parts)[:-30])
+    assert "its zip is truncated or damaged" in refused(path, capsys)
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -1,5 +1,7 @@
 """What formulas refer to."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,29 @@ def test_formulas_are_taken_apart(formula, skeleton, blocks):
 def test_sheets_of_references(formula, sheet):
     skeleton, (reference,) = take_apart(formula)
     assert (skeleton, reference.sheet) == ("#", sheet)
+
+
+@pytest.mark.parametrize(
+    ("formula", "skeleton", "addresses"),
+    [
+        ("mine:B2+C3", "mine:#+#", ["B2", "C3"]),
+        ("'a \"quoted\" sheet'!A1+'other'!B2", "#+#", ["A1", "B2"]),
+        ("[1]Sheet!A1+B2", "[1]Sheet!A1+#", ["B2"]),
+        ("'A1'+B2", "'A1'+#", ["B2"]),
+    ],
+)
+def test_words_and_quoted_names_are_taken_whole(formula, skeleton, addresses):
+    found, references = take_apart(formula)
+    assert (found, [reference.block.address for reference in references]) == (skeleton, addresses)
+
+
+@pytest.mark.parametrize("piece", ["A", "'", "A.", "'x'", "$", "A1:", '"', "A!", "A1x"])
+def test_long_texts_take_no_time(piece):
+    for more in ("", "'", '"'):
+        formula = piece * (200_000 // len(piece)) + more
+        start = time.process_time()
+        take_apart(formula)
+        assert time.process_time() - start < 2  # minutes, where each place is searched to the end
 
 
 edges = st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(0, 5), st.integers(0, 5))

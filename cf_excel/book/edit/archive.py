@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
-from xml.parsers import expat
+from urllib.parse import unquote
 
-from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, unpack
+from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, check_packed, unpack
+from cf_excel.book.edit.xml_check import check_xml
 from cf_excel.errors import FileError
 from cf_excel.files import replacing
 
@@ -38,10 +39,11 @@ class Archive:
         """Take the bytes of a workbook. Raises FileError where they are no whole .xlsx or .xlsm."""
         self.path = path
         self.original = data
-        self._parts = _read_parts(path, data)
+        self._parts, self._comment = _read_parts(path, data)
         self._changed: dict[str, Packing] = {}
         self._unpacked: dict[str, bytes] = {}
         self._unpacking: dict[str, Future[bytes]] = {}
+        self._checks: list[Future[None]] = []
         self._pool = background()
 
     @property
@@ -53,6 +55,13 @@ class Archive:
     def changed(self) -> list[str]:
         """Names of the parts that were put."""
         return list(self._changed)
+
+    def find(self, name: str) -> str:
+        """Return the name under which a part is stored, from one that may differ in case and in escaped characters."""
+        if name in self._parts or name in self._changed:
+            return name
+        wanted = _plain(name)
+        return next((stored for stored in self.names if _plain(stored) == wanted), name)
 
     def read(self, name: str) -> bytes:
         """Return a part as it is now. Raises FileError where it is missing or damaged."""
@@ -96,6 +105,8 @@ class Archive:
 
     def put(self, name: str, content: bytes | Iterable[bytes]) -> None:
         """Replace a part, or add one at the end; content may come in pieces."""
+        if not self._checks:
+            self._check_unread()
         pieces = [content] if isinstance(content, bytes) else content
         old = self._parts.get(name)
         self._changed[name] = Packing(name, pieces, old and old.entry, self._pool)
@@ -119,6 +130,8 @@ class Archive:
         }
         content = self._zip(parts)
         self._check(content, parts)
+        for check in self._checks:
+            check.result()
         with replacing(path) as temporary:
             with open(temporary, "wb") as file:
                 file.write(content)
@@ -131,6 +144,11 @@ class Archive:
             if backup:
                 with replacing(backup, like=path) as copy:
                     copy.write_bytes(path.read_bytes())
+
+    def _check_unread(self) -> None:
+        """Begin to check the parts that were not read: a damaged one is not copied on as if it were whole."""
+        for name in self._parts.keys() - self._unpacked.keys() - self._unpacking.keys():
+            self._checks.append(self._pool.submit(check_packed, self._parts[name], self.path.name))
 
     def _zip(self, parts: dict[str, Part]) -> bytes:
         target, directory = io.BytesIO(), []
@@ -151,14 +169,15 @@ class Archive:
             raise FileError(f"{self.path.name} would grow beyond the 4 GB of a plain zip")
         target.write(b"".join(directory))
         n = len(directory)
-        target.write(_END.pack(b"PK\5\6", 0, 0, n, n, target.tell() - start, start, 0))
+        size = target.tell() - start
+        target.write(_END.pack(b"PK\5\6", 0, 0, n, n, size, start, len(self._comment)) + self._comment)
         return target.getvalue()
 
     def _check(self, content: bytes, parts: dict[str, Part]) -> None:
         """Raise FileError unless the parts, and no others, are in a zip as they were packed."""
-        written = _read_parts(self.path, content)
+        written, comment = _read_parts(self.path, content)
         same = (written[name].packed == part.packed for name, part in parts.items() if name in written)
-        if list(written) != list(parts) or not all(same):
+        if list(written) != list(parts) or not all(same) or comment != self._comment:
             raise FileError(f"{self.path.name} can't be rewritten without loss: nothing was written")
 
 
@@ -178,42 +197,29 @@ def open_archive(path: Path) -> Archive:
     return Archive(path, data)
 
 
-def check_xml(content: bytes, name: str) -> None:
-    """Raise FileError where a part is not whole XML in UTF-8, or declares entities, which no workbook needs."""
-
-    def refuse(*_: object) -> None:
-        raise FileError(f"{name} declares a document type, which can hide entities: not read")
-
-    def declared(_version: str, encoding: str | None, _standalone: int) -> None:
-        if encoding and encoding.lower() not in ("utf-8", "us-ascii"):
-            raise FileError(f"{name} is stored as {encoding[:20]}: open the workbook in Excel and save it again")
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.XmlDeclHandler = declared
-    try:
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            declared("1.0", "UTF-16", 0)
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
-        raise FileError(f"{name} is damaged: {error}") from None
+def _plain(name: str) -> str:
+    """Return a part's name as names are compared: their case and how they are escaped do not count."""
+    return unquote(name).lower()
 
 
-def _read_parts(path: Path, data: bytes) -> dict[str, Part]:
+def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Part], bytes]:
+    """Return the parts of a zip by name, and the zip's comment."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
+            entries, comment = archive.infolist(), archive.comment
     except (*_BROKEN, OSError, ValueError) as error:
         raise FileError(f"{path.name} is no workbook: {_what_it_is(data, error)}") from None
-    names = {entry.filename for entry in entries}
+    names = {_plain(entry.filename) for entry in entries}
     _check_entries(path, entries, names, len(data))
-    if "[Content_Types].xml" not in names:
+    if not data.startswith(b"PK"):
+        raise FileError(f"{path.name} has something before its zip: open it in Excel and save it again")
+    if "[content_types].xml" not in names:
         ods = "an OpenDocument file" if "mimetype" in names else "a zip without workbook parts"
         raise FileError(f"{path.name} is {ods}: save it as .xlsx and pass that")
     if "xl/workbook.bin" in names:
         raise FileError(f"{path.name} is a binary workbook (.xlsb): save it as .xlsx or .xlsm and pass that")
     try:
-        return {entry.filename: Part(entry, _packed_bytes(entry, data)) for entry in entries}
+        return {entry.filename: Part(entry, _packed_bytes(entry, data)) for entry in entries}, comment
     except (*_BROKEN, ValueError):
         raise FileError(f"{path.name} is damaged: its zip is truncated or out of order") from None
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from cf_excel.book.cells import Block
@@ -29,7 +30,7 @@ _STRICT = "http://purl.oclc.org/ooxml/"
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
-_CONTENT_TYPES = "[Content_Types].xml"
+_SHEET_NUMBER = re.compile(r"\s*[0-9]{1,10}\s*")
 # What may stand before calcPr in a workbook (ECMA-376, 18.2.27).
 _BEFORE_CALC = ("definedNames", "externalReferences", "functionGroups", "sheets")
 
@@ -47,7 +48,8 @@ class OpenedBook:
             raise FileError(f"{self.path.name} names no workbook: its relations are damaged")
         self._root = roots[0]
         folder, name = posixpath.split(self._root)
-        self._rels = posixpath.join(folder, "_rels", f"{name}.rels")
+        self._rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
+        self._types = self.archive.find("[Content_Types].xml")
         self._sheets: dict[str, SheetXml] = {}
 
     @cached_property
@@ -139,8 +141,7 @@ class OpenedBook:
     def free_name(self, folder: str, stem: str) -> str:
         """Return a part name that is free in a folder, counted up from the highest."""
         n = 1
-        taken = {name.lower() for name in self.archive.names}
-        while f"{folder}/{stem}{n}.xml".lower() in taken:
+        while self.archive.find(f"{folder}/{stem}{n}.xml") in self.archive.names:
             n += 1
         return f"{folder}/{stem}{n}.xml"
 
@@ -182,11 +183,11 @@ class OpenedBook:
     def _relations(self, name: str, folder: str) -> dict[str, tuple[str, str]]:
         """Return type and target of relations by id; targets outside the workbook are left out."""
         relations = {}
-        for relation in ElementTree.fromstring(self.archive.read_xml(name)):
+        for relation in ElementTree.fromstring(self.archive.read_xml(self.archive.find(name))):
             target = relation.get("Target", "")
             if relation.get("TargetMode") != "External" and target:
                 path = target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
-                relations[relation.get("Id", "")] = relation.get("Type", ""), path
+                relations[relation.get("Id", "")] = relation.get("Type", ""), self.archive.find(path)
         return relations
 
     def sheet_bytes(self, title: str) -> bytes:
@@ -210,7 +211,7 @@ class OpenedBook:
         tables = {}
         for title, part in self._sheet_parts.items():
             folder, name = posixpath.split(part)
-            rels = posixpath.join(folder, "_rels", f"{name}.rels")
+            rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
             if rels in self.archive.names:
                 for kind, target in self._relations(rels, folder).values():
                     if kind.endswith("/table"):
@@ -256,21 +257,23 @@ class OpenedBook:
                 )
                 rels = re.sub(relation % re.escape(identity.encode()), b"", self.archive.read(self._rels))
                 override = (
-                    rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
+                    rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/(?:%s)[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
                 )
-                types = re.sub(override % re.escape(part.encode()), b"", self.archive.read(_CONTENT_TYPES))
+                # the part's name may be written there in another way than in the zip
+                same = rb"(?i:%s)|%s" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
+                types = re.sub(override % same, b"", self.archive.read(self._types))
                 self.archive.drop(part)
                 self.archive.put(self._rels, rels)
-                self.archive.put(_CONTENT_TYPES, types)
+                self.archive.put(self._types, types)
 
     def _register(self, types: dict[str, str]) -> None:
-        xml = self.archive.read_xml(_CONTENT_TYPES)
+        xml = self.archive.read_xml(self._types)
         prefix = tag_prefix(xml, b"Types")
         new = b"".join(
             b'<%sOverride PartName="%s" ContentType="%s"/>' % (prefix, name.encode(), kind.encode())
             for name, kind in types.items()
         )
-        self.archive.put(_CONTENT_TYPES, _before_end(xml, prefix + b"Types", new))
+        self.archive.put(self._types, _before_end(xml, prefix + b"Types", new))
 
     def _add_relation(self, kind: str, target: str) -> str:
         xml = self.archive.read_xml(self._rels)
@@ -284,7 +287,10 @@ class OpenedBook:
     def _list_sheet(self, name: str, identity: str) -> None:
         xml = self.archive.read_xml(self._root)
         prefix = tag_prefix(xml, b"workbook")
-        number = max(int(sheet.get("sheetId", "0")) for sheet in self._workbook.iter(f"{_MAIN}sheet")) + 1
+        numbers = [sheet.get("sheetId", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
+        if not all(_SHEET_NUMBER.fullmatch(number) for number in numbers):
+            raise FileError(f"{self.path.name} is damaged: its sheets have the numbers {', '.join(numbers)[:80]}")
+        number = max(map(int, numbers)) + 1
         shown = escape(name)
         new = f'sheet xmlns:r="{_TYPES}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
         self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))

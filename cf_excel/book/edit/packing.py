@@ -48,6 +48,25 @@ def unpack(part: Part, file: str) -> bytes:
     return content
 
 
+def check_packed(part: Part, file: str) -> None:
+    """Raise FileError where a part is not what the zip says; unlike unpack, keep no more than a piece of it at once.
+
+    What is packed in an unusual way can't be told and passes.
+    """
+    if part.entry.compress_type == zipfile.ZIP_STORED:
+        unpack(part, file)
+    if part.entry.compress_type != zipfile.ZIP_DEFLATED:
+        return
+    size, crc, rest, unpacker = 0, 0, part.packed, zlib.decompressobj(-15)
+    try:
+        while not unpacker.eof and (piece := unpacker.decompress(rest, PIECE)):
+            size, crc, rest = size + len(piece), zlib.crc32(piece, crc), unpacker.unconsumed_tail
+    except zlib.error as error:
+        raise FileError(f"{file} is damaged: {part.entry.filename} can't be unpacked ({error})") from None
+    if size != part.entry.file_size or crc != part.entry.CRC:
+        raise FileError(f"{file} is damaged: {part.entry.filename} is not what the zip says it is")
+
+
 class Packing:
     """A part that is being packed from pieces of its content, while these are made.
 

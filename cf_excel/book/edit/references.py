@@ -8,13 +8,15 @@ import numpy as np
 
 from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block
 
-_TEXT = re.compile(r'"(?:[^"]|"")*"')
-_REFERENCE = re.compile(
-    r"(?:(?P<sheet>'(?:[^']|'')+'|[^\W\d][\w.]*(?::[^\W\d][\w.]*)?)!)?"
+# A word or a quoted name that is no reference is passed over whole, so that no text is searched again and again.
+_TOKEN = re.compile(
+    r'(?P<text>"(?:[^"]|"")*")|'
+    r"(?:(?P<sheet>'(?:[^']|'')++'|[^\W\d][\w.]*+(?::[^\W\d][\w.]*+)?+)!)?"
     r"(?:(?P<fix_left>\$?)(?P<left>[A-Z]{1,3})(?P<fix_top>\$?)(?P<top>[1-9]\d{0,6})"
     r"(?::(?P<fix_right>\$?)(?P<right>[A-Z]{1,3})(?P<fix_bottom>\$?)(?P<bottom>[1-9]\d{0,6}))?"
     r"|(?P<whole_left>\$?[A-Z]{1,3}):(?P<whole_right>\$?[A-Z]{1,3})"
-    r"|(?P<whole_top>\$?[1-9]\d{0,6}):(?P<whole_bottom>\$?[1-9]\d{0,6}))(?![\w(!.])",
+    r"|(?P<whole_top>\$?[1-9]\d{0,6}):(?P<whole_bottom>\$?[1-9]\d{0,6}))(?![\w(!.])"
+    r"|(?P<other>[\w.$]++|'(?:[^']|'')*+')"
 )
 _LOOKS_BACK = re.compile(r"[\w.$\]]")
 
@@ -73,22 +75,17 @@ def take_apart(formula: str) -> tuple[str, tuple[Reference, ...]]:
 
     Texts stay as they are. IF(A1="",0,B1) gives IF(#="",0,#).
     """
-    skeleton, references, end = "", [], 0
-    for text in [*_TEXT.finditer(formula), None]:
-        stop = text.start() if text else len(formula)
-        part = formula[end:stop]
-        position = 0
-        for found in _REFERENCE.finditer(part):
-            if found.start() and _LOOKS_BACK.match(part[found.start() - 1]):
-                continue
+    skeleton, references, end = [], [], 0
+    for found in _TOKEN.finditer(formula):
+        start = found.start()
+        if found["other"] is not None or (start and _LOOKS_BACK.match(formula[start - 1]) and not found["text"]):
+            continue
+        skeleton += formula[end:start].replace(" ", "").replace("\n", ""), found["text"] or "#"
+        if not found["text"]:
             references.append(_reference(found))
-            skeleton += part[position : found.start()].replace(" ", "").replace("\n", "") + "#"
-            position = found.end()
-        skeleton += part[position:].replace(" ", "").replace("\n", "")
-        if text:
-            skeleton += text[0]
-            end = text.end()
-    return skeleton, tuple(references)
+        end = found.end()
+    skeleton.append(formula[end:].replace(" ", "").replace("\n", ""))
+    return "".join(skeleton), tuple(references)
 
 
 def _reference(found: re.Match) -> Reference:

@@ -10,13 +10,15 @@ from functools import cached_property
 from itertools import zip_longest
 
 from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS
-from cf_excel.book.edit.archive import check_xml
+from cf_excel.book.cells import cell as address
 from cf_excel.book.edit.markup import VALUE, Cell, Tags, WrittenFormula, prefix_of
 from cf_excel.book.edit.references import column_number
+from cf_excel.book.edit.xml_check import check_xml
 from cf_excel.errors import FileError
 
 _HIDDEN = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 SPOT = b"\0"  # stands nowhere in XML
+MAX_FORMULA = 2 * 8192  # Excel's limit, and as much again for prefixes such as _xlfn. that only files have
 _OF_NUMBERS = b"0123456789.+-eE"
 
 
@@ -64,7 +66,7 @@ class SheetRows:
     """A sheet's XML as what comes before its rows, the rows in order, and the rest.
 
     name: what messages call the sheet. part: what they call its XML.
-    Raises FileError where the XML is not whole, declares entities, or has cells where none can be.
+    Raises FileError where the XML is not whole, declares entities, has cells where none can be or endless formulas.
     """
 
     def __init__(self, xml: bytes, name: str, part: str) -> None:
@@ -162,6 +164,9 @@ class SheetRows:
                 raise FileError(f"{self.name} is damaged: a cell is outside the sheet, in another row or there twice")
             cells[column] = cell
             if formula:
+                if len(formula.text) > MAX_FORMULA:
+                    n = f"{len(formula.text):,} characters, {MAX_FORMULA:,} is the most"
+                    raise FileError(f"{self.name}: the formula of {address(row.number, column)} has {n}: not read")
                 formulas[column] = formula
         # what begins in a row, such as a formula for many cells, does not begin in others
         begins_here = any(formula.kind and (formula.text or formula.area) for formula in formulas.values())
