@@ -49,6 +49,7 @@ def refused(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> st
     assert main(["solve", str(path), *options]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
+    assert captured.out == ""  # nothing is claimed that was not written
     assert "Traceback" not in captured.err
     assert {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()} == before
     return captured.err
@@ -98,6 +99,7 @@ def test_an_open_workbook_is_left_alone(path, capsys):
         (path.parent / lock).write_bytes(b"me")
         assert f"is open in {program} ({lock} is there): close it, or pass --out for a copy" in refused(path, capsys)
         assert main(["solve", str(path), "--out", str(path.with_stem("copy"))]) == 0
+        capsys.readouterr()
         (path.parent / lock).unlink()
 
 

@@ -1,11 +1,15 @@
 """The command line: help with examples, one line and exit code 2 for what is wrong."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
+from owned import make
 
+import cf_excel
 from cf_excel.book.collab import build_collab
 from cf_excel.cli import main, make_parser
 
@@ -119,6 +123,39 @@ def test_a_workbook_that_is_open_elsewhere_is_named(tmp_path, capsys, monkeypatc
     assert main(["build", "--out", str(tmp_path)]) == 2
     assert "it is open in another program or write-protected; close it" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def run_in(folder: Path, *command: str, encoding: str, output: int | IO) -> subprocess.CompletedProcess:
+    """Run a command with an encoding of the terminal and something that takes its output."""
+    return subprocess.run(
+        [sys.executable, "-m", "cf_excel", *command],
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(cf_excel.__file__).parent.parent)},
+        cwd=folder,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path):
+    path = make(tmp_path / "שלום.xlsx", lambda workbook, _: workbook.add_worksheet("גיליון"))
+    done = run_in(tmp_path, "solve", path.name, encoding="cp1252", output=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"wrote \u05e9\u05dc\u05d5\u05dd.xlsx" in done.stdout
+    done = run_in(tmp_path, "solve", path.name, "--sheet", "nothing", encoding="cp1252", output=subprocess.PIPE)
+    assert done.returncode == 2
+    assert rb"\u05d2" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_output_that_cannot_be_written_gets_one_line(tmp_path, options):
+    path = make(tmp_path / "mine.xlsx")
+    with open("/dev/full", "w") as full:
+        done = run_in(tmp_path, "solve", path.name, *options, encoding="utf-8", output=full)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"No space left on device" in done.stderr
 
 
 def test_python_m_cf_excel(tmp_path):

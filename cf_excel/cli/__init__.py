@@ -1,6 +1,7 @@
 """The command line: one module a command, each with add_parser(commands) and run(args)."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -31,9 +32,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 after one line on stderr that says what is wrong."""
+    if hasattr(sys.stdout, "reconfigure"):
+        # names of files and sheets may hold what the terminal's encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = make_parser().parse_args(argv)
     try:
         args.run(args)
+        if sys.stdout:
+            sys.stdout.flush()
     except CfExcelError as error:
         print(f"cf_excel {args.command}: {error}", file=sys.stderr)
         return 2
@@ -44,6 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cf_excel {args.command}: stopped, nothing was written", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        _drop_output()
+    except OSError as error:  # not from files of ours, which raise FileError: most likely the output's disk is full
+        _drop_output()
+        print(f"cf_excel {args.command}: can't go on, or print what was done: {error}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _drop_output() -> None:
+    """Close the output, so that Python does not try again, in vain, to write what is left of it."""
+    with contextlib.suppress(OSError):
+        sys.stdout.close()

@@ -75,8 +75,7 @@ def run(args: argparse.Namespace) -> None:
     if args.history:
         added = add_history(changes.book, sheets, histories, args.optimizer)
         rows_added = f"added the sheet {added}: the RMSE of every step and its chart"
-    _print(rows)
-    finish(args, changes)
+    finish(args, changes, _table(rows))
     if args.history and not args.dry_run:
         print(rows_added)
 
@@ -119,10 +118,11 @@ def _numbers(parameters: "SheetParameters") -> "Numbers":
     return Numbers(**vars(parameters))
 
 
-def _print(rows: list[tuple]) -> None:
-    held = len(rows[0]) > 4
-    print(f"{'sheet':<16}{'ratings':>8}{'RMSE before':>13}{'after':>10}", end="")
-    print(f"{'held out':>10}{'RMSE before':>13}{'after':>10}" if held else "")
-    for title, n, before, after, *rest in rows:
-        print(f"{title:<16}{n:>8,}{before:>13.6f}{after:>10.6f}", end="")
-        print(f"{rest[0]:>10,}{rest[1]:>13.6f}{rest[2]:>10.6f}" if held else "")
+def _table(rows: list[tuple]) -> list[str]:
+    """Return the lines that show the RMSE of each sheet, of held-out ratings, too, where there are some."""
+    columns = f"{'RMSE before':>13}{'after':>10}"
+    lines = [f"{'sheet':<16}{'ratings':>8}{columns}" + (f"{'held out':>10}{columns}" if len(rows[0]) > 4 else "")]
+    for title, n, before, after, *held in rows:
+        line = f"{title:<16}{n:>8,}{before:>13.6f}{after:>10.6f}"
+        lines.append(line + (f"{held[0]:>10,}{held[1]:>13.6f}{held[2]:>10.6f}" if held else ""))
+    return lines

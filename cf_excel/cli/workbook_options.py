@@ -79,12 +79,14 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges") -> None:
-    """Write the workbook, or list what would be written."""
+def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results: list[str]) -> None:
+    """Write the workbook, or list what would be written; results are lines to print once they are true."""
     if changes.is_live:
+        print(*results, sep="\n")
         print(f"wrote into {args.file}, which is open in Excel: save it there")
         return
     if args.dry_run:
+        print(*results, sep="\n")
         list_changes(changes)
         return
     from cf_excel.book.edit.target import backup_path
@@ -92,6 +94,7 @@ def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges") -> None
     target = followed(args.out or args.file)
     backup = backup_path(target) if args.backup and os.path.exists(target) else None
     changes.book.archive.save(target, backup=backup)
+    print(*results, sep="\n")
     if any(name.startswith("_xmlsignatures/") for name in changes.book.archive.names):
         print("note: the workbook is signed; its signature no longer fits", file=sys.stderr)
     print(f"wrote {target}" + (f", the former one is {backup}" if backup else ""))

@@ -41,5 +41,4 @@ def run(args: argparse.Namespace) -> None:
     report = put_model(changes.book, changes, factors, wanted=args.sheet, movies_by_row=args.movie_ids == "index")
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
-    print("\n".join(report.lines))
-    finish(args, changes)
+    finish(args, changes, report.lines)
