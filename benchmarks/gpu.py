@@ -51,14 +51,14 @@ def copy_bandwidth(n_bytes: int = 2**31) -> float:
 
 
 def touched_bytes(ratings: Ratings, batch_size: int) -> int:
-    """Return the bytes of the rows that an epoch's batches name: weights and momentum in float64, read and written."""
+    """Return the bytes of the rows that an epoch's batches name: weights and momentum in float32, read and written."""
     train = np.delete(np.arange(len(ratings)), lesson_split(len(ratings)))
     order = np.random.default_rng(0).permutation(train)
     rows = 0
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         rows += len(np.unique(ratings.user_idx[batch])) + len(np.unique(ratings.movie_idx[batch]))
-    return rows * WIDTH * 8 * 2 * 2
+    return rows * WIDTH * 4 * 2 * 2
 
 
 def main(n_ratings: int, rounds: int) -> None:

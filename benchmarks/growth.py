@@ -58,7 +58,7 @@ def measure(size: int) -> None:
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
     before = memory("VmRSS")
     seconds, val_mse = run(ratings, EPOCHS)
-    peak, tables = memory("VmHWM") - before, (n_users + n_movies) * 56 * 8 * 2
+    peak, tables = memory("VmHWM") - before, (n_users + n_movies) * 56 * 4 * 2
     epoch = float(np.median(seconds))
     counts = (n, n_users, n_movies, batch_size(n))
     costs = (f"{epoch:.3f}", f"{epoch / (0.8 * n) * 1e9:.0f}", f"{peak / n:.0f}", f"{tables / n:.0f}", f"{val_mse:.3f}")

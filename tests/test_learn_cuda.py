@@ -206,14 +206,14 @@ from triton.compiler import ASTSource, compile
 
 from cf_excel.learn import cuda_kernels
 
-FLOATS = {name: "*fp64" for name in "users movies table maps user_w movie_w slopes squares".split()}
+FLOATS = "users movies table maps user_w movie_w slopes squares".split()
 ROWS = {f"{kind}{part}": "*i64" for kind in ("user", "movie") for part in ("", "_rows", "_order", "_runs")}
-TYPES = FLOATS | ROWS | {"truth": "*fp32"} | dict.fromkeys(("last", "last_user", "last_movie", "size"), "*i32")
+TYPES = ROWS | {"truth": "*fp32"} | dict.fromkeys(("last", "last_user", "last_movie", "size"), "*i32")
 RANGE = {"HAS_RANGE": True, "LOW": 0.5, "SPAN": 4.5}
 NO_RANGE = {"HAS_RANGE": False, "LOW": 0.0, "SPAN": 0.0}
 ONE_WARP = {"num_warps": 1}
 ONES = {"bs": 1, "n_factors": 1}  # Triton makes constants of arguments that are 1
-for capability in (75, 90):
+for capability, real in ((75, "*fp64"), (90, "*fp64"), (90, "*fp32")):
     for name, constants in (
         ("errors", RANGE | {"BLOCK": 64}),
         ("errors", NO_RANGE | {"BLOCK": 512}),
@@ -225,10 +225,12 @@ for capability in (75, 90):
         ("catch_up", {"BLOCK": 8, "constant": 1}),
     ):
         kernel = getattr(cuda_kernels, name)
-        types = {arg: "constexpr" if arg in constants else TYPES.get(arg, "i32") for arg in kernel.arg_names}
+        types = TYPES | dict.fromkeys(FLOATS, real) | dict.fromkeys(constants, "constexpr")
+        types = {arg: types.get(arg, "i32") for arg in kernel.arg_names}
         where = {(kernel.arg_names.index(arg),): value for arg, value in constants.items()}
         made = compile(ASTSource(kernel, types, where), target=GPUTarget("cuda", capability, 32), options=ONE_WARP)
         assert made.asm["cubin"], name
+        assert (real == "*fp32") != ("f64" in made.asm["ptx"]), f"{name} changes precision"
         assert "cvt.rn.f32.f64" not in made.asm["ptx"], f"{name} rounds to single precision"
         print(capability, name, len(made.asm["cubin"]))
 """
@@ -242,4 +244,4 @@ def test_the_kernels_compile_for_gpus(tmp_path) -> None:
     env = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert len(done.stdout.splitlines()) == 16
+    assert len(done.stdout.splitlines()) == 24

@@ -1,6 +1,6 @@
 """The compiled half of lazy_sgd: see there for what it does and why.
 
-users, movies: packed tables (n_rows, 2, width) float64, slot 0 holds w, slot 1 b. maps (4, steps): the entries p, q,
+users, movies: packed tables (n_rows, 2, width), slot 0 holds w, slot 1 b. maps (4, steps): the entries p, q,
 r, z of the 2x2 maps [[p, q], [r, z]]. output: whether there is a rating range, its low end, its span.
 """
 
@@ -34,7 +34,8 @@ def _advance(maps, step, lr, momentum, wd):
 @inlined
 def _touch(table, row, maps, s, constant, width):
     """Do to a row what it missed since step s; the column of its constant 1 takes no part in that."""
-    p, q, r, z = maps[0, s], maps[1, s], maps[2, s], maps[3, s]
+    real = table.dtype.type
+    p, q, r, z = real(maps[0, s]), real(maps[1, s]), real(maps[2, s]), real(maps[3, s])
     one = table[row, 0, constant]
     for j in range(width):
         w, b = table[row, 0, j], table[row, 1, j]
@@ -51,12 +52,14 @@ def train(
     has_range, low, span = output
     width = users.shape[2]
     user, movie = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
-    truth, slope = np.empty(BLOCK), np.empty(BLOCK)
+    real = users.dtype.type
+    low, span, unit = real(low), real(span), real(1)
+    truth, slope = np.empty(BLOCK, users.dtype), np.empty(BLOCK, users.dtype)
     for batch in range(len(losses)):
         step = n_steps + batch + 1
         _advance(maps, step, lrs[batch], momentum, wd)
         start, stop = batch * bs, min((batch + 1) * bs, len(order))
-        scale = 2.0 / (stop - start)
+        scale = real(2.0 / (stop - start))
         total = 0.0
         for block in range(start, stop, BLOCK):
             size = min(BLOCK, stop - block)
@@ -71,18 +74,20 @@ def train(
                 if last_movie[m] != step:
                     _touch(movies, m, maps, last_movie[m], n_factors, width)
                     last_movie[m] = step
-                dot = 0.0
+                dot = real(0)
                 for j in range(width):
                     dot += users[u, 0, j] * movies[m, 0, j]
                 slope[i] = dot
+            squares = real(0)
             for i in range(size):
-                prediction, rise = slope[i], 1.0
+                prediction, rise = slope[i], unit
                 if has_range:
-                    share = 1.0 / (1.0 + math.exp(-prediction))
-                    prediction, rise = share * span + low, span * share * (1.0 - share)
+                    share = unit / (unit + real(math.exp(-prediction)))
+                    prediction, rise = share * span + low, span * share * (unit - share)
                 error = prediction - truth[i]
-                total += error * error
+                squares += error * error
                 slope[i] = scale * error * rise
+            total += squares
             for i in range(size):
                 u, m, by = user[i], movie[i], slope[i]
                 for j in range(width):
@@ -117,7 +122,8 @@ def catch_up(table, last, maps, step, lr):
         if last[row] < step:
             s = last[row]
             p, q, r, z = maps[0, s], maps[1, s], maps[2, s], maps[3, s]
-        p, q = p - lr * r, q - lr * z
+        real = table.dtype.type
+        p, q, r, z = real(p - lr * r), real(q - lr * z), real(r), real(z)
         for j in range(table.shape[2]):
             w, b = table[row, 0, j], table[row, 1, j]
             table[row, 0, j], table[row, 1, j] = p * w + q * b, r * w + z * b
@@ -130,9 +136,7 @@ def predict(users, movies, cats, output, predictions):
     has_range, low, span = output
     for row in range(len(cats)):
         u, m = cats[row, 0], cats[row, 1]
-        dot = 0.0
+        dot = users.dtype.type(0)
         for j in range(users.shape[2]):
             dot += users[u, 0, j] * movies[m, 0, j]
-        if has_range:
-            dot = span / (1.0 + math.exp(-dot)) + low
-        predictions[row] = dot
+        predictions[row] = span / (1.0 + math.exp(-dot)) + low if has_range else dot

@@ -16,6 +16,8 @@ from cf_excel.learn.columns import ColumnarModelData, Columns
 from cf_excel.learn.loop import Loss
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias
 from cf_excel.learn.packed import NO_ROWS, PackedLoop, why_not
+from cf_excel.learn.progress import Progress
+from cf_excel.learn.schedules import Schedule
 
 WINDOW = 1024  # steps between two times when every row is brought up to date; `maps` has one entry a step
 
@@ -24,9 +26,15 @@ class LazySGD(PackedLoop):
     """Train EmbeddingDot or EmbeddingDotBias with SGD; slot 0 of a row holds w, slot 1 b."""
 
     name = "lazy"
-    dtype = torch.float64  # rounding would add up over thousands of steps
     n_slots = 2
     state_names = ("momentum_buffer",)
+
+    def __init__(
+        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
+    ) -> None:
+        # without the sigmoid, which keeps gradients small, what float32 rounds off adds up over thousands of steps
+        self.dtype = torch.float32 if hasattr(model, "rating_range") else torch.float64
+        super().__init__(model, opt, crit, bs, schedule, progress)
 
     @classmethod
     def refuses(cls, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
