@@ -85,6 +85,8 @@ def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results
         print(*results, sep="\n")
         print(f"wrote into {args.file}, which is open in Excel: save it there")
         return
+    for note in changes.book.notes:
+        print(f"note: {note}", file=sys.stderr)
     if args.dry_run:
         print(*results, sep="\n")
         list_changes(changes)

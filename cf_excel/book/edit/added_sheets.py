@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from cf_excel.book.cells import Block, cell, check_size, one_cell
 
+MODEL_TITLE = "model"
+MODEL_NOTE = "A trained model of kind "  # the sheet's first words
+# What the formulas do with the sum of a kind.
+MODEL_FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
+
 
 @dataclass(frozen=True)
 class ModelSheet:
@@ -108,6 +113,18 @@ class ModelSheet:
     def movie_factors(self) -> Block:
         top = self.movie_bias.top + 1
         return Block(top, 2, top + self.n_factors - 1, self.n_movies + 1)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All that is written on the sheet."""
+        tables = self.predictions, self.ratings
+        return [
+            *(self.note, self.setting_names, self.settings, self.user_ids, self.movie_labels),
+            *(self.user_bias, self.user_factors, self.movie_bias, self.movie_factors, *tables),
+            *(self.section(block) for block in (*tables, self.user_bias)),
+            *(self.titles(block) for block in tables),
+            *(self.headers(block) for block in (*tables, self.user_bias, self.user_factors)),
+        ]
 
     @property
     def formulas(self) -> dict[Block, str]:

@@ -7,18 +7,16 @@ from typing import Protocol
 import numpy as np
 
 from cf_excel.book.cells import Block
-from cf_excel.book.edit.added_sheets import ModelSheet
+from cf_excel.book.edit.added_sheets import MODEL_FORMS, MODEL_TITLE, ModelSheet
+from cf_excel.book.edit.added_sheets import MODEL_NOTE as NOTE
+from cf_excel.book.edit.former_model import former_frame
 from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
-from cf_excel.book.edit.new_sheet import add_sheet, looks_of
+from cf_excel.book.edit.new_sheet import add_sheet, looks_of, replace_sheet
 from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.sheet_cells import CellValue, SheetCells
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
-
-NOTE = "A trained model of kind "  # the sheet's first words
-# What the formulas do with the sum of a kind.
-FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
 
 
 class CellWriter(Protocol):
@@ -34,17 +32,24 @@ class CellWriter(Protocol):
 def model_layout(title: str, factors: Factors, chosen: Chosen) -> ModelSheet:
     """Return where everything is on the sheet."""
     shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
-    return ModelSheet(title, *shape, FORMS[factors.kind])
+    return ModelSheet(title, *shape, MODEL_FORMS[factors.kind])
 
 
 def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
-    """Add the sheet; return its name and the RMSE of the predictions of the workbook's ratings, in rating units."""
-    layout = model_layout(book.free_title("model"), factors, chosen)
+    """Add the sheet, in the place of one that an earlier call added.
+
+    Return its name and the RMSE of the predictions of the workbook's ratings, in rating units.
+    """
+    former = former_frame(book)
+    layout = model_layout(MODEL_TITLE if former else book.free_title(MODEL_TITLE), factors, chosen)
     cells = SheetCells(looks_of(sheets))
     rmse = write_model_cells(cells, layout, factors, chosen)
     tall = any("upright" in sheet.looks for sheet in sheets)
     cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15
-    add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths)
+    if former:
+        replace_sheet(book, layout.title, cells, former, widths=layout.widths)
+    else:
+        add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths)
     return layout.title, rmse
 
 

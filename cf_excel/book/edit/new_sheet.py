@@ -1,5 +1,7 @@
 """Add a whole sheet to a workbook that somebody owns, in the looks of the sheets that are there."""
 
+import re
+
 from cf_excel.book.cells import Block
 from cf_excel.book.charts import Chart, anchor_xml
 from cf_excel.book.edit.found import FoundSheet
@@ -46,24 +48,35 @@ def add_sheet(
     book.add_sheet(title, xml, added, _relation("drawing", f"../drawings/{drawing_name}"))
 
 
+def replace_sheet(book: OpenedBook, title: str, cells: SheetCells, frame: bytes, *, widths: dict[Block, float]) -> None:
+    """Give a sheet other cells and widths of columns; frame: its XML without rows, of which the rest stays."""
+    frame = re.sub(rb"<cols>.*?</cols>|<cols/>", b"", frame, flags=re.DOTALL)
+    frame = frame.replace(b"<sheetData>", _cols(widths) + b"<sheetData>", 1)
+    book.replace_sheet(title, b"".join(sheet_xml(frame, cells)))
+
+
 def _frame(freeze: Block, widths: dict[Block, float], *, has_drawing: bool) -> bytes:
     """Return the XML of a sheet without cells, to be printed in landscape and as wide as one page."""
     rows, columns = freeze.top - 1, freeze.left - 1
     pane = "bottomRight" if rows and columns else "bottomLeft" if rows else "topRight"
     splits = "".join(f' {name}="{n}"' for name, n in (("xSplit", columns), ("ySplit", rows)) if n)
-    cols = "".join(
-        f'<col min="{block.left}" max="{block.right}" width="{width}" customWidth="1"/>'
-        for block, width in sorted(widths.items(), key=lambda pair: pair[0].left)
-    )
     drawing = f'<drawing xmlns:r="{OFFICE}" r:id="{_IDENTITY}"/>' if has_drawing else ""
     return (
         f'<worksheet xmlns="{_MAIN}"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
         f'<dimension ref="{freeze.address}"/><sheetViews><sheetView workbookViewId="0">'
         f'<pane{splits} topLeftCell="{freeze.address}" activePane="{pane}" state="frozen"/>'
         f'<selection pane="{pane}"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>'
-        f'<cols>{cols}</cols><sheetData/><pageMargins left="0.75" right="0.75" top="1" bottom="1" header="0.5" '
+        f'{_cols(widths).decode()}<sheetData/><pageMargins left="0.75" right="0.75" top="1" bottom="1" header="0.5" '
         f'footer="0.5"/><pageSetup orientation="landscape" fitToHeight="0"/>{drawing}</worksheet>'
     ).encode()
+
+
+def _cols(widths: dict[Block, float]) -> bytes:
+    cols = "".join(
+        f'<col min="{block.left}" max="{block.right}" width="{width}" customWidth="1"/>'
+        for block, width in sorted(widths.items(), key=lambda pair: pair[0].left)
+    )
+    return f"<cols>{cols}</cols>".encode()
 
 
 def _relation(kind: str, target: str) -> bytes:

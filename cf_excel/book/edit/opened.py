@@ -51,6 +51,7 @@ class OpenedBook:
         self._rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
         self._types = self.archive.find("[Content_Types].xml")
         self._sheets: dict[str, SheetXml] = {}
+        self.notes: list[str] = []  # what somebody may want to know about a change
 
     @cached_property
     def titles(self) -> list[str]:
@@ -137,6 +138,24 @@ class OpenedBook:
         self._list_sheet(name, identity)
         self._drop_calculation_chain()
         self._calculate_on_load()
+
+    def replace_sheet(self, title: str, xml: bytes) -> None:
+        """Give a worksheet other XML, formulas included; its name, its place and what it relates to stay."""
+        self.archive.put(self.part_of(title), xml)
+        self._sheets.pop(title, None)
+        self._drop_calculation_chain()
+        self._calculate_on_load()
+
+    def part_of(self, title: str) -> str:
+        """Return the name of a worksheet's part."""
+        return self._sheet_parts[title]
+
+    def related(self, title: str) -> list[str]:
+        """Return the types of what a sheet relates to, settings of printers left out."""
+        folder, name = posixpath.split(self.part_of(title))
+        rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
+        found = self._relations(rels, folder).values() if rels in self.archive.names else ()
+        return [kind for kind, _ in found if not kind.endswith("/printerSettings")]
 
     def free_name(self, folder: str, stem: str) -> str:
         """Return a part name that is free in a folder, counted up from the highest."""
