@@ -17,7 +17,11 @@ _USUAL = {
     *("printOptions", "pageMargins", "pageSetup", "headerFooter"),
 }
 _NAMED = re.compile(rf"{MODEL_NOTE}([\w-]+) with (\d{{1,5}}) factors;")
-_REFERRED = re.compile(rb"\b%s(?:'|&apos;|&#39;)?!" % MODEL_TITLE.encode(), re.IGNORECASE)
+# The sheet's name before a !, looked at from the !, of which there are few.
+_REFERRED = re.compile(
+    rb"!(?:%s)" % b"|".join(rb"(?<=\b%s%s!)" % (MODEL_TITLE.encode(), end) for end in (b"", b"'", b"&apos;", b"&#39;")),
+    re.IGNORECASE,
+)
 
 
 def former_frame(book: OpenedBook) -> bytes | None:
@@ -86,7 +90,7 @@ def _is_referred_to(book: OpenedBook) -> bool:
     """Whether a formula, a name or a chart names the sheet; its own parts do not count."""
     own = book.part_of(MODEL_TITLE)
     parts = (book.archive.read(name) for name in book.archive.names if name != own and _is_xml(name))
-    return any(b"!" in xml and _REFERRED.search(xml) for xml in parts)
+    return any(_REFERRED.search(xml) for xml in parts)
 
 
 def _is_xml(name: str) -> bool:
