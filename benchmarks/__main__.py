@@ -148,7 +148,7 @@ def draw(results: dict[str, list[dict]], path: Path) -> None:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    figure = Figure(figsize=(10.5, 5.5), layout="constrained")
     axes = figure.subplots()
     for color, (name, rounds) in zip(colormaps["tab20"].colors, results.items(), strict=False):
         _, seconds, mse = zip(*rounds[0]["points"], strict=True)
@@ -160,7 +160,7 @@ def draw(results: dict[str, list[dict]], path: Path) -> None:
     axes.set_xlabel("seconds of training, one thread")
     axes.set_ylabel("validation MSE (lower is better)")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper right")
+    figure.legend(fontsize=8, loc="outside right upper")
     figure.savefig(path, dpi=110)
 
 
