@@ -125,6 +125,8 @@ class _Reader:
         self.title, self.sheet = title, sheet
         self.refused: list[LayoutError] = []  # rows that look like ratings, but can't be followed
         self._paired = paired(title, sheet)
+        # what a row with such formulas was, and whether another one was the same, so many rows below
+        self._known: dict[tuple, tuple[_RatingRow, bool]] = {}
 
     def notes(self, runs: list[_Run]) -> list[str]:
         """Say which ratings are left out."""
@@ -137,19 +139,38 @@ class _Reader:
     def runs(self) -> Iterator[_Run]:
         """Give the rows with predictions; rows of one shape are read once, where what they name moves along."""
         for top, bottom in self.sheet.runs():
-            first, last = (list(self._rows_in(row)) for row in (top, bottom))
+            first = self._read(top)
+            last = first if top == bottom else self._read(bottom)
             if len(first) == 1 and isinstance(first[0], _RatingRow) and [first[0].below(bottom - top)] == last:
                 yield _Run(first[0], bottom - top + 1)
                 continue
-            for found in (found for row in range(top, bottom + 1) for found in self._rows_in(row)):
+            for found in (found for row in range(top, bottom + 1) for found in self._read(row)):
                 if isinstance(found, LayoutError):
                     self.refused.append(found)
                 else:
                     yield _Run(found, 1)
 
-    def _rows_in(self, row: int) -> Iterator[_RatingRow | LayoutError]:
-        """Give the ratings of a row, and why those that can't be followed can't."""
+    def _read(self, row: int) -> list[_RatingRow | LayoutError]:
+        """Return the ratings of a row; what is filled from the same formulas as two rows before is not read again.
+
+        What a formula names moves along as it is filled, or stays: two rows tell which.
+        """
         formulas = self.sheet.formulas_in(row)
+        if not any(formula.rows for formula in formulas.values()):
+            return list(self._rows_in(row, formulas))
+        key = tuple((column, f.text, f.columns, f.rows - row) for column, f in formulas.items())
+        first, is_sure = self._known.get(key, (None, False))
+        moved_along = first and first.below(row - first.prediction[0])
+        # where no error of the row names the rating, another cell does
+        if is_sure and (moved_along.error or self._paired.get(moved_along.prediction) == moved_along.rating):
+            return [moved_along]
+        found = list(self._rows_in(row, formulas))
+        if len(found) == 1 and isinstance(found[0], _RatingRow):
+            self._known[key] = found[0], first is not None and moved_along == found[0]
+        return found
+
+    def _rows_in(self, row: int, formulas: dict[int, CellFormula]) -> Iterator[_RatingRow | LayoutError]:
+        """Give the ratings of a row, and why those that can't be followed can't."""
         for column, formula in formulas.items():
             if formula.skeleton in _PREDICTIONS and self._multiplies_factors(row, formula, formulas):
                 try:
