@@ -15,7 +15,7 @@ from test_lossless import small_factors
 from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
-from cf_excel.learn.models import EmbeddingDotBias, EmbeddingNet
+from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.model_file import Factors, save_factors
 from cf_excel.predictor import Predictor
 
@@ -73,6 +73,8 @@ def by_torch(factors: Factors) -> np.ndarray:
         model = EmbeddingNet(len(factors.user_ids), len(factors.movie_ids), n_factors, factors.rating_range, nh=4)
         layers = {"lin1.weight": "w1", "lin1.bias": "b1", "lin2.weight": "w2", "lin2.bias": "b2"}
         state = {name: torch.tensor(factors.layers[layer]) for name, layer in layers.items()}
+    elif factors.kind == "dot":
+        model, state = EmbeddingDot(len(factors.user_ids), len(factors.movie_ids), n_factors), {}
     else:
         model = EmbeddingDotBias(len(factors.user_ids), len(factors.movie_ids), n_factors, factors.rating_range)
         state = {
@@ -89,16 +91,16 @@ def by_torch(factors: Factors) -> np.ndarray:
 @pytest.mark.libreoffice
 @pytest.mark.parametrize("kind", ["dot", "dot-bias", "collab", "bayes", "net"])
 def test_the_model_sheet_predicts_in_every_program(tmp_path, office, validator_errors, capsys, kind):
-    factors, path = model_of(kind, n_factors=7), make(tmp_path / "w.xlsx")
+    factors, path = model_of(kind, n_factors=50), make(tmp_path / "w.xlsx")
     assert main(["write", str(path), "--model", saved(factors, tmp_path)]) == 0
-    layout = ModelSheet("model", len(USERS), len(MOVIES), 7, "")
+    layout = ModelSheet("model", len(USERS), len(MOVIES), 50, "")
     recalculated, ironcalc = office.recalculate(path)["model"], IronCalc(path)
     assert recalculated["errors"] == ""
     expected = Predictor(factors).predict(np.array(USERS)[:, None], np.array(MOVIES))
     cached = openpyxl.load_workbook(path, data_only=True)["model"]
     shown = values_in(recalculated, layout.predictions)
     np.testing.assert_allclose(shown, expected, atol=1e-6)
-    if kind not in ("dot", "bayes"):
+    if kind != "bayes":  # which is none of PyTorch's
         np.testing.assert_allclose(shown, by_torch(factors), atol=1e-6)
     for (i, j), value in np.ndenumerate(shown):
         place = layout.predictions.top + i, layout.predictions.left + j
