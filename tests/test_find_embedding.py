@@ -15,6 +15,9 @@ from test_cli_write import RATED, model_of, saved, values_in
 from test_find_grid import check_results
 
 from cf_excel.book.cells import Block, cell
+from cf_excel.book.collab import build_collab
+from cf_excel.book.edit.find_embedding import _Reader
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.cli import main
 from cf_excel.predictor import Predictor
 
@@ -396,3 +399,18 @@ def test_a_sum_of_products_is_one_in_an_array_formula(tmp_path, office, capsys, 
         check_results(path, "movielens_emb", office, RESULTS)
     else:
         check_refused(path, "multiplies cells without being an array formula: expected SUMPRODUCT", capsys)
+
+
+def test_rows_that_are_filled_from_the_same_formulas_are_read_once_and_as_each_says(tmp_path, busy_ratings):
+    path = tmp_path / "w.xlsx"
+    build_collab(busy_ratings, path, n_users=6, n_movies=5, n_factors=3)
+    sheet = OpenedBook(path).sheet("movielens_emb")
+    rows = [row for top, bottom in sheet.runs() for row in range(top, bottom + 1)]
+    reader, fresh = _Reader("movielens_emb", sheet), _Reader("movielens_emb", sheet)
+    each = {row: list(fresh._rows_in(row, sheet.formulas_in(row))) for row in rows}
+    fully_read = []
+    read = reader._rows_in
+    reader._rows_in = lambda row, formulas: fully_read.append(row) or read(row, formulas)
+    assert {row: reader._read(row) for row in rows} == each
+    assert sum(map(len, each.values())) > 20
+    assert len(fully_read) < 10
