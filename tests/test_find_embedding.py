@@ -342,36 +342,35 @@ def test_predictions_that_are_compared_with_nothing_are_refused(tmp_path, capsys
 
 
 @pytest.mark.libreoffice
-def test_rows_that_can_not_be_followed_are_left_out(tmp_path, office, capsys):
+@pytest.mark.parametrize(
+    ("place", "says", "cleared"),
+    [
+        # the row's other factors, its prediction and error, and the RMSE
+        (
+            EMB.rating_user_factors.first,
+            "1 predictions are left out, the first because sheet movielens_emb: "
+            f"{EMB.rating_user_factors.first} looks no factor up",
+            2 * N_FACTORS - 1 + 3,
+        ),
+        # the row is no row of ratings: its looked-up factors and its error, and the RMSE
+        (
+            EMB.predictions.first,
+            f"note: sheet movielens_emb: 1 ratings (first: {EMB.squared_errors.first}) have no prediction that can be",
+            2 * N_FACTORS + 2,
+        ),
+    ],
+    ids=["a factor", "a prediction"],
+)
+def test_rows_in_which_somebody_typed_are_named_and_left_out(tmp_path, office, capsys, place, says, cleared):
     def overwrite(sheet: Worksheet) -> None:
-        sheet[EMB.rating_user_factors.first] = 1.5
+        sheet[place] = 1.5
 
     path = changed(tmp_path / "x.xlsx", overwrite)
     assert solve(path) == 0
     captured = capsys.readouterr()
-    first = EMB.rating_user_factors.first
-    assert f"1 predictions are left out, the first because sheet movielens_emb: {first} looks no factor up" in (
-        captured.err
-    )
+    assert says in captured.err
     assert captured.out.splitlines()[1].split()[1] == str(N_RATINGS - 1)
-    # the row's other factors, its prediction and error, and the RMSE
-    cleared = 2 * N_FACTORS - 1 + 3
     check_results(path, "movielens_emb", office, RESULTS, cleared=cleared)
-
-
-@pytest.mark.libreoffice
-def test_predictions_that_were_overwritten_are_named(tmp_path, office, capsys):
-    def overwrite(sheet: Worksheet) -> None:
-        sheet[EMB.predictions.first] = 3
-
-    path = changed(tmp_path / "typed.xlsx", overwrite)
-    assert solve(path) == 0
-    captured = capsys.readouterr()
-    place = EMB.squared_errors.first
-    assert f"note: sheet movielens_emb: 1 ratings (first: {place}) have no prediction that can be" in captured.err
-    assert captured.out.splitlines()[1].split()[1] == str(N_RATINGS - 1)
-    # the row is no row of ratings: its looked-up factors and its error, and the RMSE
-    check_results(path, "movielens_emb", office, RESULTS, cleared=2 * N_FACTORS + 2)
 
 
 @pytest.mark.libreoffice
