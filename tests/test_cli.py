@@ -28,12 +28,6 @@ def test_every_help_shows_an_example(command, capsys):
     assert f"example:\n  python -m cf_excel {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", commands())
-def test_the_readme_mentions_every_command(command):
-    readme = Path(__file__).parent.parent / "README.md"
-    assert f"python -m cf_excel {command}" in readme.read_text()
-
-
 def test_build_prints_what_it_wrote(tmp_path, capsys, lesson_ratings):
     assert main(["build", "--out", str(tmp_path / "a folder" / "with spaces")]) == 0
     out = capsys.readouterr().out

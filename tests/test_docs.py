@@ -1,0 +1,167 @@
+"""README.md and docs/: links lead somewhere, commands and options are those that there are, figures those measured."""
+
+import argparse
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from cf_excel.cli import make_parser
+from cf_excel.model_file import save_factors
+from cf_excel.udf.functions import signatures
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+RESULTS = ROOT / "benchmarks" / "results"
+OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def name_of(page: Path) -> str:
+    """Return the name of a page for the report of a test."""
+    return page.relative_to(ROOT).as_posix()
+
+
+@cache
+def prose(page: Path) -> str:
+    """Return a page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def code(page: Path, language: str = "") -> list[str]:
+    """Return the blocks of code of a language in a page."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    """Return the name by which a link finds a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@cache
+def sections(page: Path) -> dict[str, str]:
+    """Return what stands under each heading, up to the next one, by the heading's anchor."""
+    parts = re.split(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
+    return {anchor(heading): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@cache
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of every command."""
+    return next(action.choices for action in make_parser()._actions if action.dest == "command")
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the options of a parser, without --help."""
+    return {name for action in parser._actions for name in action.option_strings} - {"-h", "--help"}
+
+
+def examples() -> list[str]:
+    """Return every command of cf_excel in the blocks of code."""
+    lines = [line for page in PAGES for block in code(page) for line in block.splitlines()]
+    found = [part for line in lines for part in line.split("&&") if "cf_excel " in part]
+    return sorted({part.partition("-m cf_excel ")[2].strip() for part in found if "-m cf_excel " in part})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_and_pictures_lead_somewhere(page):
+    for link in LINK.findall(prose(page)):
+        if "://" in link:
+            continue
+        path, _, heading = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        if heading:
+            assert heading in sections(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_line_is_over_120_columns(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 120] == []
+
+
+def test_the_readme_leads_to_every_page():
+    links = set(LINK.findall(prose(README)))
+    assert {name_of(page) for page in PAGES[1:]} - links == set()
+
+
+def test_every_picture_is_shown():
+    shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(prose(page))}
+    assert set((ROOT / "docs" / "pictures").iterdir()) - shown == set()
+
+
+@pytest.mark.parametrize("command", parsers())
+def test_every_command_has_its_section_with_every_option(command):
+    page = ROOT / "docs" / "commands.md"
+    text = sections(page)[command]
+    assert f"python -m cf_excel {command}" in text
+    shared = [sections(page)[link[1:]] for link in LINK.findall(text) if link.startswith("#")]
+    named = set(OPTION.findall(" ".join([text, *shared]))) - {"-m"}
+    assert named == options(parsers()[command])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_names_an_option_that_there_is_not(page):
+    known = {"-m", "-e", "--help", "--version", "--large"}.union(*map(options, parsers().values()))
+    named = {option for words in re.findall(r"`([^`]*)`", prose(page)) for option in OPTION.findall(words)}
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("example", examples())
+def test_every_example_is_a_command(example):
+    make_parser().parse_args(shlex.split(example))
+
+
+def test_the_readme_shows_the_commands_of_its_tasks():
+    shown = {example.split()[0] for example in examples()}
+    assert shown >= {"build", "solve", "write", "train", "predict", "recommend", "similar", "rate", "plot", "export"}
+
+
+def test_every_function_of_the_sheet_is_named():
+    text = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
+    assert [name for name in signatures() if name not in text] == []
+
+
+def test_the_example_in_python_runs(tmp_path, monkeypatch, busy_factors):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model.safetensors"))
+    save_factors(busy_factors(), tmp_path / "model.safetensors")
+    (block,) = [block for block in code(ROOT / "docs" / "python.md", "python") if "load_predictor" in block]
+    names: dict = {}
+    exec(block, names)
+    assert names["grid"].shape == (2, 3)
+    assert len(names["best"]) == 5
+
+
+def test_the_figures_are_those_of_the_last_measurement():
+    page = sections(ROOT / "docs" / "benchmarks.md")
+    for name in ("speed", "growth"):
+        measured, shown = rows((RESULTS / f"{name}.md").read_text(encoding="utf-8")), rows(page[name])
+        assert measured.keys() == shown.keys()
+        for first, figures in list(measured.items())[1:]:
+            assert set(shown[first]) <= set(figures), first
+            assert name == "growth" or set(shown[first]) == set(figures), first  # growth.md tells more
+
+
+def test_the_errors_are_those_of_the_last_comparison():
+    lesson, latest = (RESULTS / "scoreboard.md").read_text(encoding="utf-8").split("\ntime:")
+    shown = rows(sections(ROOT / "docs" / "benchmarks.md")["models-compared"])
+    for text, column in ((lesson, 0), (latest, 3)):
+        for name, (error, *_) in list(rows(text).items())[1:]:
+            if name != "mean" and error != "-":
+                name = {"bayes-ratings": "bayes, ratings alone"}.get(name, name.replace("surprise", "Surprise"))
+                assert shown[name][column] == f"{float(error):.3f}".removeprefix("0"), (name, column)
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Return the cells that are not blank of the rows of a text's tables, by the first one of the row."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("|") and not line.startswith("|-"):
+            first, *others = (cell.strip() for cell in line.strip("|").split("|"))
+            found.setdefault(first, []).extend(filter(None, others))
+    return found
