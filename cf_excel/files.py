@@ -3,11 +3,12 @@
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cf_excel.errors import FileError
+from cf_excel.errors import FileError, OpenInExcelError
 
 
 def followed(path: Path) -> Path:
@@ -23,17 +24,34 @@ def followed(path: Path) -> Path:
     return target
 
 
+def check_target(path: Path, inputs: Iterable[Path | None] = ()) -> None:
+    """Raise FileError, in one line, where a file can't be written or must not be replaced; nothing is changed.
+
+    That is: a folder, a device or a pipe; a file that is read-only or open in another program (OpenInExcelError where
+    Excel has it); one of the inputs, by whatever name; a folder that is not there and can't be made, or that can't be
+    written to. inputs: the files that the command reads; None and those that are not there do not count.
+    """
+    path = Path(path)
+    _check_replaceable(path, inputs)
+    folder = followed(path).absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise FileError(f"can't write {path}: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"can't write {path}: the folder {folder} can't be written to; choose another one")
+
+
 @contextlib.contextmanager
 def replacing(path: Path, like: Path | None = None) -> Iterator[Path]:
     """Give the path of a temporary file beside the target that takes its place when the block ends well.
 
     A link stays one: the file that it leads to is replaced. like: whose owner and mode a new file gets; one that is
     there keeps its own. When the block fails, the target is as it was and the temporary file is gone. Raises FileError
-    where the system refuses.
+    where the system refuses and for what check_target says of the target.
     """
+    _check_replaceable(Path(path))
     path = followed(Path(path))
-    if os.path.isdir(path):
-        raise FileError(f"{path} is a folder: expected the name of a file")
     try:
         # a part of the name, because the whole may be as long as a name may be
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
@@ -43,6 +61,7 @@ def replacing(path: Path, like: Path | None = None) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        _check_replaceable(path)
         model = path if path.exists() else like
         if model:
             _make_alike(temporary, model)
@@ -59,12 +78,67 @@ def replacing(path: Path, like: Path | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def kind_of(mode: int) -> str:
+    """Name what a path leads to, from its st_mode, such as "a device"."""
+    kinds = {
+        stat.S_IFREG: "a file",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it where there are none. Raises FileError where the system refuses."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"can't make the folder {path}: {error.strerror or error}") from error
+
+
+def _check_replaceable(path: Path, inputs: Iterable[Path | None] = ()) -> None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        found = None
+    except (OSError, ValueError) as error:
+        followed(path)  # says more of links in a circle
+        raise FileError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
+    if found:
+        _check_kind(path, found.st_mode)
+        for given in inputs:
+            if given is not None and _is_same(path, given):
+                raise FileError(f"{path} is what is read here ({given}): choose another file to write to")
+    _check_locks(path)
+    # root may write what is marked as read-only for everybody, but it is marked so for a reason
+    if found and not (os.access(path, os.W_OK) and found.st_mode & 0o222):
+        raise FileError(f"{path} is read-only: make it writable, or choose another file to write to")
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{path} is a folder: expected the name of a file")
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path} is {kind_of(mode)}, which is never replaced: expected the name of a file")
+
+
+def _check_locks(path: Path) -> None:
+    # a program that opens a link may lock beside the link or beside the file that it leads to
+    for place in dict.fromkeys((path, followed(path))):
+        locks = (f"~${place.name}", "Excel", OpenInExcelError), (f".~lock.{place.name}#", "LibreOffice", FileError)
+        for lock, program, error in locks:
+            if os.path.exists(place.parent / lock):
+                raise error(
+                    f"{path} is open in {program} ({lock} is there): close it, or choose another file to write to"
+                )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):
+        return False
 
 
 def _make_alike(path: Path, model: Path) -> None:
