@@ -100,7 +100,7 @@ def make_folder(path: Path) -> None:
 def _check_replaceable(path: Path, inputs: Iterable[Path | None] = ()) -> None:
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         found = None
     except (OSError, ValueError) as error:
         followed(path)  # says more of links in a circle

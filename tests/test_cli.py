@@ -92,7 +92,7 @@ def test_bad_options_get_one_line(tmp_path, capsys, options, says):
 def test_out_that_is_a_file_is_named(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     assert main(["build", "--out", str(tmp_path / "taken")]) == 2
-    assert "can't make this folder" in capsys.readouterr().err
+    assert "taken is no folder" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text() == "mine"
 
 
