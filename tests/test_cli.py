@@ -107,10 +107,10 @@ def test_good_workbooks_survive_bad_input(tmp_path, capsys, monkeypatch):
 
 
 def test_a_folder_without_permission_is_named(tmp_path, capsys, monkeypatch):
-    def refuse(**_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
     assert main(["build", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err.endswith("collab_filter.xlsx: Permission denied\n")
 

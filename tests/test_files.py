@@ -1,8 +1,13 @@
 """Files are written whole or not at all, and nothing is replaced that must not be."""
 
 import os
+import re
+import signal
 import socket
 import stat
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -109,7 +114,9 @@ def test_folders_are_there_or_can_be_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_target("file")
     (tmp_path / "taken").write_text("")
-    assert "taken" in refused(tmp_path / "taken" / "file", by_replacing=False)
+    with pytest.raises(FileError, match="Not a directory"):
+        write(tmp_path / "taken" / "file")
+    assert "taken is no folder" in refused(tmp_path / "taken" / "file", by_replacing=False)
     assert "File name too long" in refused(tmp_path / ("x" * 300))
     assert "null" in refused(tmp_path / "x\0y")
     (tmp_path / "circle").symlink_to("circle")
@@ -117,3 +124,62 @@ def test_folders_are_there_or_can_be_made(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
     said = f"can't write {tmp_path / 'file'}: the folder {tmp_path} can't be written to; choose another one"
     assert refused(tmp_path / "file", by_replacing=False) == said
+
+
+KILLED = """if True:
+    import os, signal, sys
+    from cf_excel.files import replacing
+    with replacing(sys.argv[1]) as temporary:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signal that kills")
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "big.xlsx")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = list(tmp_path.iterdir())
+    assert len(left) == 1
+    write(tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_files_of_others_and_of_running_processes_stay(tmp_path):
+    with replacing(tmp_path / "mine.xlsx") as running:
+        name = running.name
+        process = str(os.getpid())
+        elsewhere = re.sub(r"cf_excel-[0-9a-f]{8}", "cf_excel-0123abcd", name)
+        assert process in name
+        assert elsewhere != name
+        others = [name[1:], f"{name}.xlsx", f".{name}", elsewhere, ".mine.xlsx.abcdefgh.tmp", ".mine.cf_excel-1.tmp"]
+        for other in others:
+            (tmp_path / other).write_text("mine")
+        (tmp_path / elsewhere.replace("0123abcd", "4567abcd")).mkdir()
+        folder = {path.name for path in tmp_path.iterdir()}
+        write(tmp_path / "other")
+        assert {path.name for path in tmp_path.iterdir()} == folder | {"other"}
+        running.write_text("new")
+    assert (tmp_path / "mine.xlsx").read_text() == "new"
+    two_days_ago = time.time() - 2 * 24 * 60 * 60
+    for other in others:
+        os.utime(tmp_path / other, (two_days_ago, two_days_ago))
+    write(tmp_path / "other")
+    assert {path.name for path in tmp_path.iterdir()} == folder - {name, elsewhere} | {"other", "mine.xlsx"}
+
+
+def test_a_private_file_is_nobody_elses_at_any_time(tmp_path):
+    path = tmp_path / "key"
+    before = os.umask(0)
+    try:
+        for text in ("old", "new"):
+            with replacing(path, private=True) as temporary:
+                assert os.name != "posix" or temporary.stat().st_mode & 0o777 == 0o600
+                temporary.write_text(text)
+            assert path.read_text() == text
+            assert os.name != "posix" or path.stat().st_mode & 0o777 == 0o600
+            path.chmod(0o644)  # a wider mode is not taken over
+        with replacing(path) as temporary:
+            assert os.name != "posix" or temporary.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+    assert os.name != "posix" or path.stat().st_mode & 0o777 == 0o644
