@@ -13,7 +13,7 @@ from typing import IO
 
 from cf_excel import __version__
 from cf_excel.errors import FileError, InputError
-from cf_excel.files import replacing
+from cf_excel.files import check_target, replacing
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens"
 # The MD5 that GroupLens publishes beside each (NAME.zip.md5); the two "latest" sets change from time to time.
@@ -57,6 +57,7 @@ def download(name: str, *, base_url: str | None = None, cache: Path | None = Non
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{cache}: {error.strerror}; set CF_EXCEL_CACHE to another folder") from error
+    check_target(target)
     with replacing(target) as temporary:
         digest = _fetch(url, name, temporary)
         _check(temporary, url, digest, MD5[name])

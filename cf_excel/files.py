@@ -2,12 +2,21 @@
 
 import contextlib
 import os
+import platform
+import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+import stat
+import time
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cf_excel.errors import FileError
+from cf_excel.errors import FileError, OpenInExcelError
+
+# a temporary file's name: the target's, where it is written, by which process, and a number that nobody guesses
+_TEMPORARY = re.compile(r"\..{1,40}\.cf_excel-([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{16}\.tmp", re.DOTALL)
+_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def followed(path: Path) -> Path:
@@ -23,30 +32,46 @@ def followed(path: Path) -> Path:
     return target
 
 
+def check_target(path: Path, inputs: Iterable[Path | None] = ()) -> None:
+    """Raise FileError, in one line, where a file can't be written or must not be replaced; nothing is changed.
+
+    That is: a folder, a device or a pipe; a file that is read-only or open in another program (OpenInExcelError where
+    Excel has it); one of the inputs, by whatever name; a folder that is not there and can't be made, or that can't be
+    written to. inputs: the files that the command reads; None and those that are not there do not count.
+    """
+    path = Path(path)
+    _check_replaceable(path, inputs)
+    folder = followed(path).absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise FileError(f"can't write {path}: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"can't write {path}: the folder {folder} can't be written to; choose another one")
+
+
 @contextlib.contextmanager
-def replacing(path: Path, like: Path | None = None) -> Iterator[Path]:
+def replacing(path: Path, like: Path | None = None, *, private: bool = False) -> Iterator[Path]:
     """Give the path of a temporary file beside the target that takes its place when the block ends well.
 
     A link stays one: the file that it leads to is replaced. like: whose owner and mode a new file gets; one that is
-    there keeps its own. When the block fails, the target is as it was and the temporary file is gone. Raises FileError
-    where the system refuses.
+    there keeps its own. private: a file that its owner alone can read, from its first byte on. When the block fails,
+    the target is as it was and the temporary file is gone; those of processes that were killed are removed. Raises
+    FileError where the system refuses and for what check_target says of the target.
     """
+    _check_replaceable(Path(path))
     path = followed(Path(path))
-    if os.path.isdir(path):
-        raise FileError(f"{path} is a folder: expected the name of a file")
-    try:
-        # a part of the name, because the whole may be as long as a name may be
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
-    except OSError as error:
-        raise FileError(f"can't write {path}: {error.strerror}") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    _remove_abandoned(path.parent)
+    # a part of the name, because the whole may be as long as a name may be
+    temporary = path.with_name(f".{path.name[:40]}.cf_excel-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    try:  # from before there is a file, because a signal may end this anywhere
+        _create(temporary, path)
         yield temporary
+        _check_replaceable(path)
         model = path if path.exists() else like
-        if model:
+        if model and not private:
             _make_alike(temporary, model)
-        else:
+        elif not private:
             temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except PermissionError as error:
@@ -56,7 +81,19 @@ def replacing(path: Path, like: Path | None = None) -> Iterator[Path]:
             raise
         raise FileError(f"can't write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what made the block fail says more
+            temporary.unlink(missing_ok=True)
+
+
+def kind_of(mode: int) -> str:
+    """Name what a path leads to, from its st_mode, such as "a device"."""
+    kinds = {
+        stat.S_IFREG: "a file",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def make_folder(path: Path) -> None:
@@ -65,6 +102,88 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"can't make the folder {path}: {error.strerror or error}") from error
+
+
+def _check_replaceable(path: Path, inputs: Iterable[Path | None] = ()) -> None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
+    except (OSError, ValueError) as error:
+        followed(path)  # says more of links in a circle
+        raise FileError(f"can't write {path}: {getattr(error, 'strerror', None) or error}") from None
+    if found:
+        _check_kind(path, found.st_mode)
+        for given in inputs:
+            if given is not None and _is_same(path, given):
+                raise FileError(f"{path} is what is read here ({given}): choose another file to write to")
+    _check_locks(path)
+    # root may write what is marked as read-only for everybody, but it is marked so for a reason
+    if found and not (os.access(path, os.W_OK) and found.st_mode & 0o222):
+        raise FileError(f"{path} is read-only: make it writable, or choose another file to write to")
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{path} is a folder: expected the name of a file")
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path} is {kind_of(mode)}, which is never replaced: expected the name of a file")
+
+
+def _check_locks(path: Path) -> None:
+    # a program that opens a link may lock beside the link or beside the file that it leads to
+    for place in dict.fromkeys((path, followed(path))):
+        locks = (f"~${place.name}", "Excel", OpenInExcelError), (f".~lock.{place.name}#", "LibreOffice", FileError)
+        for lock, program, error in locks:
+            if os.path.exists(place.parent / lock):
+                raise error(
+                    f"{path} is open in {program} ({lock} is there): close it, or choose another file to write to"
+                )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):
+        return False
+
+
+def _create(temporary: Path, path: Path) -> None:
+    try:
+        temporary.touch(0o600, exist_ok=False)
+    except OSError as error:
+        raise FileError(f"can't write {path}: {error.strerror}") from error
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder, as far as the system lets us."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match and entry.is_file(follow_symlinks=False) and _is_abandoned(entry, *match.groups()):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry)
+
+
+def _is_abandoned(entry: os.DirEntry, machine: str, process: str) -> bool:
+    # of another machine's processes, and on Windows, where os.kill is no question, only the age is known
+    if machine != _machine() or os.name != "posix":
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_SECONDS
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's
+        return False
+    return False
+
+
+def _machine() -> str:
+    """Return a number for where the numbers of processes mean the same: the machine, and the container on it."""
+    container = ""
+    with contextlib.suppress(OSError, AttributeError):  # only Linux tells
+        container = os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(f'{platform.node()} {container}'.encode(errors='replace')):08x}"
 
 
 def _make_alike(path: Path, model: Path) -> None:
@@ -80,7 +199,7 @@ def _make_alike(path: Path, model: Path) -> None:
 
 
 def _umask() -> int:
-    # mkstemp makes files that only their owner can read; the system tells the mask only by setting it
+    # temporary files can be read by their owner alone; the system tells the mask only by setting it
     mask = os.umask(0)
     os.umask(mask)
     return mask

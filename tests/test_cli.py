@@ -86,7 +86,7 @@ def test_bad_options_get_one_line(tmp_path, capsys, options, says):
 def test_out_that_is_a_file_is_named(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     assert main(["build", "--out", str(tmp_path / "taken")]) == 2
-    assert "can't make this folder" in capsys.readouterr().err
+    assert "taken is no folder" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text() == "mine"
 
 
@@ -101,10 +101,10 @@ def test_good_workbooks_survive_bad_input(tmp_path, capsys, monkeypatch):
 
 
 def test_a_folder_without_permission_is_named(tmp_path, capsys, monkeypatch):
-    def refuse(**_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
     assert main(["build", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err.endswith("collab_filter.xlsx: Permission denied\n")
 

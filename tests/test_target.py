@@ -23,7 +23,9 @@ def path(tmp_path) -> Path:
 def test_an_open_workbook_is_left_alone(path, capsys):
     for lock, program in (("~$mine.xlsx", "Excel"), (".~lock.mine.xlsx#", "LibreOffice")):
         (path.parent / lock).write_bytes(b"me")
-        assert f"is open in {program} ({lock} is there): close it, or pass --out for a copy" in refused(path, capsys)
+        assert f"is open in {program} ({lock} is there): close it, or choose another file to write to" in refused(
+            path, capsys
+        )
         assert main(["solve", str(path), "--out", str(path.with_stem("copy"))]) == 0
         capsys.readouterr()
         (path.parent / lock).unlink()
@@ -31,7 +33,7 @@ def test_an_open_workbook_is_left_alone(path, capsys):
 
 def test_a_read_only_workbook_is_left_alone(path, capsys):
     path.chmod(stat.S_IREAD)
-    assert "is read-only: make it writable, or pass --out" in refused(path, capsys)
+    assert "is read-only: make it writable, or choose another file to write to" in refused(path, capsys)
 
 
 def test_a_workbook_that_others_may_not_write_is_left_alone(tmp_path):
@@ -41,12 +43,12 @@ def test_a_workbook_that_others_may_not_write_is_left_alone(tmp_path):
     script = """if True:
         import os, sys
         from pathlib import Path
-        from cf_excel.book.edit.target import check_writable
         from cf_excel.errors import FileError
+        from cf_excel.files import check_target
         os.setgid(65534), os.setuid(65534)
         for name in sys.argv[1:]:
             try:
-                check_writable(Path(name))
+                check_target(Path(name))
                 print("may")
             except FileError as error:
                 print(error)
@@ -57,7 +59,7 @@ def test_a_workbook_that_others_may_not_write_is_left_alone(tmp_path):
         os.chown(files[1], 65534, 65534)
         done = subprocess.run([sys.executable, "-c", script, *files], capture_output=True, text=True, check=True)
     first, second = done.stdout.splitlines()
-    assert first.endswith("mine.xlsx is read-only: make it writable, or pass --out for a copy")
+    assert first.endswith("mine.xlsx is read-only: make it writable, or choose another file to write to")
     assert second == "may"
 
 
@@ -128,7 +130,7 @@ def test_out_may_be_a_link(path, capsys):
 
 def test_names_without_a_file_and_long_ones(path, capsys, monkeypatch):
     monkeypatch.chdir(path.parent)
-    assert "is a folder: expected a workbook" in refused(Path(""), capsys)
+    assert "is a folder: expected the name of a file" in refused(Path(""), capsys)
     long = path.with_name("x" * 245 + ".xlsx")
     path.rename(long)
     assert main(["solve", str(long), "--backup"]) == 0

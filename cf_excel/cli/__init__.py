@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from cf_excel import __version__
+from cf_excel.cli.signals import ending_in_order
 from cf_excel.errors import CfExcelError
 
 COMMANDS = (
@@ -30,6 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ending_in_order()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 after one line on stderr that says what is wrong."""
     if hasattr(sys.stdout, "reconfigure"):

@@ -4,13 +4,24 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, add_ratings_options, output_folder, ratings_options, read_ratings
+from cf_excel.cli.options import (
+    add_command,
+    add_ratings_options,
+    check_outputs,
+    output_folder,
+    ratings_options,
+    read_ratings,
+)
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
     from cf_excel.ratings import Ratings
 
-KINDS = ("collab", "functions", "gradient")
+KINDS = {
+    "collab": ("collab_filter.xlsx",),
+    "functions": ("collab_filter.xlsm", "collab_filter_libreoffice.xlsx"),
+    "gradient": ("gradient_descent.xlsx", "gradient_descent.xlsm"),
+}
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -41,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
     only = args.only or _usual_kinds()
     _check(args)
+    check_outputs(args, *(args.out / name for kind in KINDS if kind in only for name in KINDS[kind]))
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
     folder = output_folder(args.out)
@@ -83,7 +95,7 @@ def _collab_options(args: argparse.Namespace) -> dict[str, int]:
 def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
     from cf_excel.book.collab import build_collab
 
-    path = folder / "collab_filter.xlsx"
+    path = folder / KINDS["collab"][0]
     rmse = build_collab(ratings, path, **_collab_options(args))
     print(f"wrote {path} from {ratings.source}")
     for sheet, value in rmse.items():
@@ -95,7 +107,7 @@ def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings")
     from cf_excel.udf.workbook import excel_extension, libreoffice_extension
 
     options, scale = _collab_options(args), ratings.rating_range
-    excel, calc = folder / "collab_filter.xlsm", folder / "collab_filter_libreoffice.xlsx"
+    excel, calc = (folder / name for name in KINDS["functions"])
     build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
     print(f"wrote {excel}: functions and buttons in Excel on Windows")
     build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, add_ratings_options, output_folder, read_ratings
+from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, output_folder, read_ratings
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cf_excel.evaluate.systems import System
     from cf_excel.ratings import Ratings
 
+FILES = ("results.json", "results.md", "scoreboard.png", "scoreboard.svg")
 SPLITS = ("lesson", "kfold", "time", "new-users")
 DEFAULT_SPLITS = ("lesson", "time", "new-users")
 
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--tune {args.tune}: expected 1 or more settings to try")
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
+    check_outputs(args, *(args.out / name for name in FILES))
     from cf_excel.cli.tables import print_table
     from cf_excel.cli.train import read_features
     from cf_excel.evaluate import report

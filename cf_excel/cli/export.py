@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command
+from cf_excel.cli.options import add_command, check_outputs
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the workbook, and say what was left out."""
     if args.out.suffix.lower() != ".xlsx":
         raise InputError(f"--out {args.out}: expected a name that ends in .xlsx")
+    check_outputs(args, args.out)
     from datetime import date
 
     from cf_excel.book.recommender.build import build_recommender, check_model

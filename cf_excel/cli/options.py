@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.errors import FileError
+from cf_excel.files import check_target
 
 if TYPE_CHECKING:
     from cf_excel.ratings import Ratings
 
 _COLUMNS = ("user", "movie", "rating", "timestamp")
+_INPUTS = ("ratings", "movies", "user_features", "movie_features")
+_TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz")
 
 
 def add_command(commands: argparse._SubParsersAction, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -83,6 +86,32 @@ def ratings_options(args: argparse.Namespace) -> list[str]:
     if args.rating_range:
         options += ["--rating-range", *map(repr, args.rating_range)]
     return [*options, "--split", "random"] if args.ratings or args.download else options
+
+
+def check_outputs(args: argparse.Namespace, *paths: Path) -> None:
+    """Refuse what can't be written, or would replace what the options name for reading, before any work is done.
+
+    Raises FileError as check_target does.
+    """
+    inputs = _input_files(args)
+    for path in paths:
+        check_target(path, inputs)
+
+
+def _input_files(args: argparse.Namespace) -> list[Path]:
+    """Return the files that the options name for reading; of a folder its tables, because others are not read."""
+    named = [getattr(args, name, None) for name in _INPUTS]
+    model = getattr(args, "model", "")
+    if model is None:
+        from cf_excel.model_file import default_model_path
+
+        model = default_model_path()
+    files = []
+    for path in (*named, model):
+        if isinstance(path, Path):  # of train, --model is a kind
+            inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
+            files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES))]
+    return files
 
 
 def output_folder(path: Path) -> Path:

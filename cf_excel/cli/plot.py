@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, add_ratings_options, read_ratings
+from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cf_excel.predictor import Predictor
     from cf_excel.ratings import Ratings
 
+PICTURES = ("predictions", "biases", "map")
 N_BIASES = 3000
 N_MAPPED = 50
 SPLITS = {"lesson": "the lesson's validation ratings", "random": "validation ratings", "time": "the latest ratings"}
@@ -38,6 +39,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw every picture that the model has, then write them."""
+    check_outputs(args, *(args.out / f"{name}.{ending}" for name in PICTURES for ending in ("png", "svg")))
     import numpy as np
 
     from cf_excel import plots

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cf_excel.cli.options import check_outputs
 from cf_excel.errors import InputError, OpenInExcelError
 from cf_excel.files import followed
 
@@ -38,13 +39,11 @@ def open_target(args: argparse.Namespace) -> "WriteBack | LiveChanges":
 
     Raises FileError and InputError where it can't be changed or is no workbook.
     """
-    from cf_excel.book.edit.target import check_writable
-
     if args.out and args.out.suffix.lower() != args.file.suffix.lower():
         raise InputError(f"--out {args.out}: expected a name that ends in {args.file.suffix}, as the workbook's does")
     if not args.dry_run:
         try:
-            check_writable(args.out or args.file)
+            check_outputs(args, args.out or args.file)
         except OpenInExcelError:
             live = None if args.out else _live(args)
             if live is None:
