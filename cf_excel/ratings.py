@@ -103,6 +103,15 @@ def as_written(ratings: np.ndarray) -> np.ndarray:
     return ratings.astype(str).astype(np.float64)
 
 
+def distinct_ratings(ratings: np.ndarray, most: int = 20) -> list[float]:
+    """Return the ratings that occur, rising; none where they are more than `most`. NaN does not count."""
+    rest, found = ratings[ratings == ratings], []
+    while len(rest) and len(found) <= most:  # no sorting: there may be millions
+        found.append(rest[0])
+        rest = rest[rest != rest[0]]
+    return sorted(as_written(np.array(found)).tolist()) if len(found) <= most else []
+
+
 def lesson_split(n: int, fraction: float = 0.2, seed: int = 42) -> np.ndarray:
     """Return the validation rows that fastai 0.7's get_cv_idxs draws: the head of a seeded permutation of n rows."""
     return np.random.RandomState(seed).permutation(n)[: int(fraction * n)]

@@ -18,6 +18,8 @@ from cf_excel.book.cells import Block
 from cf_excel.book.collab import build_collab
 from cf_excel.book.embeddings import Embeddings, sheet_rmse
 from cf_excel.book.layout import CollabBook, GridSheet
+from cf_excel.book.texts import clean_text
+from cf_excel.errors import InputError
 from cf_excel.ratings import Crosstab, crosstab
 
 USERS = [15, 30, 73, 212, 213, 294, 311, 380, 452, 468, 509, 547, 564, 580, 624]
@@ -165,7 +167,25 @@ def test_any_sparse_crosstab(tmp_path, make_ratings, office, data):
 @pytest.mark.libreoffice
 @pytest.mark.validator
 def test_titles_and_ids_of_every_kind(tmp_path, make_ratings, office, validator_errors):
-    ids = ["2020-01-01", "1.50", "007", "1e5", "=1+1", "TRUE", "a*", "a?", "~", "A", "a", "é", "עברית", "🎬", '"q"']
+    ids = [
+        "2020-01-01",
+        "1.50",
+        "007",
+        "1e5",
+        "=1+1",
+        "TRUE",
+        "a*",
+        "a?",
+        "~",
+        "A",
+        "a",
+        "é",
+        "עברית",
+        "🎬",
+        '"q"',
+        "x\x01",
+        "x\x02",
+    ]
     titles = dict(zip(ids, TEXTS, strict=False))
     ratings = make_ratings([(f"={i}", movie, 3.5) for movie in ids for i in range(3)], titles)
     path = tmp_path / "c.xlsx"
@@ -174,9 +194,15 @@ def test_titles_and_ids_of_every_kind(tmp_path, make_ratings, office, validator_
     assert validator_errors(path) == []
     sheet = CollabBook(3, len(ids), 2, 3 * len(ids)).movielens_emb
     recalculated = office.recalculate(path)["movielens_emb"]
-    assert block_values(recalculated, sheet.movie_ids)[:, 0].tolist() == sorted(ids)
+    assert block_values(recalculated, sheet.movie_ids)[:, 0].tolist() == list(map(clean_text, sorted(ids)))
     assert block_values(recalculated, sheet.movie_index)[:, 0].tolist() == [float(i + 1) for i in range(len(ids))] * 3
-    assert block_values(recalculated, sheet.movie_titles)[:, 0].tolist() == [titles[i] for i in sorted(ids)]
+    assert block_values(recalculated, sheet.movie_titles)[:, 0].tolist() == [titles.get(i, "") for i in sorted(ids)]
+
+
+def test_ids_that_no_cell_tells_apart_are_named(tmp_path, make_ratings):
+    ratings = make_ratings([("a\rb", 1, 3), ("a\nb", 1, 4)])
+    with pytest.raises(InputError, match=r"^users 'a\\nb' and 'a\\rb' are different ids, but the same text in a cell"):
+        build_collab(ratings, tmp_path / "c.xlsx", n_users=2, n_movies=1)
 
 
 @pytest.mark.libreoffice

@@ -12,7 +12,7 @@ from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model_file import load_factors, save_factors
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import data_hash, validation_rows
+from cf_excel.ratings import data_hash, distinct_ratings, validation_rows
 
 RATINGS = low_rank_ratings(12, 9)
 VAL_ROWS = validation_rows(RATINGS, "random", 3)
@@ -54,6 +54,7 @@ def test_the_record_finds_the_validation_rows_and_their_error_again() -> None:
     }
     assert record["metrics"]["val_mse"] == pytest.approx(trained.history.epochs[-1].val_loss, rel=1e-5)
     assert record["data_hash"] == data_hash(RATINGS)
+    assert record["rating_values"] == distinct_ratings(RATINGS.rating)
     assert (record["n_train"], record["n_validation"]) == (len(RATINGS) - len(rows), len(rows))
     assert record["settings"]["lr"] == 0.05
     assert record["settings"]["device"] == "cpu"

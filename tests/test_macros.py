@@ -1,8 +1,10 @@
 """What the workbook's buttons write, into a stand-in for xlwings' Book."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import xlwings
 
@@ -67,10 +69,10 @@ def test_factors_of_everyone_and_everything(model, monkeypatch):
         write_factors(target, model)
     assert [sheet.name for sheet in target.sheets] == ["intro", "user_factors", "movie_factors"]
     factors, users, movies = model.factors, *(target.sheets[name].values for name in ("user_factors", "movie_factors"))
-    assert users[0] == ["userId", "bias", "factor 1", "factor 2", "factor 3"]
+    assert users[0] == ["'userId", "'bias", "'factor 1", "'factor 2", "'factor 3"]
     assert [row[0] for row in users[1:]] == factors.user_ids.tolist()
     assert [row[2:] for row in users[1:]] == factors.user_factors.tolist()
-    assert movies[2] == [2571, "Matrix, The (1999)", factors.movie_bias[1].item(), *factors.movie_factors[1].tolist()]
+    assert movies[2] == [2571, "'Matrix, The (1999)", factors.movie_bias[1].item(), *factors.movie_factors[1].tolist()]
     assert len(movies) == 9
 
 
@@ -78,7 +80,7 @@ def test_predictions_for_the_users_and_movies_of_the_sheet(model):
     target = book(cf_users=[15.0, 3.0], cf_movies=[1.0, 10.0])
     write_predictions(target, model)
     grid = model.predict([[15], [3]], [[1, 10]]).tolist()
-    assert target.sheets["predictions"].values == [["userId", 1.0, 10.0], [15.0, *grid[0]], [3.0, *grid[1]]]
+    assert target.sheets["predictions"].values == [["'userId", 1.0, 10.0], [15.0, *grid[0]], [3.0, *grid[1]]]
     with pytest.raises(UnknownIdError, match=r"user 99 is not in the model"):
         write_predictions(book(cf_users=[99.0], cf_movies=[1.0]), model)
 
@@ -88,11 +90,19 @@ def test_a_workbook_without_the_names(model):
         write_predictions(book(), model)
 
 
-def test_titles_make_no_formulas(tiny_factors, model):
-    model.factors.titles[0] = "=1+1"
-    target = book()
-    write_factors(target, model)
-    assert target.sheets["movie_factors"].values[1][1] == "'=1+1"
+def test_texts_stay_texts(tiny_factors):
+    factors = tiny_factors()
+    texts = ["007", "1/2", "TRUE", "12345678901234567", "=1+1", *map(str, range(len(factors.titles)))]
+    factors.titles[:] = texts[: len(factors.titles)]
+    n = len(factors.user_ids)
+    ids = replace(factors, user_ids=np.array(texts[:n], object))
+    target = book(cf_users=["007", "1/2"], cf_movies=factors.movie_ids[:1].tolist())
+    write_factors(target, Predictor(ids))
+    write_predictions(target, Predictor(ids))
+    assert [row[0] for row in target.sheets["user_factors"].values[1:]] == [f"'{text}" for text in texts[:n]]
+    titles = [row[1] for row in target.sheets["movie_factors"].values[1:]]
+    assert titles == [f"'{text}" for text in texts[: len(titles)]]
+    assert [row[0] for row in target.sheets["predictions"].values[1:]] == ["'007", "'1/2"]
 
 
 def test_what_is_wrong_is_one_line(monkeypatch, tmp_path, tiny_factors):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_excel.errors import InputError
-from cf_excel.ratings import as_written, canonical_id, crosstab, ids_as_array, lesson_split
+from cf_excel.ratings import as_written, canonical_id, crosstab, distinct_ratings, ids_as_array, lesson_split
 
 
 @pytest.mark.parametrize("same", [15, 15.0, "15", "15.0", " 15 ", "15.000", np.int32(15), np.float32(15)])
@@ -126,3 +126,12 @@ def test_more_than_there_is_is_refused(make_ratings, asked, message):
     with pytest.raises(InputError) as error:
         crosstab(make_ratings([(1, 1, 3), (2, 1, 4)]), **asked)
     assert str(error.value) == message
+
+
+def test_ratings_that_occur_where_they_are_few():
+    ratings = np.array([3.7, 1, np.nan, 3.7, 0.1], np.float32)
+    assert distinct_ratings(ratings) == [0.1, 1, 3.7]
+    assert distinct_ratings(ratings, most=2) == []
+    assert distinct_ratings(np.arange(20, dtype=np.float32)) == list(range(20))
+    assert distinct_ratings(np.arange(21, dtype=np.float32)) == []
+    assert distinct_ratings(ratings[:0]) == []

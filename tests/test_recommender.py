@@ -1,13 +1,17 @@
 """The recommender workbook in LibreOffice: its plain formulas against the predictor."""
 
 import math
+import zipfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
+import hypothesis
 import numpy as np
 import openpyxl
 import pytest
+from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 from recommenders import TITLES, random_factors, same_list
 
@@ -197,13 +201,99 @@ def test_every_cached_result_is_what_libreoffice_computes(
 
 
 @pytest.mark.libreoffice
-def test_ids_that_are_texts(asked):
-    factors = random_factors("bayes", n_users=4)
-    factors = replace(factors, user_ids=np.array(["ann", "007", "b*b", "=x"], object))
+@pytest.mark.parametrize("n_users", [1, 10])
+def test_ids_that_are_texts(asked, n_users):
+    names = ["ab", "AB", "007", "7", "10", "b*b", "bxb", "=x", "a\x01", "a\x02"][:n_users]
+    factors = replace(random_factors("bayes", n_users=n_users), user_ids=np.array(names, object))
     asked, predictor = asked(factors), Predictor(factors)
-    answers = asked.answers([asked.pick(user, asked.titles[30]) for user in ("ann", "007", "b*b", "=x")], "rating")
-    expected = [predictor.predict(user, factors.movie_ids[30]) for user in ("ann", "007", "b*b", "=x")]
+    typed = ["ab", "AB", "007", 7, 10, "b*b", "bxb", "=x", "a␁", "a␂"][:n_users]
+    answers = asked.answers([asked.pick(user, asked.titles[30]) for user in [*typed, "Ab", "*"]], "rating", "remark")
+    expected = [predictor.predict(user, factors.movie_ids[30]) for user in names]
+    np.testing.assert_allclose([answer["rating"][0][0] for answer in answers[:-2]], expected, atol=1e-4)
+    assert [answer["remark"][0][0] for answer in answers[-2:]] == ["Pick a user from the list."] * 2
+
+
+@pytest.mark.libreoffice
+def test_a_text_finds_an_id_that_is_a_number(asked):
+    factors = random_factors("bayes")
+    asked, predictor = asked(factors), Predictor(factors)
+    user = int(factors.user_ids[5])
+    answers = asked.answers([asked.pick(typed, asked.titles[30]) for typed in (user, str(user))], "rating")
+    expected = float(predictor.predict(user, factors.movie_ids[30]))
+    assert [answer["rating"][0][0] for answer in answers] == [pytest.approx(expected, abs=1e-4)] * 2
+
+
+@pytest.mark.libreoffice
+def test_titles_that_a_program_takes_for_equal(asked):
+    titles = np.array(["coop", "co\u00adop", "co\u200bop"], object)
+    factors = replace(random_factors("bayes", n_movies=3), titles=titles)
+    asked, predictor = asked(factors), Predictor(factors)
+    user = int(factors.user_ids[0])
+    answers = asked.answers([asked.pick(user, title) for title in asked.titles], "rating")
+    expected = predictor.predict(user, factors.movie_ids)
     np.testing.assert_allclose([answer["rating"][0][0] for answer in answers], expected, atol=1e-4)
+
+
+ODD_CHARACTERS = "ab\x00\x01\x0b\x1f\r\n\t\ud800\ufffe\uffff_x0041_=*?~<&>'\" é🎈"
+ODD = st.text(st.sampled_from(ODD_CHARACTERS), min_size=1, max_size=12)
+THREE = st.lists(ODD, min_size=3, max_size=3)
+
+
+@hypothesis.settings(max_examples=12)
+@hypothesis.given(THREE.filter(lambda ids: len(set(ids)) == 3), THREE, THREE)
+def test_whatever_ids_and_titles_are_the_file_is_whole_xml(tmp_path_factory, ids, titles, genres):
+    factors, path = random_factors("bayes", 3, 3, 2), tmp_path_factory.getbasetemp() / "odd.xlsx"
+    ids, texts = np.array(ids, object), np.array(titles, object)
+    factors = replace(factors, user_ids=ids, movie_ids=ids[::-1], titles=texts, genres=np.array(genres, object))
+    try:
+        recommender = build_recommender(factors, path)
+    except InputError as error:
+        hypothesis.assume("different ids, but the same text in a cell" not in str(error))
+        raise
+    with zipfile.ZipFile(path) as package:
+        for name in package.namelist():
+            ElementTree.fromstring(package.read(name))
+    sheets = openpyxl.load_workbook(path, data_only=True)
+    shown = values_of(sheets["users"], recommender.book.blocks["user_ids"][1])
+    assert len(set(shown)) == 3
+    assert [cell.replace("_x005F_", "_") for cell in shown] == recommender.user_ids
+
+
+def test_ids_that_no_cell_tells_apart_are_named(tmp_path):
+    ids = np.array(["a" * 40_000, "b", "a" * 40_001], object)
+    factors = replace(random_factors("bayes", 3, 3, 2), user_ids=ids)
+    with pytest.raises(InputError, match=r"^users 'a+ and 'a+ are different ids, but the same text in a cell"):
+        build_recommender(factors, tmp_path / "r.xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_of_more_digits_than_a_number_has_are_all_texts(tmp_path):
+    ids = np.array([12345678901234567, 5, 12345678901234568])
+    factors, path = replace(random_factors("bayes", 3, 3, 2), user_ids=ids), tmp_path / "r.xlsx"
+    recommender = build_recommender(factors, path)
+    workbook = openpyxl.load_workbook(path)
+    shown = values_of(workbook["users"], recommender.book.blocks["user_ids"][1])
+    assert shown == ["5", "12345678901234567", "12345678901234568"]
+    assert workbook["predict"][recommender.book.predict.picked_user.first].number_format == "@"
+
+
+@pytest.mark.parametrize(
+    ("scale", "record", "offered"),
+    [
+        ((0, 1), [0.0, 1.0], [0, 1]),
+        ((-9.95, 10), [], [-8, -6, -4, -2, 0, 2, 4, 6, 8, 10]),
+        ((1, 5), [1.0, 2.0, 5.0], [1, 2, 5]),
+        ((1, 5), [10**400, float("nan"), 3.0], [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),
+        ((1, 5), ["1", None], [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),
+        ((1, 5), "15", [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),
+    ],
+)
+def test_the_ratings_of_the_data_are_offered(tmp_path, scale, record, offered):
+    factors = replace(random_factors("bayes", 3, 30, 2), rating_range=scale, record={"rating_values": record})
+    book = build_recommender(factors, tmp_path / "r.xlsx").book
+    sheets = openpyxl.load_workbook(tmp_path / "r.xlsx")
+    assert values_of(sheets["calc"], book.blocks["rating_list"][1]) == offered
+    assert set(values_of(sheets["predict"], book.predict.given_ratings)) <= set(offered)
 
 
 @pytest.mark.libreoffice

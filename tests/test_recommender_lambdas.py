@@ -1,6 +1,7 @@
 """The recommender's named functions: their spelling in the file, and their answers in IronCalc."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import ironcalc
@@ -18,7 +19,7 @@ KINDS = ("dot", "dot-bias", "collab", "bayes")
 NAMES = ("CF.PREDICT", "CF.RECOMMEND", "CF.SIMILAR", "CF.RATE")
 # functions of Excel 2010 that need no prefix; every other one must carry its own
 OLD = {"COLUMNS", "FREQUENCY", "IF", "IFERROR", "INDEX", "MIN", "MINVERSE", "MMULT", "NA", "ROWS", "SUM", "SUMPRODUCT"}
-OLD |= {"TANH", "TRANSPOSE"}
+OLD |= {"EXACT", "TANH", "TRANSPOSE"}
 NEW = [
     "DROP",
     "HSTACK",
@@ -161,6 +162,36 @@ def test_of_two_ratings_the_later_counts_blanks_do_not_and_what_is_unknown_is_an
     assert answers[5][0][0] in ("#N/A", "#VALUE!")
 
 
+def test_ids_are_texts_or_numbers_whatever_is_typed(asked):
+    """Numbers find ids that are texts, and texts ids that are numbers; ab is not AB, and * no wildcard."""
+    names = np.array(["ab", "AB", "10", "007", "7", "a*", "a\x01", "a\x02"], object)
+    factors = random_factors("bayes", n_users=8, n_movies=8)
+    texts = replace(factors, user_ids=names, movie_ids=names, titles=np.array(["1984", *"ABCDEFG"], object))
+    numbers = replace(texts, user_ids=np.arange(8), movie_ids=np.array([1984, *range(1, 8)])[::-1].copy())
+    for model, pairs in (
+        (texts, {'"ab","ab"': (0, 0), '"AB","a*"': (1, 5), "10,10": (2, 2), '"007",7': (3, 4), '7,"007"': (4, 3)}),
+        (texts, {'"a␁","a␂"': (6, 7), '"a␂","1984"': (7, 0), '"a*",1984': (5, 0), '"ab","c"': (0, 3)}),
+        (numbers, {"5,2": (5, 5), '"5","2"': (5, 5), '3,"1984"': (3, 0), "3,1984": (3, 7), '"3","b"': (3, 2)}),
+    ):
+        questions, _ = asked(model)
+        answers = questions.answers([f"=CF.PREDICT({pair})" for pair in pairs], 1, 1)
+        users, movies = zip(*pairs.values(), strict=True)
+        expected = Predictor(model).predict(model.user_ids[list(users)], model.movie_ids[list(movies)])
+        np.testing.assert_allclose([answer[0][0] for answer in answers], expected, atol=1e-4)
+    unknown = questions.answers(['=CF.PREDICT("05",2)', "=CF.PREDICT(5,1985)", '=CF.PREDICT("*",2)'], 1, 1)
+    assert [answer[0][0] for answer in unknown] == ["#N/A"] * 3
+
+
+def test_one_user_and_one_movie(asked):
+    factors = replace(random_factors("bayes", 1, 1, 2), user_ids=np.array(["007"], object))
+    asked, recommender = asked(factors)
+    title = text(recommender.titles[0])
+    found = asked.answers([f'=CF.PREDICT("007",{title})', f"=CF.PREDICT(7,{title})"], 1, 1)
+    expected = Predictor(factors).predict("007", factors.movie_ids[0])
+    assert found[0][0][0] == pytest.approx(float(expected), abs=1e-4)
+    assert found[1][0][0] == "#N/A"
+
+
 def test_without_ratings_nothing_is_left_out(asked):
     factors = random_factors("bayes")
     predictor, user = Predictor(factors), int(factors.user_ids[3])
@@ -214,6 +245,19 @@ def test_no_cell_calls_a_function_that_older_programs_lack(tmp_path):
             formulas |= {getattr(cell.value, "text", cell.value) for cell in row if cell.data_type == "f"}
     called = {name for formula in formulas for name in re.findall(r"([A-Z][A-Z0-9.]*)\(", formula)}
     in_2007 = {"AND", "COUNT", "COUNTIF", "FREQUENCY", "IF", "IFERROR", "INDEX", "ISNUMBER", "LARGE", "MATCH", "MAX"}
-    in_2007 |= {"MIN", "MINVERSE", "MMULT", "NOT", "ROUND", "ROW", "ROWS", "SUMPRODUCT", "TANH", "TRANSPOSE"}
+    in_2007 |= {
+        "EXACT",
+        "MIN",
+        "MINVERSE",
+        "MMULT",
+        "NA",
+        "NOT",
+        "ROUND",
+        "ROW",
+        "ROWS",
+        "SUMPRODUCT",
+        "TANH",
+        "TRANSPOSE",
+    }
     assert "MMULT" in called
     assert called <= in_2007

@@ -7,7 +7,7 @@ import pytest
 from recommenders import random_factors
 
 from cf_excel.book.recommender import shrink
-from cf_excel.book.recommender.labels import rating_choices, unique_titles
+from cf_excel.book.recommender.labels import unique_titles
 from cf_excel.errors import InputError
 from cf_excel.model_file import save_factors
 from cf_excel.predictor import Predictor
@@ -119,17 +119,9 @@ def test_titles_that_look_like_titles_with_ids():
     assert len({label.casefold() for label in labels}) == 3
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "n", "second"),
-    [(0.5, 5, 10, 1), (1, 5, 9, 1.5), (0, 100, 11, 10), (1, 10, 10, 2), (-1, 1, 11, -0.8)],
-)
-def test_choices_are_round_steps(low, high, n, second):
-    choices = rating_choices(low, high)
-    assert (len(choices), choices[0], choices[1], choices[-1]) == (n, low, second, high)
-
-
-def test_one_rating_is_one_choice():
-    assert rating_choices(3, 3) == [3]
+def test_labels_of_long_and_odd_ids_stay_short():
+    labels = unique_titles(np.array(["Up", "Up", ""], object), ["a" * 300, "b\n\x01", "c"])
+    assert labels == [f"Up [{'a' * 40}]", "Up [b ␁]", "movie [c]"]
 
 
 def test_text_ids_keep_their_order():

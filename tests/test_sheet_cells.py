@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+from cf_excel.book import sheet_cells
 from cf_excel.book.cells import Block, one_cell
 from cf_excel.book.package import write_workbook
-from cf_excel.book.sheet_cells import MAX_TEXT, SheetCells, clean_text
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import style_ids
+from cf_excel.book.texts import MAX_TEXT, clean_text
+from cf_excel.errors import FileError
 
 TEXTS = [
     "=1+1",
@@ -35,6 +38,13 @@ TEXTS = [
     "1e5",
     "007",
 ]
+
+
+def write_cells(path: Path, cells: SheetCells) -> Path:
+    workbook = Workbook()
+    workbook.active.title = "s"
+    write_workbook(path, workbook, {"s": cells})
+    return path
 
 
 def write(path: Path, rows: list[list[object]]) -> Path:
@@ -70,13 +80,44 @@ def test_text_beyond_a_cell(tmp_path, validator_errors):
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_clean_text_is_xml(tmp_path_factory, text):
-    cleaned = clean_text(text)
-    assert len(cleaned) == len(text)
-    path = write(tmp_path_factory.getbasetemp() / "any.xlsx", [[text]])
-    shown = openpyxl.load_workbook(path)["s"]["A1"].value or ""
-    # XML reads a carriage return as a line feed; openpyxl leaves escapes as they are
-    assert shown.replace("_x005F_", "_") == cleaned.replace("\r\n", "\n").replace("\r", "\n")
+def test_any_text_is_a_cell_and_a_result(tmp_path_factory, text):
+    cells, path = SheetCells({"plain": 0}), tmp_path_factory.getbasetemp() / "any.xlsx"
+    cells.put(one_cell(1, 1), "plain", [[text]])
+    cells.fill(one_cell(2, 1), "plain", "A1", [text])
+    cells.fill(one_cell(3, 1), "plain", "A1", [text], array=True)
+    cells.fill_at_once(one_cell(4, 1), "plain", "A1", [[text]])
+    write_cells(path, cells)
+    shown = [cell.value or "" for cell in openpyxl.load_workbook(path, data_only=True)["s"]["A"]]
+    # openpyxl leaves escapes as they are
+    assert [cell.replace("_x005F_", "_") for cell in shown] == [clean_text(text)] * 4
+
+
+def test_what_is_not_whole_xml_replaces_nothing(tmp_path, monkeypatch):
+    path = write(tmp_path / "t.xlsx", [["good"]])
+    before = path.read_bytes()
+    monkeypatch.setattr(sheet_cells, "xml_text", str)
+    with pytest.raises(FileError, match=r"^xl/worksheets/sheet1.xml would be no whole XML \(.*\): nothing was written"):
+        write(path, [["bad\x01"]])
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["t.xlsx"]
+
+
+def test_numbers_too_large_for_a_cell_are_errors(tmp_path, validator_errors):
+    cells = SheetCells({"plain": 0})
+    cells.put(Block(1, 1, 1, 2), "plain", [[float("inf"), -float("inf")]])
+    cells.fill(Block(2, 1, 2, 2), "plain", "A1", [[float("inf"), 1.0]])
+    cells.fill_at_once(Block(3, 1, 3, 2), "plain", "A1:B1", [[float("inf"), None]])
+    path = write_cells(tmp_path / "t.xlsx", cells)
+    shown = [[cell.value for cell in row] for row in openpyxl.load_workbook(path, data_only=True)["s"]["A1:B3"]]
+    assert shown == [["#NUM!", "#NUM!"], ["#NUM!", 1], ["#NUM!", None]]
+    assert validator_errors(path) == []
+
+
+def test_an_array_formula_whose_first_result_is_blank(tmp_path):
+    cells = SheetCells({"plain": 0})
+    cells.fill_at_once(Block(1, 1, 1, 2), "plain", "C1:D1", [[None, 2]])
+    sheet = openpyxl.load_workbook(write_cells(tmp_path / "t.xlsx", cells))["s"]
+    assert sheet["A1"].value.text == "=C1:D1"
 
 
 def test_numbers_are_whole(tmp_path):

@@ -3,6 +3,7 @@
 import re
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -146,6 +147,54 @@ def test_the_other_sheets_are_those_of_the_lesson(workbooks, busy_ratings, tmp_p
             ]
     assert "predict" in [row[0] for row in with_functions["intro"].values]
     assert "predict" not in [row[0] for row in plain["intro"].values]
+
+
+def panel(folder, ratings, n_users):
+    """Return the sheet predict of a workbook for these ratings."""
+    path = folder / "panel.xlsx"
+    extend = libreoffice_extension(ratings.rating_range)
+    build_collab(ratings, path, n_users=n_users, n_movies=2, n_factors=1, extend=extend)
+    return openpyxl.load_workbook(path, data_only=True)["predict"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "picked", "number_format"),
+    [
+        (["007", "7"], "007", "@"),
+        (["0306406152", "080442957X"], "0306406152", "@"),
+        ([12345678901234567, 5], "5", "@"),
+        (["a\x01", "a\x02"], "a␁", "@"),
+        ([7, 8], 7, "General"),
+    ],
+)
+def test_ids_and_titles_that_are_texts_stay_texts_when_they_are_picked(
+    tmp_path, make_ratings, monkeypatch, ids, picked, number_format
+):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "none"))
+    page = panel(tmp_path, make_ratings([(user, movie, 1 + movie) for user in ids for movie in (1, 2)]), 2)
+    assert (page["B6"].value, page["B6"].number_format) == (picked, number_format)
+    assert [page[cell].number_format for cell in ("B7", "A25", "A29")] == ["@"] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "scale"),
+    [
+        ([0, 1], (0, 1)),
+        ([0.1, 0.3], (0.1, 0.3)),
+        ([-9.95, 3.21, 10], (-9.95, 10)),
+        ([200, 900], (0, 1000)),
+        ([3], (3, 3)),
+    ],
+)
+def test_the_panel_starts_with_ratings_of_the_data(tmp_path, make_ratings, monkeypatch, given, scale):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "none"))
+    ratings = make_ratings(
+        [(user, movie, given[(user + movie) % len(given)]) for user in range(9) for movie in range(9)]
+    )
+    page = panel(tmp_path, replace(ratings, declared_range=scale), 9)
+    stars = [cell[0].value for cell in page["B25:B29"] if cell[0].value is not None]
+    assert len(stars) == 2
+    assert set(stars) <= set(given)
 
 
 @pytest.mark.parametrize(("users", "movies", "factors"), [(1, 1, 1), (3, 2, 9), (40, 30, 2)])

@@ -1,7 +1,7 @@
 """Build the collaborative-filtering workbook: the lesson's sheets over a crosstab of real ratings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,10 @@ from cf_excel.book.intro import intro_lines, memorising_remark
 from cf_excel.book.layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.book.package import write_workbook
 from cf_excel.book.pages import fit_to_page, set_widths, write_intro
-from cf_excel.book.sheet_cells import SheetCells, shown_value
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.solver import solver_names
 from cf_excel.book.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
+from cf_excel.book.texts import clean_text, shown_ids
 from cf_excel.ratings import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
 
 START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
@@ -29,7 +30,10 @@ START_NOTE = "Random numbers at first; Solver then changes them by gradient desc
 
 @dataclass(frozen=True)
 class Draft:
-    """A workbook before it is written, for sheets that are added to it (see predict.sheet)."""
+    """A workbook before it is written, for sheets that are added to it (see predict.sheet).
+
+    table: ids and titles as cells show them.
+    """
 
     workbook: Workbook
     cells: dict[str, SheetCells]
@@ -38,11 +42,6 @@ class Draft:
     movies: MoviesSheet
     table: Crosstab
     predictions: dict[str, np.ndarray]
-
-    @staticmethod
-    def shown_ids(ids: list[int | str]) -> np.ndarray:
-        """Return what a formula gives that points to ids: numbers, or the texts that their cells hold."""
-        return _ids_as_shown(ids)
 
 
 def build_collab(
@@ -58,10 +57,10 @@ def build_collab(
     """Write the workbook and return the RMSE of each sheet.
 
     extend: may add sheets before the workbook is written, and returns its macros and buttons.
-    Raises InputError where the ratings have too few users or movies or a sheet would be too large, FileError where the
-    file can't be written.
+    Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
+    be too large, FileError where the file can't be written.
     """
-    table = crosstab(ratings, n_users, n_movies)
+    table = _as_shown(crosstab(ratings, n_users, n_movies))
     rated = ~np.isnan(table.values)
     book = CollabBook(n_users, n_movies, n_factors, int(rated.sum()))
     start = Embeddings.random(n_users, n_movies, n_factors, seed)
@@ -128,7 +127,7 @@ def _write_grid(
         cells.put(sheet.movie_bias, "input", start.movie_bias[None, :])
         cells.put(sheet.user_bias, "input", start.user_bias[:, None])
     for block, ids in ((sheet.prediction_users, table.user_ids), (sheet.prediction_movies, table.movie_ids)):
-        cells.fill(block, "id", formulas[block], _ids_as_shown(ids))
+        cells.fill(block, "id", formulas[block], ids)
     cells.fill(sheet.predictions, "prediction", formulas[sheet.predictions], predictions)
     cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
     cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
@@ -138,9 +137,14 @@ def _write_grid(
     _finish(worksheet, sheet)
 
 
-def _ids_as_shown(ids: list[int | str]) -> np.ndarray:
-    # what a formula gives that points to an id: a number, or the text that the id's cell holds
-    return np.array([shown_value(value) for value in ids], dtype=object)
+def _as_shown(table: Crosstab) -> Crosstab:
+    """Return the table with ids and titles as cells show them."""
+    return replace(
+        table,
+        user_ids=shown_ids("user", table.user_ids),
+        movie_ids=shown_ids("movie", table.movie_ids),
+        titles=list(map(clean_text, table.titles)),
+    )
 
 
 def _rating_scale(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
@@ -188,7 +192,7 @@ def _write_embedding(
     rows = [[table.user_ids[u], table.movie_ids[m], r] for u, m, r in zip(user, movie, rating, strict=True)]
     cells.put(sheet.ratings, "rating", rows or [[None] * 3])
 
-    text_users, text_movies = _has_text(table.user_ids), _has_text(table.movie_ids)
+    text_users, text_movies = (isinstance(ids[0], str) for ids in (table.user_ids, table.movie_ids))
     formulas = sheet.formulas(text_users=text_users, text_movies=text_movies)
     predicted = products[user, movie]
     looked_up = (
@@ -234,10 +238,6 @@ def _write_embedding(
     )
     curve = Curve("ratings", *points, size=5, joined=False)
     return [Chart("Predicted against actual rating", "rating", "prediction", [curve], sheet.chart)]
-
-
-def _has_text(ids: list[int | str]) -> bool:
-    return any(isinstance(shown_value(value), str) for value in ids)
 
 
 def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, ratings: Ratings) -> None:

@@ -14,6 +14,7 @@ from cf_excel.book.buttons import Macros, add_buttons, add_macros
 from cf_excel.book.charts import Chart, add_charts
 from cf_excel.book.parts import Parts, mended
 from cf_excel.book.sheet_cells import SheetCells, sheet_xml
+from cf_excel.book.well_formed import check_part
 from cf_excel.files import replacing
 
 _COMPRESSION = 3
@@ -31,7 +32,7 @@ def write_workbook(
     """Write a workbook whose cells and charts are given by sheet name, whole or not at all.
 
     Every sheet of the openpyxl workbook that is named in cells must hold no cell of its own, and none of its sheets a
-    chart. Raises FileError.
+    chart. Every part that holds XML is parsed before the file is replaced. Raises FileError.
     """
     code_names = macros.name_sheets(workbook) if macros else []
     frame = io.BytesIO()
@@ -54,5 +55,7 @@ def write_workbook(
             entry.external_attr = 0o600 << 16
             with target.open(entry, "w", force_zip64=False) as part:
                 sheet = sheets.get(name)
-                for chunk in [content] if sheet is None else sheet_xml(content, sheet):
+                if sheet is None:
+                    check_part(name, content)
+                for chunk in [content] if sheet is None else sheet_xml(content, sheet, name):
                     part.write(chunk)

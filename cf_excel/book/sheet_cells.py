@@ -4,60 +4,53 @@ A rectangle of formulas is stored once and filled (ECMA-376, 18.3.1.40: shared f
 row, so that millions of cells need little memory.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
+from itertools import islice
 
 import numpy as np
 
 from cf_excel.book.cells import Block, column_letters
+from cf_excel.book.texts import CellValue, shown_value, xml_text
+from cf_excel.book.well_formed import WellFormed
 
-MAX_TEXT = 32_767
 _ROWS_AT_ONCE = 500
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData></sheetData>")
-
-CellValue = str | int | float | None
-
-
-def clean_text(text: str) -> str:
-    """Return a text as XML and a cell can hold it.
-
-    Characters that XML forbids become spaces; beyond the 32,767 characters of a cell a text ends in an ellipsis.
-    """
-    if not text.isprintable():
-        text = _NOT_XML.sub(" ", text)
-    if len(text) > MAX_TEXT:
-        text = text[: MAX_TEXT - 1] + "…"
-    return text
 
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
-def shown_value(value: CellValue) -> CellValue:
-    """Return what a cell shows: texts cleaned, and whole numbers beyond the 15 digits that a cell keeps as texts."""
-    if isinstance(value, int) and abs(value) >= 10**15:
-        return str(value)
-    return clean_text(value) if isinstance(value, str) else value
-
-
 def _text(text: str) -> str:
-    return escape(_LOOKS_ESCAPED.sub("_x005F_", text) if "_x" in text else text, quote=False)
+    return f' t="inlineStr"><is><t xml:space="preserve">{xml_text(text)}</t></is></c>'
 
 
 def _content(value: CellValue) -> str:
     """Return the rest of a <c> element after its address and style."""
+    if isinstance(value, str):
+        return _text(value)
     if value is None or value != value:
         return "/>"
-    value = shown_value(value)
-    if isinstance(value, str):
-        return f' t="inlineStr"><is><t xml:space="preserve">{_text(value)}</t></is></c>'
+    if abs(value) >= 1e15:
+        value = shown_value(value)
+        return _text(value) if isinstance(value, str) else f"{_result(value)}</c>"
     return f"><v>{_number(value)}</v></c>"
+
+
+def _result(value: CellValue, formula: str = "") -> str:
+    """Return the rest of a <c> element after its style, up to its end: its formula and what that gives."""
+    if value is None or value != value:
+        return f">{formula}"
+    if isinstance(value, str):
+        return f' t="str">{formula}<v>{xml_text(value)}</v>'
+    if not math.isfinite(value):  # what a cell shows where a number is too large for it
+        return f' t="e">{formula}<v>#NUM!</v>'
+    return f">{formula}<v>{_number(value)}</v>"
 
 
 @dataclass(frozen=True)
@@ -115,8 +108,7 @@ class _Filled:
         )
 
     def _cell(self, letters: str, value: float | str) -> str:
-        kind, result = (' t="str"', _text(value)) if isinstance(value, str) else ("", _number(value))
-        return f'<c r="{letters}\0" s="{self.style}"{kind}>{self._follower}<v>{result}</v></c>'
+        return f'<c r="{letters}\0" s="{self.style}"{_result(value, self._follower)}</c>'
 
     @property
     def _leader(self) -> str:
@@ -173,14 +165,15 @@ class _OneArray(_Values):
     formula: str
 
     def rows_xml(self) -> Iterator[str]:
-        # texts that a formula gives are no texts of the file
-        rows = (
-            row.replace('t="inlineStr"><is><t xml:space="preserve">', 't="str"><v>').replace("</t></is>", "</v>")
-            for row in super().rows_xml()
-        )
+        """Yield the cells of each row."""
+        letters = [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
         formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula, quote=False)}</f>'
-        yield next(rows).replace("<v>", f"{formula}<v>", 1)
-        yield from rows
+        for row, values in enumerate(self.rows, self.block.top):
+            cells = []
+            for name, value in zip(letters, values, strict=True):
+                cells.append(f'<c r="{name}{row}" s="{self.style}"{_result(value, formula)}</c>')
+                formula = ""
+            yield "".join(cells)
 
 
 @dataclass
@@ -207,6 +200,8 @@ class SheetCells:
         results = np.asarray(results, dtype=getattr(results, "dtype", object))
         if results.dtype != object or not any(isinstance(value, str) for value in results.flat):
             results = results.astype(float)
+            if not np.isfinite(results).all():
+                results = results.astype(object)
         results = results.reshape(block.n_rows, block.n_columns)
         kind = _FilledWithArrays if array else _Filled
         self._regions.append(kind(block, self.styles[style], formula, self._n_filled, results))
@@ -277,15 +272,16 @@ def _as_rows(block: Block, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> 
     return rows
 
 
-def sheet_xml(frame: bytes, cells: SheetCells) -> Iterator[bytes]:
-    """Yield the XML of a sheet, piece by piece: an empty one, with the cells in it."""
+def sheet_xml(frame: bytes, cells: SheetCells, name: str = "a sheet") -> Iterator[bytes]:
+    """Yield the XML of a sheet, piece by piece: an empty one, with the cells in it.
+
+    Raises FileError where a piece is not well-formed; name: what the message calls the sheet.
+    """
     head, tail = _SHEET_DATA.split(frame)
-    yield re.sub(rb'<dimension ref="[^"]*"', f'<dimension ref="{cells.extent.address}"'.encode(), head) + b"<sheetData>"
-    rows = []
-    for row in cells.rows_xml():
-        rows.append(row)
-        if len(rows) == _ROWS_AT_ONCE:
-            yield "".join(rows).encode()
-            rows = []
-    yield "".join(rows).encode()
-    yield b"</sheetData>" + tail
+    part = WellFormed(name)
+    dimension = f'<dimension ref="{cells.extent.address}"'.encode()
+    yield part.checked(re.sub(rb'<dimension ref="[^"]*"', dimension, head) + b"<sheetData>")
+    rows = cells.rows_xml()
+    while some := list(islice(rows, _ROWS_AT_ONCE)):
+        yield part.checked_rows(some)
+    yield part.checked(b"</sheetData>" + tail, is_last=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from cf_excel import __version__
 from cf_excel.metrics import mae, mse, rmse
-from cf_excel.ratings import Ratings, data_hash
+from cf_excel.ratings import Ratings, data_hash, distinct_ratings
 
 
 def training_record(trained: Any, ratings: Ratings, split: str, versions: dict[str, str]) -> dict:
@@ -17,6 +17,7 @@ def training_record(trained: Any, ratings: Ratings, split: str, versions: dict[s
     trained: has settings, val_rows, val_predictions and history. versions: of the packages that did the work.
     metrics are those of the validation rows: val_mse in squared rating units, val_rmse and val_mae in rating units;
     there are none without such rows. validation_rows(ratings, record["split"], record["seed"]) finds the rows again.
+    rating_values: the ratings that occur, none where they are many.
     """
     n_val = len(trained.val_rows)
     truth = ratings.rating[trained.val_rows]
@@ -25,6 +26,7 @@ def training_record(trained: Any, ratings: Ratings, split: str, versions: dict[s
     return {
         "source": ratings.source,
         "data_hash": data_hash(ratings),
+        "rating_values": distinct_ratings(ratings.rating),
         "split": split,
         "seed": settings.pop("seed"),
         "n_train": len(ratings) - n_val,

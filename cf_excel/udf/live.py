@@ -23,7 +23,7 @@ from cf_excel.book.edit.opened import free_title
 from cf_excel.book.edit.results import rectangles
 from cf_excel.book.edit.sheet_xml import Address, CellValue
 from cf_excel.book.edit.write_back import check_constants
-from cf_excel.book.sheet_cells import shown_value
+from cf_excel.book.texts import typed_value
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
 
@@ -227,7 +227,7 @@ class _LiveCells:
     def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
         """Put texts and numbers into a block; None and NaN make blank cells."""
         rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
-        values = [[_typed(value) for value in row] for row in rows]
+        values = [[typed_value(value) for value in row] for row in rows]
         _write(self._sheet, block, lambda area: setattr(area, "value", values))
         self._dress(block, style)
 
@@ -269,12 +269,6 @@ def _area(sheet: "xlwings.Sheet", block: Block) -> "xlwings.Range":
 
 def _columns(block: Block) -> range:
     return range(block.left, block.right + 1)
-
-
-def _typed(value: CellValue) -> CellValue:
-    """Return what is typed into a cell to show a value: texts behind an apostrophe, so that none becomes a formula."""
-    value = None if value is None or value != value else shown_value(value)
-    return f"'{value}" if isinstance(value, str) and value else value
 
 
 def _rows(texts: Sequence) -> Sequence[Sequence[str]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cf_excel.book.cells import MAX_COLUMNS
 from cf_excel.book.predict.layout import MOVIES_NAME, USERS_NAME
+from cf_excel.book.texts import typed_value
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.predictor import Predictor, load_predictor
 
@@ -86,9 +87,6 @@ def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[object]]) -
     else:
         sheet = book.sheets.add(title, after=book.sheets[len(book.sheets) - 1])
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        sheet.range((start + 1, 1)).value = [_texts(row) for row in rows[start : start + _ROWS_AT_ONCE]]
-
-
-def _texts(row: Sequence[object]) -> list[object]:
-    # a leading = would make a formula of a title
-    return [f"'{value}" if isinstance(value, str) and value[:1] in "=+-@'" and value else value for value in row]
+        sheet.range((start + 1, 1)).value = [
+            [typed_value(value) for value in row] for row in rows[start : start + _ROWS_AT_ONCE]
+        ]

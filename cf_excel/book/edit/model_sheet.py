@@ -14,7 +14,8 @@ from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
 from cf_excel.book.edit.new_sheet import add_sheet, looks_of, replace_sheet
 from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.sheet_cells import CellValue, SheetCells
+from cf_excel.book.sheet_cells import SheetCells
+from cf_excel.book.texts import CellValue
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
 

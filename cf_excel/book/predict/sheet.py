@@ -12,8 +12,10 @@ from cf_excel.book.cells import Block
 from cf_excel.book.collab import Draft
 from cf_excel.book.pages import fit_to_page, set_widths
 from cf_excel.book.predict.layout import N_RATED, N_SHOWN, ConfSheet, PredictSheet
+from cf_excel.book.rating_choices import nearest, rating_choices
 from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import HIGH, LOW, MIDDLE
+from cf_excel.ratings import distinct_ratings
 
 _NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells are inputs, the others are functions."
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range
@@ -29,15 +31,16 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     cells = draft.cells[sheet.title] = SheetCells(draft.styles)
     titles = [title or movie for title, movie in zip(draft.table.titles, draft.table.movie_ids, strict=True)]
     low, high = rating_range
+    choices = rating_choices(low, high, distinct_ratings(draft.table.values.ravel()))
     rated = [[title] for title in titles[:N_RATED]]
     rated += [[None]] * (N_RATED - len(rated))
-    stars = [[round(2 * (low + part * (high - low))) / 2] for part in _MINE[: len(titles)]]
+    stars = [[nearest(choices, low + part * (high - low))] for part in _MINE[: len(titles)]]
     stars += [[None]] * (N_RATED - len(stars))
 
     _write_texts(cells, sheet)
-    cells.put(sheet.user, "setting", [[draft.table.user_ids[0]]])
-    cells.put(sheet.movie, "setting", [[titles[0]]])
-    cells.put(sheet.rate_movies, "setting", rated)
+    cells.put(sheet.user, _input_style(draft.table.user_ids), [[draft.table.user_ids[0]]])
+    cells.put(sheet.movie, "pick_text", [[titles[0]]])
+    cells.put(sheet.rate_movies, "pick_text", rated)
     cells.put(sheet.rate_ratings, "setting", stars)
     _write_copies(cells, sheet, draft)
     _write_calls(cells, sheet, draft, functions, (titles[0], rated, stars))
@@ -55,6 +58,11 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     worksheet.sheet_view.showGridLines = False
     fit_to_page(worksheet)
     return sheet
+
+
+def _input_style(ids: Sequence[int | str]) -> str:
+    # what is picked for a cell of texts stays one: 007 and ISBNs are no numbers
+    return "pick_text" if isinstance(ids[0], str) else "setting"
 
 
 def add_conf_sheet(draft: Draft, settings: Sequence[tuple[str, str]]) -> None:
@@ -89,8 +97,8 @@ def _write_texts(cells: SheetCells, sheet: PredictSheet) -> None:
 
 def _write_copies(cells: SheetCells, sheet: PredictSheet, draft: Draft) -> None:
     for grid in sheet.grids:
-        cells.fill(grid.users, "id", sheet.copied_users, draft.shown_ids(draft.table.user_ids))
-        cells.fill(grid.movies, "id", sheet.copied_movies, draft.shown_ids(draft.table.movie_ids))
+        cells.fill(grid.users, "id", sheet.copied_users, draft.table.user_ids)
+        cells.fill(grid.movies, "id", sheet.copied_movies, draft.table.movie_ids)
     own = draft.predictions[sheet.compared.title]
     cells.fill(sheet.grids[1].predictions, "prediction", sheet.copied_predictions, own)
 

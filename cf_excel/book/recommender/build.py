@@ -11,20 +11,23 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.book.cells import Block, column_letters
 from cf_excel.book.package import write_workbook
+from cf_excel.book.rating_choices import rating_choices
 from cf_excel.book.recommender.calc import write_calc
-from cf_excel.book.recommender.labels import rating_choices, shown_genres, unique_titles
+from cf_excel.book.recommender.labels import shown_genres, unique_titles
 from cf_excel.book.recommender.lambdas import lambda_names
 from cf_excel.book.recommender.layout import N_RATED, TableSheet
 from cf_excel.book.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
 from cf_excel.book.recommender.predict import write_predict
 from cf_excel.book.recommender.results import Picks, Recommender, Results
-from cf_excel.book.sheet_cells import SheetCells, shown_value
+from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import style_ids
+from cf_excel.book.texts import shown_ids
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
 from cf_excel.ratings import most_rated
 
 LEAST_RATINGS = 20  # of a movie that is listed as similar, at first
+_MOST_RATINGS = 100  # that a dropdown offers
 _EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0) to the highest (1)
 
 
@@ -34,17 +37,18 @@ def build_recommender(
     """Write the workbook and return what it holds.
 
     digits: decimals of factors and biases. made: the date of the model. Raises InputError for a model of kind net and
-    for one that does not fit on sheets, FileError where the file can't be written.
+    for one that does not fit on sheets or has ids that no cell tells apart, FileError where the file can't be written.
     """
     check_model(factors, digits)
     written = _as_written(factors, digits)
-    choices = rating_choices(*written.rating_range)
+    choices = rating_choices(*written.rating_range, _rating_values(written))
+    user_ids, movie_ids = shown_ids("user", written.user_ids.tolist()), shown_ids("movie", written.movie_ids.tolist())
     n_users, n_factors = written.user_factors.shape
     n_ratings = len(written.seen_movies) if with_ratings else 0
     book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices))
-    titles = unique_titles(written.titles, written.movie_ids)
+    titles = unique_titles(written.titles, movie_ids)
     results = Results(written, _first_picks(written, choices), with_ratings and n_ratings > 0)
-    recommender = Recommender(written, titles, book, results)
+    recommender = Recommender(written, user_ids, movie_ids, titles, book, results)
 
     workbook = Workbook()
     workbook.active.title = book.predict.title
@@ -61,7 +65,7 @@ def build_recommender(
     cells[book.calc.title] = SheetCells(styles)
     write_calc(cells[book.calc.title], recommender, choices)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
-    for name, text in (book.names | lambda_names(book, factors.kind)).items():
+    for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
         workbook.defined_names.add(DefinedName(name, attr_text=text))
     write_workbook(path, workbook, cells)
     return recommender
@@ -93,6 +97,13 @@ def _as_written(factors: Factors, digits: int) -> Factors:
     )
 
 
+def _rating_values(factors: Factors) -> list[float]:
+    """Return the ratings that the model was trained on, nothing where its record does not tell; anybody writes one."""
+    values = factors.record.get("rating_values")
+    known = isinstance(values, list) and len(values) <= _MOST_RATINGS
+    return values if known and all(type(value) in (int, float) for value in values) else []
+
+
 def _first_picks(factors: Factors, choices: list[float]) -> Picks:
     """Return picks to start with: the most active user, a much rated movie new to that user, an example of ratings."""
     counts = np.bincount(factors.seen_movies, minlength=len(factors.movie_ids))
@@ -108,9 +119,9 @@ def _first_picks(factors: Factors, choices: list[float]) -> Picks:
 
 def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
     factors, sheet = recommender.factors, recommender.book.users
-    ids, numbers = factors.user_ids.tolist(), np.column_stack([factors.user_bias, factors.user_factors])
+    numbers = np.column_stack([factors.user_bias, factors.user_factors])
     _write_headers(cells, sheet, [*USER_COLUMNS.values()], recommender.book.n_factors)
-    cells.put(sheet.columns(0), "plain", [[shown_value(identity)] for identity in ids])
+    cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
     _set_widths(worksheet, {sheet.columns(0): 10})
 
@@ -118,7 +129,7 @@ def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommend
 def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
     factors, sheet, results = recommender.factors, recommender.book.movies, recommender.results
     columns = (
-        [shown_value(identity) for identity in factors.movie_ids.tolist()],
+        recommender.movie_ids,
         recommender.titles,
         [int(year) or None for year in factors.years],
         [shown_genres(genres) or None for genres in factors.genres],

@@ -34,19 +34,37 @@ def slope(kind: str, x: str) -> str:
     return f"1+0*{x}" if kind in ("dot", "bayes") else f"(highest_rating-lowest_rating)*(1-TANH({x}/2)^2)/4"
 
 
-def look_up(wanted: str, table: str) -> str:
-    """Return the array formula of the row of an id or a title; "" where there is none.
+def look_up_id(wanted: str, table: str, n: int) -> str:
+    """Return the array formula of the row of an id in a table of n; "" where there is none.
 
-    MATCH alone would read * ? ~ in a title as wildcards.
+    Ids are compared as texts, 15 and "15" are one; EXACT tells ab from AB and reads no * ? ~ as wildcards, as MATCH
+    alone would.
     """
-    return f'IF({wanted}="","",IFERROR(MATCH(TRUE,INDEX({table}={wanted},0),0),""))'
+    # joined to "", because LibreOffice's EXACT takes no number from a range
+    return _row_or_blank(wanted, _place_of_true(f'EXACT({table}&"",{wanted}&"")', n))
+
+
+def look_up_title(wanted: str, table: str, n: int) -> str:
+    """Return the array formula of the row of a title, as it is or else in any case; "" where there is none."""
+    exact, in_any_case = _place_of_true(f"EXACT({table},{wanted})", n), _place_of_true(f'{table}={wanted}&""', n)
+    return _row_or_blank(wanted, f"IFERROR({exact},{in_any_case})")
+
+
+def _place_of_true(conditions: str, n: int) -> str:
+    if n == 1:  # one condition is no array to search
+        return f"IF({conditions},1,NA())"
+    return f"MATCH(TRUE,INDEX({conditions},0),0)"
+
+
+def _row_or_blank(wanted: str, row: str) -> str:
+    return f'IF({wanted}="","",IFERROR({row},""))'
 
 
 def scalar_formulas(book: RecommenderBook) -> dict[str, str]:
     """Return the formulas of the single cells of `calc`, by name; the others hold numbers."""
     formulas = {
-        "user_row": look_up("picked_user", "user_ids"),
-        "movie_row": look_up("picked_movie", "movie_titles"),
+        "user_row": look_up_id("picked_user", "user_ids", book.n_users),
+        "movie_row": look_up_title("picked_movie", "movie_titles", book.n_movies),
         "user_offset": "IF(ISNUMBER(user_row),INDEX(user_bias,user_row),0)",
         "movie_offset": "IF(ISNUMBER(movie_row),INDEX(movie_bias,movie_row),0)",
         "movie_length": "IF(ISNUMBER(movie_row),INDEX(movie_lengths,movie_row),1)",
@@ -120,7 +138,7 @@ def panel_formulas(book: RecommenderBook, kind: str) -> dict[str, str]:
     below = calc.panel_below(PANEL.index("usable"))
     x = at["sum"]
     return {
-        "found": look_up(title, "movie_titles"),
+        "found": look_up_title(title, "movie_titles", book.n_movies),
         "usable": f'IF(AND(ISNUMBER({at["found"]}),{in_range}),{at["found"]},"")',
         # of two ratings of a movie the later counts
         "rated_row": f'IF({at["usable"]}="","",IF(COUNTIF({below},{at["usable"]})>0,"",{at["usable"]}))',

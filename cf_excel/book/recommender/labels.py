@@ -1,21 +1,26 @@
-"""Titles under which a dropdown finds each movie, and ratings that it offers."""
+"""Titles under which a dropdown finds each movie."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
-from cf_excel.book.sheet_cells import clean_text
+from cf_excel.book.texts import clean_text
 
 _LONGEST = 200  # characters; programs differ in how much of a text they look up, 255 is the least
+_LONGEST_ID = 40
 
 
-def unique_titles(titles: np.ndarray, ids: np.ndarray) -> list[str]:
-    """Return titles that no two movies share, in any case: those that do, and blank ones, carry the movie's id."""
-    names = [" ".join(clean_text(title).split())[:_LONGEST] for title in titles.tolist()]
+def unique_titles(titles: np.ndarray, ids: Sequence[int | str]) -> list[str]:
+    """Return titles that no two movies share, in any case: those that do, and blank ones, carry the movie's id.
+
+    ids: as cells show them.
+    """
+    names = [_shown(title, _LONGEST) for title in titles.tolist()]
     shared = Counter(map(_folded, names))
     labels = [
-        name if name and shared[_folded(name)] == 1 else f"{name or 'movie'} [{identity}]"
-        for name, identity in zip(names, ids.tolist(), strict=True)
+        name if name and shared[_folded(name)] == 1 else f"{name or 'movie'} [{_shown(str(identity), _LONGEST_ID)}]"
+        for name, identity in zip(names, ids, strict=True)
     ]
     if len(set(map(_folded, labels))) < len(labels):  # a title that looks like another one with its id
         labels = [f"{label} ({row})" for row, label in enumerate(labels, 1)]
@@ -27,15 +32,10 @@ def shown_genres(genres: str) -> str:
     return clean_text(genres.replace("|", ", "))
 
 
+def _shown(text: str, longest: int) -> str:
+    # white space first: some of it is of the characters that XML forbids
+    return clean_text(" ".join(text.split()))[:longest]
+
+
 def _folded(name: str) -> str:
     return name.casefold()
-
-
-def rating_choices(low: float, high: float, most: int = 11) -> list[float]:
-    """Return the ratings from low to high in round steps, the smallest that make no more than `most` of them."""
-    span = high - low
-    if span == 0:
-        return [low]
-    scale = 10 ** np.floor(np.log10(span / most))
-    step = next(scale * size for size in (1, 2, 5, 10, 20, 50) if span / (scale * size) <= most - 1)
-    return [*np.round(np.arange(low, high - step / 1000, step), 10).tolist(), high]

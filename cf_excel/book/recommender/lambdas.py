@@ -15,7 +15,6 @@ _NEWER = {
     "FILTER": "_xlfn._xlws.",
 }
 _TOKEN = re.compile(r'"[^"]*"|\[(?P<optional>\w+)\]|(?P<word>[A-Za-z_][\w.]*)(?P<call>\(?)')
-_MOVIE = "IFERROR(XMATCH({0},movie_ids),XMATCH({0},movie_titles))"
 
 
 def in_file_syntax(formula: str, names: set[str]) -> str:
@@ -34,34 +33,50 @@ def in_file_syntax(formula: str, names: set[str]) -> str:
     return _TOKEN.sub(spelled, formula)
 
 
-def lambda_names(book: RecommenderBook, kind: str) -> dict[str, str]:
-    """Return the texts of the functions by name, as a file holds them."""
+def lambda_names(book: RecommenderBook, kind: str, *, text_movies: bool) -> dict[str, str]:
+    """Return the texts of the functions by name, as a file holds them; text_movies: ids of movies are texts."""
+    user, movie = _place_of("user", "user_ids", book.n_users), _movie_row(book.n_movies, text_ids=text_movies)
     texts = {
-        "CF.PREDICT": _predict(kind),
-        "CF.RECOMMEND": _recommend(kind, with_ratings=book.ratings is not None),
-        "CF.SIMILAR": _similar(),
-        "CF.RATE": _rate(kind),
+        "CF.PREDICT": _predict(kind, user, movie),
+        "CF.RECOMMEND": _recommend(kind, user, with_ratings=book.ratings is not None),
+        "CF.SIMILAR": _similar(movie),
+        "CF.RATE": _rate(kind, movie),
     }
     return {name: in_file_syntax("".join(text.split()), set(book.names)) for name, text in texts.items()}
 
 
-def _predict(kind: str) -> str:
+def _place_of(wanted: str, table: str, n: int) -> str:
+    """Return the formula of the place of a text among n, whose case counts; EXACT compares numbers as texts."""
+    found = f"EXACT({wanted},{table})"
+    return f"XMATCH(TRUE,{found})" if n > 1 else f"IF({found},1,NA())"  # one truth value is no array to search
+
+
+def _movie_row(n: int, *, text_ids: bool) -> str:
+    """Return the formula of a movie's row, with {0} for its id or title; a title is found in any case."""
+    by_id = _place_of("{0}", "movie_ids", n)
+    by_title = f"IFERROR({_place_of('{0}', 'movie_titles', n)},XMATCH({{0}},movie_titles))"
+    if text_ids:
+        return f"IFERROR({by_id},{by_title})"
+    return f"IFERROR(XMATCH({{0}},movie_ids),IFERROR({by_title},{by_id}))"  # a text is a title first: "1984"
+
+
+def _predict(kind: str, user: str, movie: str) -> str:
     return f"""LAMBDA(user,movie,LET(
-        who,XMATCH(user,user_ids),
-        what,{_MOVIE.format("movie")},
+        who,{user},
+        what,{movie.format("movie")},
         x,global_mean+INDEX(user_bias,who)+INDEX(movie_bias,what)
             +SUMPRODUCT(INDEX(user_factors,who,0),INDEX(movie_factors,what,0)),
         {scaled(kind, "x")}))"""
 
 
-def _recommend(kind: str, *, with_ratings: bool) -> str:
+def _recommend(kind: str, user: str, *, with_ratings: bool) -> str:
     seen, out = "", "0"
     if with_ratings:
         mine = "FILTER(rated_movies,rated_users=who,ROWS(movie_bias)+1)"
         seen = ",[seen]"
         out = f"IF(IF(ISOMITTED(seen),FALSE,seen),0,DROP(FREQUENCY({mine},number),-1))"
     return f"""LAMBDA(user,n{seen},LET(
-        who,XMATCH(user,user_ids),
+        who,{user},
         number,SEQUENCE(ROWS(movie_bias)),
         x,global_mean+movie_bias+INDEX(user_bias,who)
             +MMULT(movie_factors,TRANSPOSE(INDEX(user_factors,who,0))),
@@ -69,9 +84,9 @@ def _recommend(kind: str, *, with_ratings: bool) -> str:
         {_best(scaled(kind, "x"))}))"""
 
 
-def _similar() -> str:
+def _similar(movie: str) -> str:
     return f"""LAMBDA(movie,n,[least],LET(
-        what,{_MOVIE.format("movie")},
+        what,{movie.format("movie")},
         number,SEQUENCE(ROWS(movie_bias)),
         x,MMULT(movie_factors,TRANSPOSE(INDEX(movie_factors,what,0)))
             /movie_lengths/INDEX(movie_lengths,what),
@@ -79,8 +94,8 @@ def _similar() -> str:
         {_best("x")}))"""
 
 
-def _rate(kind: str) -> str:
-    found = _MOVIE.format("film")
+def _rate(kind: str, movie: str) -> str:
+    found = movie.format("film")
     return f"""LAMBDA(movies,ratings,n,LET(
         films,TOCOL(IF(movies="","",movies)),
         given,TOCOL(IF(ratings="","",ratings)),

@@ -8,7 +8,6 @@ import numpy as np
 from cf_excel.book.recommender.formulas import DECIMALS, OUT, SCORES
 from cf_excel.book.recommender.layout import N_BEST, N_RATED
 from cf_excel.book.recommender.names import RecommenderBook
-from cf_excel.book.sheet_cells import shown_value
 from cf_excel.fold_in import noise, user_prior
 from cf_excel.model_file import Factors
 
@@ -142,9 +141,11 @@ class Results:
 
 @dataclass(frozen=True, eq=False)
 class Recommender:
-    """A model as its workbook holds it."""
+    """A model as its workbook holds it; ids and titles as cells show them."""
 
     factors: Factors
+    user_ids: list[int | str]
+    movie_ids: list[int | str]
     titles: list[str]
     book: RecommenderBook
     results: Results
@@ -152,9 +153,14 @@ class Recommender:
     @property
     def user_id(self) -> int | str:
         """The picked user's id, as its cell shows it."""
-        return shown_value(self.factors.user_ids.tolist()[self.results.picks.user])
+        return self.user_ids[self.results.picks.user]
 
     @property
     def movie_title(self) -> str:
         """The picked movie's title."""
         return self.titles[self.results.picks.movie]
+
+    @property
+    def text_movies(self) -> bool:
+        """Whether the ids of movies are texts; a sheet's ids are all texts or all numbers."""
+        return isinstance(self.movie_ids[0], str)
