@@ -2,27 +2,30 @@
 
 The names are the lesson's (fastai 0.7), the work is done in cf_excel.learn. A model is fitted where you put it:
 `.cuda()` is yours to write or to leave out. The learner, T and V use CUDA where there is one, else Apple's MPS, else
-the CPU.
+the CPU. plt and sns load matplotlib when they are used.
 """
 
 import math
 import zipfile
 from collections.abc import Sequence
+from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn, optim
+from numpy.typing import ArrayLike
+from torch import Tensor, optim
 
 from cf_excel.errors import InputError
 from cf_excel.files import make_folder, replacing
 from cf_excel.learn import collab, trainer
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
-from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, get_emb
+from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, Module, get_emb
 from cf_excel.lesson_ratings import LESSON_DATA
 from cf_excel.ratings import lesson_split
 
@@ -46,10 +49,15 @@ __all__ = [
     "np",
     "optim",
     "pd",
+    "plt",
     "set_lrs",
+    "sns",
     "to_np",
     "torch",
 ]
+
+nn = ModuleType("torch.nn", torch.nn.__doc__)
+nn.__dict__.update(vars(torch.nn), Module=Module)  # the lesson's own classes derive from it and call .cuda()
 
 
 class PrintedProgress(trainer.Progress):
@@ -76,7 +84,7 @@ class CollabFilterDataset(collab.CollabFilterDataset):
 
 
 def fit(
-    model: nn.Module,
+    model: torch.nn.Module,
     data: ColumnarModelData,
     n_epochs: int,
     opt: optim.Optimizer,
@@ -99,9 +107,19 @@ def set_lrs(opt: optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
-def get_cv_idxs(n: int, *, val_pct: float = 0.2, seed: int = 42) -> np.ndarray:
-    """Return the lesson's validation rows out of n: the head of a seeded permutation."""
-    return lesson_split(n, val_pct, seed)
+def get_cv_idxs(n: int, cv_idx: int = 0, val_pct: float = 0.2, seed: int = 42) -> np.ndarray:
+    """Return validation rows out of n: fold cv_idx of a seeded permutation, the lesson's own by default.
+
+    Raises InputError for a share outside 0 to 1 and a fold that is not there.
+    """
+    if not 0 <= val_pct <= 1:
+        raise InputError(f"val_pct {val_pct}: expected a share from 0 to 1, such as 0.2")
+    n_val = int(val_pct * n)
+    rows = lesson_split(n, 1.0, seed)[max(cv_idx, 0) * n_val :][:n_val]
+    if cv_idx < 0 or len(rows) < min(n_val, 1):
+        last = -(-n // n_val) - 1 if n_val else 0
+        raise InputError(f"cv_idx {cv_idx}: {n:,} rows have folds 0 to {last}, of {n_val:,} rows")
+    return rows
 
 
 def T(a: object) -> Tensor:
@@ -120,6 +138,52 @@ V = T  # fastai 0.7 told tensors from variables; PyTorch no longer does
 def to_np(tensor: Tensor) -> np.ndarray:
     """Return a tensor as a numpy array, without its gradient."""
     return tensor.detach().cpu().numpy()
+
+
+class _Pyplot:
+    """Stand for matplotlib.pyplot, which is loaded when a name of it is used."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):  # what inspects an object asks for these
+            raise AttributeError(name)
+        from cf_excel import plots  # noqa: F401  (says what to install where matplotlib is missing)
+
+        return getattr(import_module("matplotlib.pyplot"), name)
+
+
+class _Seaborn:
+    """Stand for seaborn, which need not be installed for the lesson's one picture with it."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            import seaborn
+        except ImportError:
+            raise InputError(f"sns.{name} needs seaborn: run python -m pip install seaborn") from None
+        return getattr(seaborn, name)
+
+    def jointplot(
+        self, x: ArrayLike = (), y: ArrayLike = (), kind: str = "scatter", stat_func: None = None, **options: object
+    ) -> object:
+        """Draw predictions x against ratings y, (n,) each, as hexagons with histograms at the margins; return a Figure.
+
+        The lesson's line names its arrays by their place, and a stat_func, which seaborn of today refuses. Another kind
+        and other options are handed to seaborn. Raises InputError for lengths that differ and where the package that
+        draws is missing.
+        """
+        if kind != "hex" or options:
+            return self.__getattr__("jointplot")(x=x, y=y, kind=kind, **options)
+        from cf_excel import plots
+
+        predictions, ratings = (np.asarray(values, np.float64).reshape(-1) for values in (x, y))
+        if not len(predictions) == len(ratings) > 0:
+            raise InputError(f"jointplot: {len(predictions):,} and {len(ratings):,} numbers: expected equally many")
+        figure = plt.figure(figsize=plots.JOINT_SIZE, layout="constrained")
+        return plots.plot_predictions(predictions, ratings, "", figure)
+
+
+plt, sns = _Pyplot(), _Seaborn()
 
 
 def lesson_data(folder: str = "data/ml-latest-small/") -> str:

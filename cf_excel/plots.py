@@ -23,17 +23,20 @@ except ImportError:
     raise InputError('plots need matplotlib: run python -m pip install "cf_excel[plot]"') from None
 
 DPI = 110
+JOINT_SIZE = (8, 7.4)  # inches
 _STYLE = {"svg.hashsalt": "cf_excel", "axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
 _BLUE, _ORANGE, _GREY = "#3b6fb6", "#d1702c", "#8a8a8a"
 
 
-def plot_predictions(predictions: np.ndarray, ratings: np.ndarray, heading: str) -> Figure:
+def plot_predictions(
+    predictions: np.ndarray, ratings: np.ndarray, heading: str, figure: Figure | None = None
+) -> Figure:
     """Return a joint plot: hexagons count predictions (across) against ratings (up), histograms stand at the margins.
 
-    predictions, ratings: (n,), in rating units; heading says which rows they are.
+    predictions, ratings: (n,), in rating units; heading says which rows they are. figure: an empty one to draw in.
     """
     with _drawing():
-        figure = Figure(figsize=(8, 7.4), layout="constrained")
+        figure = figure or Figure(figsize=JOINT_SIZE, layout="constrained")
         figure.suptitle(heading)
         grid = figure.add_gridspec(2, 3, width_ratios=(6, 1, 0.25), height_ratios=(1, 6))
         joint = figure.add_subplot(grid[1, 0])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
 
@@ -188,6 +189,31 @@ def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
     if split == "none":
         return np.empty(0, np.int64)
     raise InputError(f"split {split!r}: expected lesson, random, time or none")
+
+
+def row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
+    """Return rows of a table of n rows, given by their numbers or as a mask, as rising numbers without repeats, int64.
+
+    Raises InputError for a mask of another length, for a number that is not whole or that the table does not have, and
+    for n numbers that are all 0 or 1: no such choice of rows makes sense, and a mask does.
+    """
+    given = np.asarray(rows).reshape(-1)
+    if given.dtype == object:  # as pandas hands over a column of its own type of truth values
+        given = np.array(given.tolist())
+    if given.dtype == bool:
+        if len(given) != n:
+            raise InputError(f"a mask of {len(given):,} validation rows: the table has {n:,} rows")
+        return np.flatnonzero(given)
+    if given.dtype.kind not in "iuf" or (given != np.trunc(given)).any():
+        raise InputError("validation rows: expected the numbers of rows, or a mask of True and False for every row")
+    outside = given[(given < 0) | (given >= n)]
+    if len(outside):
+        raise InputError(f"validation row {outside[0]:,}: the table has rows 0 to {n - 1:,}")
+    if len(given) == n > 2 and given.max() <= 1:
+        raise InputError(
+            f"validation rows are {n:,} numbers, all 0 or 1: pass a mask as True and False, or the numbers of rows"
+        )
+    return np.unique(given.astype(np.int64))
 
 
 def data_hash(ratings: Ratings) -> str:

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "labels": set(),
     "plots": {"errors", "files", "lookup", "labels"},
     "learn": DATA | {"metrics", "model_file", "learn"},
-    "lesson": DATA | {"metrics", "model_file", "learn"},
+    "lesson": DATA | {"metrics", "model_file", "learn", "plots"},
     "evaluate": SCORE | DATA | {"learn", "evaluate"},
     "book": SCORE | {"book"},
     "udf": SCORE | {"book", "udf"},

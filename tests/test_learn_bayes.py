@@ -230,6 +230,14 @@ def test_constant_ratings() -> None:
     bayes_to_factors(fit, ratings, "random")
 
 
+def test_a_mask_holds_back_what_it_says() -> None:
+    mask = np.zeros(len(SMALL), bool)
+    mask[SMALL_VAL] = True
+    fit = fit_bayes(SMALL, mask)
+    assert np.array_equal(fit.val_rows, np.sort(SMALL_VAL))
+    assert np.array_equal(fit.val_predictions, fit_bayes(SMALL, SMALL_VAL).val_predictions)
+
+
 def test_a_single_rating() -> None:
     fit = fit_bayes(make_ratings([0], [0], [4.0]), [])
     assert (fit.global_mean, fit.rating_range) == (4.0, (4.0, 4.0))

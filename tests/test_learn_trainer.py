@@ -273,6 +273,16 @@ def test_training_leaves_torchs_random_state_alone() -> None:
         ({"val_idxs": np.arange(4)}, "no row is left to train on: 4 of 4"),
         ({"val_idxs": [4]}, "validation row 4: the table has rows 0 to 3"),
         ({"val_idxs": [-1]}, "validation row -1"),
+        ({"val_idxs": [10**30]}, "expected the numbers of rows"),
+        ({"val_idxs": [0, 1.5]}, "expected the numbers of rows, or a mask"),
+        ({"val_idxs": [0, np.nan]}, "expected the numbers of rows, or a mask"),
+        ({"val_idxs": ["0"]}, "expected the numbers of rows, or a mask"),
+        ({"val_idxs": [True, False, True]}, "a mask of 3 validation rows: the table has 4 rows"),
+        ({"val_idxs": np.ones(4, bool)}, "no row is left to train on: 4 of 4"),
+        ({"val_idxs": np.array([1, 0, 0, 1])}, "4 numbers, all 0 or 1: pass a mask as True and False"),
+        ({"cats": np.array([[0], [1.5], [2], [3]])}, "category 1.5: expected a row number"),
+        ({"cats": np.array([[0], [np.nan], [2], [3]])}, "category nan: expected a row number"),
+        ({"cats": np.array([["0"], ["1"], ["2"], ["3"]], object)}, "category 0: expected a row number"),
         ({"cats": np.array([[0], [1], [-2], [3]])}, "category -2"),
         ({"conts": np.array([[0], [1], [np.nan], [3]])}, "the columns have a NaN"),
         ({"y": np.array([1, 2, np.inf, 4])}, "the values to predict have a NaN or an infinite"),
@@ -285,3 +295,31 @@ def test_columns_that_can_not_be_fitted(change: dict, message: str) -> None:
     ColumnarModelData(**good)
     with pytest.raises(InputError, match=message):
         ColumnarModelData(**good | change)
+
+
+MASK = np.array([False, True, False, True])
+
+
+@pytest.mark.parametrize(
+    "val_idxs",
+    [MASK, MASK.tolist(), MASK[:, None], MASK.astype(object), torch.tensor(MASK), [3, 1], [1, 3, 1], [1.0, 3.0]],
+)
+def test_validation_rows_are_numbers_or_a_mask(val_idxs: object) -> None:
+    data = ColumnarModelData(val_idxs, np.zeros((4, 1)), np.zeros((4, 0)), np.arange(4.0))
+    assert data.val_y.tolist() == [1, 3]
+    assert data.trn_y.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("none", [[], np.zeros(4, bool), np.empty(0, np.int64)])
+def test_no_validation_rows(none: object) -> None:
+    data = ColumnarModelData(none, np.zeros((4, 1)), np.zeros((4, 0)), np.arange(4.0))
+    assert data.trn_y.tolist() == [0, 1, 2, 3]
+
+
+def test_training_holds_back_what_a_mask_says() -> None:
+    mask = np.zeros(len(RATINGS), bool)
+    mask[VAL_ROWS] = True
+    settings = lesson_settings("dot", epochs=1, n_factors=4, device="cpu")
+    by_mask, by_number = train(RATINGS, mask, settings), train(RATINGS, VAL_ROWS, settings)
+    assert np.array_equal(by_mask.val_rows, np.sort(VAL_ROWS))
+    assert np.array_equal(by_mask.val_predictions, by_number.val_predictions)

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ learn.fit(1e-2, 2, wds=wd, cycle_len=1, cycle_mult=2)
 math.sqrt(0.776)
 preds = learn.predict()
 y=learn.data.val_y
+joint = sns.jointplot(preds, y, kind='hex', stat_func=None);
 
 movie_names = movies.set_index('movieId')['title'].to_dict()
 g=ratings.groupby('movieId')['rating'].count()
@@ -43,6 +45,16 @@ sorted(movie_ratings, key=lambda o: o[0])[:15]
 sorted(movie_ratings, key=itemgetter(0))[:15]
 sorted(movie_ratings, key=lambda o: o[0], reverse=True)[:15]
 movie_emb = to_np(m.i(V(topMovieIdx)))
+
+fac0, fac1 = np.linalg.svd(movie_emb.T - movie_emb.T.mean(0))[2][:2]  # the lesson takes scikit-learn's PCA
+idxs = list(range(50))
+X = fac0[idxs]
+Y = fac1[idxs]
+figure = plt.figure(figsize=(15,15))
+plt.scatter(X, Y)
+for i, x, y in zip(topMovies[idxs], X, Y):
+    plt.text(x,y,movie_names[i], color=np.random.rand(3)*0.7, fontsize=11)
+plt.close('all')
 
 a = T([[1.,2],[3,4]])
 b = T([[2.,2],[10,10]])
@@ -147,8 +159,11 @@ def run_lines(path: str) -> dict:
     return names
 
 
-def test_the_lessons_lines_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lessons_lines_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On its first 6,000 ratings: what the models reach on all of them is tested with the models."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
     path = lesson_data(f"{tmp_path}/part/")
     pd.read_csv(path + "ratings.csv")[:6000].to_csv(path + "ratings.csv", index=False)
     torch.manual_seed(0)
@@ -163,6 +178,8 @@ def test_the_lessons_lines_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [len(names[name]) for name in ("preds", "movie_bias", "movie_emb")] == [1200, n_movies, n_movies]
     assert all(len(names[name]) == 1 and math.isfinite(names[name][0]) for name in ("dot", "bias", "net"))
     assert names["bias"][0] < variance
+    assert names["joint"].axes[0].collections[0].get_array().sum() == 1200
+    assert len(names["figure"].axes[0].texts) == 50
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "epoch      trn_loss   val_loss"
     assert sum(line.startswith("epoch") for line in printed) == 7
@@ -207,6 +224,56 @@ def test_set_lrs() -> None:
 def test_get_cv_idxs() -> None:
     assert np.array_equal(get_cv_idxs(100), np.random.RandomState(42).permutation(100)[:20])
     assert len(get_cv_idxs(100, val_pct=0.1)) == 10
+
+
+def test_get_cv_idxs_takes_fastais_arguments() -> None:
+    rows = np.random.RandomState(7).permutation(103)
+    folds = [get_cv_idxs(103, fold, 0.25, 7) for fold in range(5)]
+    assert np.array_equal(np.concatenate(folds), rows)
+    assert [len(fold) for fold in folds] == [25, 25, 25, 25, 3]
+    assert len(get_cv_idxs(4, cv_idx=0)) == 0
+    for arguments, words in (
+        ((103, 5, 0.25), "cv_idx 5: 103 rows have folds 0 to 4, of 25 rows"),
+        ((103, -1), "cv_idx -1"),
+        ((103, 0, 20), "val_pct 20: expected a share"),
+        ((103, 0, math.nan), "val_pct nan"),
+    ):
+        with pytest.raises(InputError, match=words):
+            get_cv_idxs(*arguments)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA")
+def test_cuda_where_there_is_none_says_what_to_do() -> None:
+    class Model(lesson.nn.Module):
+        pass
+
+    models = [Model(), lesson.EmbeddingDot(1, 1), CollabFilterDataset([1], [1], [1.0]).get_model(1)]
+    for model in models:
+        assert isinstance(model, torch.nn.Module)
+        with pytest.raises(InputError, match=r"^PyTorch finds no CUDA on this machine: leave \.cuda\(\) out"):
+            model.cuda()
+
+
+def test_seaborn_is_asked_for_what_the_lesson_does_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "seaborn", None)
+    for work in (lambda: lesson.sns.heatmap([[1]]), lambda: lesson.sns.jointplot([1], [1], kind="reg")):
+        with pytest.raises(InputError, match=r"^sns\.\w+ needs seaborn: run python -m pip install seaborn$"):
+            work()
+    with pytest.raises(InputError, match="jointplot: 2 and 1 numbers: expected equally many"):
+        lesson.sns.jointplot([1, 2], [1], kind="hex")
+    seaborn = types.SimpleNamespace(jointplot=lambda **options: options)
+    monkeypatch.setitem(sys.modules, "seaborn", seaborn)
+    assert lesson.sns.jointplot([1], [2], height=3) == {"x": [1], "y": [2], "kind": "scatter", "height": 3}
+
+
+def test_pictures_without_matplotlib_say_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; from cf_excel.lesson import *\n"
+        "for work in (lambda: plt.show(), lambda: sns.jointplot([1], [1], kind='hex')):\n"
+        "    try: work()\n    except ValueError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ['plots need matplotlib: run python -m pip install "cf_excel[plot]"'] * 2
 
 
 def test_columns_that_are_not_there_or_no_numbers() -> None:

@@ -19,7 +19,7 @@ from cf_excel.learn.features import Block, Precision, movie_blocks, stack
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mae, mse
-from cf_excel.ratings import Ratings, as_written
+from cf_excel.ratings import Ratings, as_written, row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
 USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating counts for more
@@ -129,7 +129,7 @@ def fit_bayes(
     """
     settings = settings or BayesSettings()
     progress = progress or Progress()
-    val_rows = np.sort(np.asarray(val_rows, np.int64))
+    val_rows = row_numbers(val_rows, len(ratings))
     movies = [*movie_blocks(ratings), *(more_movie_blocks or [])] if settings.use_content else []
     users = list(user_blocks or []) if settings.use_content else []
     if settings.precisions is None:

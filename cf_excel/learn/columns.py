@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from cf_excel.errors import InputError
+from cf_excel.ratings import row_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_DO = "drop the others, or map them to 0, 1, 2 ..."
 
 
 class Columns(NamedTuple):
@@ -25,25 +30,27 @@ class ColumnarModelData:
     """Hold a table for training: its rows, which of them validate, and the batch size.
 
     cats (n, n_cats): whole numbers from 0. conts (n, n_conts): numbers. y (n,): what to predict.
-    val_idxs: the validation rows; both parts keep the order of the table, as in fastai 0.7.
+    val_idxs: the numbers of the validation rows, or a mask of all rows; a number that comes twice counts once, and both
+    parts keep the order of the table, as in fastai 0.7.
     Raises InputError for rows that don't exist, a negative category, a NaN, or when no row is left to train on.
     """
 
-    def __init__(self, val_idxs: Sequence[int], cats: np.ndarray, conts: np.ndarray, y: np.ndarray, bs: int = 64):
+    def __init__(self, val_idxs: ArrayLike, cats: np.ndarray, conts: np.ndarray, y: np.ndarray, bs: int = 64):
         if bs < 1:
             raise InputError(f"batch size {bs}: expected 1 or more")
         self.bs = bs
-        self.cats = np.ascontiguousarray(cats, dtype=np.int64)
+        self.cats = np.ascontiguousarray(_categories(cats))
         self.conts = np.ascontiguousarray(conts, dtype=np.float32)
         self.y = np.ascontiguousarray(y, dtype=np.float32).reshape(-1)
         if not len(self.cats) == len(self.conts) == len(self.y):
             raise InputError(f"{len(self.cats):,} rows of columns, but {len(self.y):,} values to predict")
-        self.is_val = _mask(val_idxs, len(self.y))
+        self.is_val = np.zeros(len(self.y), bool)
+        self.is_val[row_numbers(val_idxs, len(self.y))] = True
         self._check()
 
     @classmethod
     def from_data_frame(
-        cls, path: str, val_idxs: Sequence[int], df: "pd.DataFrame", y: Sequence[float], cat_flds: list[str], bs: int
+        cls, path: str, val_idxs: ArrayLike, df: "pd.DataFrame", y: Sequence[float], cat_flds: list[str], bs: int
     ) -> "ColumnarModelData":
         """Take the columns cat_flds of a data frame as categories and its other columns as numbers.
 
@@ -54,10 +61,9 @@ class ColumnarModelData:
             raise InputError(f"the table has no column {missing[0]!r} (found: {', '.join(map(str, df.columns))})")
         try:
             conts = df.drop(columns=cat_flds).to_numpy(np.float32)
-            cats = df[cat_flds].to_numpy(np.int64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"columns must be numbers: {error}; drop the others, or map them to 0, 1, 2 ...") from None
-        return cls(val_idxs, cats, conts, np.asarray(y), bs)
+            raise InputError(f"columns must be numbers: {error}; {_DO}") from None
+        return cls(val_idxs, df[cat_flds].to_numpy(), conts, np.asarray(y), bs)
 
     @property
     def trn_y(self) -> np.ndarray:
@@ -97,11 +103,15 @@ class ColumnarModelData:
                 raise InputError(f"the {name} have a NaN or an infinite number: drop these rows or fill them")
 
 
-def _mask(val_idxs: Sequence[int], n: int) -> np.ndarray:
-    rows = np.asarray(val_idxs, dtype=np.int64).reshape(-1)
-    outside = rows[(rows < 0) | (rows >= n)]
-    if len(outside):
-        raise InputError(f"validation row {outside[0]:,}: the table has rows 0 to {n - 1:,}")
-    mask = np.zeros(n, dtype=bool)
-    mask[rows] = True
-    return mask
+def _categories(cats: ArrayLike) -> np.ndarray:
+    """Return whole numbers as int64; what is none would be cut off without a word."""
+    given = np.asarray(cats)
+    try:
+        with np.errstate(invalid="ignore"):  # NaN becomes some number, which is not what was given
+            whole = given.astype(np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"columns of categories must be numbers: {error}; {_DO}") from None
+    changed = given[whole != given]
+    if len(changed):
+        raise InputError(f"category {changed[0]!s:.40}: expected a row number from 0; {_DO}")
+    return whole

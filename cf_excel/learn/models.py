@@ -4,12 +4,26 @@ cats (B, 2) int64: user row, movie row. conts (B, n_conts) float32: numeric colu
 Every forward returns the B predicted ratings as (B,).
 """
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cf_excel.errors import InputError
 
-class DotProduct(nn.Module):
+
+class Module(nn.Module):
+    """PyTorch's Module, whose `cuda` says what to do where there is no CUDA."""
+
+    def cuda(self, device: int | torch.device | None = None) -> Self:
+        """Move the weights to a GPU. Raises InputError where PyTorch finds none."""
+        if not torch.cuda.is_available():
+            raise InputError("PyTorch finds no CUDA on this machine: leave .cuda() out, and the CPU does it")
+        return super().cuda(device)
+
+
+class DotProduct(Module):
     """Multiply two tables row by row and sum: the whole idea, before there is anything to learn."""
 
     def forward(self, u: Tensor, m: Tensor) -> Tensor:
@@ -24,7 +38,7 @@ def get_emb(n_rows: int, n_factors: int, low: float = -0.01, high: float = 0.01)
     return embedding
 
 
-class EmbeddingDot(nn.Module):
+class EmbeddingDot(Module):
     """Predict a rating as the dot product of a user's and a movie's factors."""
 
     def __init__(self, n_users: int, n_movies: int, n_factors: int = 50) -> None:
@@ -37,7 +51,7 @@ class EmbeddingDot(nn.Module):
         return (self.u(cats[:, 0]) * self.m(cats[:, 1])).sum(1)
 
 
-class EmbeddingDotBias(nn.Module):
+class EmbeddingDotBias(Module):
     """Add a bias for each user and movie, and squeeze the sum into the range of the ratings with a sigmoid.
 
     All weights start uniform in (-init, init).
@@ -85,7 +99,7 @@ class CollabModel(EmbeddingDotBias):
         return self.mb
 
 
-class EmbeddingNet(nn.Module):
+class EmbeddingNet(Module):
     """Feed both embeddings, side by side, to a small network with one hidden layer.
 
     The sigmoid reaches half a star beyond both ends of the range, so that the extreme ratings are within easy reach.

@@ -19,7 +19,7 @@ from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages
 from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit, predict
-from cf_excel.ratings import Ratings
+from cf_excel.ratings import Ratings, row_numbers
 
 SPARSE_ADAM = "sparse-adam"
 MAX_FACTORS = 4096
@@ -152,7 +152,7 @@ def train(ratings: Ratings, val_rows: np.ndarray, settings: Settings, progress: 
     Raises InputError when the fit diverges and for a model that memory can't hold.
     """
     device = pick_device(settings.device)
-    val_rows = np.sort(val_rows)
+    val_rows = row_numbers(val_rows, len(ratings))
     data = make_data(ratings, val_rows, settings.batch_size)
     try:
         with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
