@@ -2,7 +2,17 @@
 
 import sys
 
-from cf_excel.cli import main
+
+def run() -> int:
+    """Run the command line; Ctrl-C while it still loads ends it in one line, too."""
+    try:
+        from cf_excel.cli import main
+
+        return main()
+    except KeyboardInterrupt:
+        print("cf_excel: stopped, nothing was written", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

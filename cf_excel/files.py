@@ -18,6 +18,9 @@ from cf_excel.errors import FileError, OpenInExcelError
 _TEMPORARY = re.compile(r"\..{1,40}\.cf_excel-([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{16}\.tmp", re.DOTALL)
 _ABANDONED_SECONDS = 24 * 60 * 60
 
+# what this process has put in place, in order: whoever breaks off a command wants to know
+written: list[Path] = []
+
 
 def followed(path: Path) -> Path:
     """Return the file that a link leads to, through other links; the path itself where it is no link.
@@ -74,6 +77,7 @@ def replacing(path: Path, like: Path | None = None, *, private: bool = False) ->
         elif not private:
             temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
+        written.append(path)
     except PermissionError as error:
         raise FileError(f"can't replace {path}: it is open in another program or write-protected; close it") from error
     except OSError as error:

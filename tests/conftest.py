@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,6 +40,13 @@ def development_tool(module: str) -> ModuleType:
 def missing(host: str) -> None:
     """Skip, or fail where the programs must be there."""
     (pytest.fail if HOSTS_REQUIRED else pytest.skip)(f"{host} is not installed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Let Ctrl-C interrupt, also where the tests run in a job in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def test_build_takes_a_table_of_ones_own(tmp_path, capsys):
         (["--intercept", "1e7"], "--intercept 10000000.0: expected a number"),
         (["--only", "nothing"], "invalid choice: 'nothing'"),
         (["--ratings", "nowhere.csv"], "nowhere.csv"),
-        (["--top-users", "x"], "invalid int value: 'x'"),
+        (["--top-users", "x"], "'x': expected a whole number"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )

@@ -19,7 +19,7 @@ COMMAND = """if True:
     import cf_excel.book.package
     from cf_excel.cli import main
 
-    def told(sheet, cells):
+    def told(*part):
         assert any(name.endswith(".tmp") for name in os.listdir())
         for _ in range(2):
             os.kill(os.getpid(), signal.Signals[sys.argv[1]])

@@ -1,4 +1,5 @@
 import io
+import math
 import os
 import pty
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from planted import low_rank_ratings
 from rich.console import Console
 
 from cf_excel.cli import main
-from cf_excel.cli.train_report import TerminalReport
+from cf_excel.cli.train_report import LinesReport, TerminalReport, verdict
+from cf_excel.learn.progress import Epoch
 from cf_excel.model_file import load_factors
 from cf_excel.ratings import Ratings, data_hash, validation_rows
 
@@ -128,7 +131,7 @@ def test_a_model_that_is_no_better_than_the_mean_says_so(
     ("args", "message"),
     [
         (["--epochs", "0"], "epochs 0: expected 1 or more"),
-        (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["--epochs", "many"], "argument --epochs: 'many': expected a whole number"),
         (["--lr", "nan"], "learning rate nan"),
         (["--lr", "-1"], "learning rate -1"),
         (["--wd", "inf"], "weight decay inf"),
@@ -156,7 +159,8 @@ def test_a_model_that_is_no_better_than_the_mean_says_so(
         (["--model", "net", "--engine", "lazy"], "engine lazy can't do this fit: it fits EmbeddingDot and"),
         (["--model", "dot", "--engine", "fused"], "engine fused can't do this fit: it needs torch.optim.Adam"),
         (["--out", "missing/model"], "there is no folder missing"),
-        (["--out", "."], "--out . is a folder"),
+        (["--out", "."], ". is a folder: expected the name of a file"),
+        (["--factors", "9223372036854775807"], "argument --factors: '9223372036854775807': expected a whole number"),
     ],
 )
 def test_what_can_not_work_is_one_line_and_exit_code_2(
@@ -251,3 +255,78 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux says so when the other side is closed
         return b""
+
+
+def worse_than_none(out: str | None = None) -> int:
+    return train("--model", "dot", "--lr", "1e-9", *(["--out", out] if out else []))
+
+
+def test_a_model_that_is_worse_than_none_replaces_nothing_unless_it_is_named(
+    small: Ratings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.safetensors"
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(path))
+    assert worse_than_none() == 0  # there is nothing to lose
+    assert train("--epochs", "1") == 0
+    good = path.read_bytes()
+    capsys.readouterr()
+    assert worse_than_none() == 2
+    assert f"the former one stays in {path}; pass --out FILE" in capsys.readouterr().err
+    assert path.read_bytes() == good
+    assert worse_than_none(str(path)) == 0
+    assert path.read_bytes() != good
+
+
+@pytest.mark.parametrize("option", ["--user-features", "--movie-features"])
+def test_what_is_known_before_is_said_before(
+    option: str, small: Ratings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cf_excel.learn.bayes.fit_bayes", lambda *args, **options: pytest.fail("trained"))
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model"))
+    missing = tmp_path / "features.csv"
+    assert main(["train", option, str(missing)]) == 2
+    missing.write_text("id,size\n1,2,3,4\n")
+    assert main(["train", option, str(missing)]) == 2
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(missing / "model"))
+    assert main(["train"]) == 2
+    monkeypatch.setattr("cf_excel.cli.train.shutil.disk_usage", lambda path: SimpleNamespace(free=10))
+    assert main(["train", "--out", str(tmp_path / "model")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert "there is no such file" in lines[0]
+    assert "is no folder" in lines[2]
+    assert "0.0 MB are free there" in lines[3]
+
+
+def epochs_of(*errors: float) -> list[Epoch]:
+    return [Epoch(i + 1, 1.0, error, (0.5,), 0.1) for i, error in enumerate(errors)]
+
+
+@pytest.mark.parametrize(
+    ("errors", "advice"),
+    [
+        ([0.9, 0.7, 0.6], None),
+        ([0.9, 0.6, 0.8, 1.3], "the error rose after epoch 2: pass --epochs 2"),
+        ([9.0, 4.0, 2.0], "the error still fell at the end: pass more --epochs"),
+        ([1.3, 1.3], "this is no better than the mean rating for everything"),
+        ([1.0, 1.0], "this is no better than user + movie bias alone"),
+        ([1.0, math.nan], "the error is no number any longer: pass a lower --lr"),
+    ],
+)
+def test_the_advice_is_the_remedy(errors: list[float], advice: str | None) -> None:
+    lines = verdict(epochs_of(*errors), {"mean": (1.21, 1.1, 0.9), "user + movie bias": (0.81, 0.9, 0.7)})
+    if math.isfinite(errors[-1]):
+        assert f"a typical error of {math.sqrt(errors[-1]):.4f} rating points" in lines[0]
+        assert "(user + movie bias alone: 0.9000, always the mean: 1.1000)" in lines[0]
+    assert lines[1:] == [] if advice is None else lines[-1].startswith(advice)
+
+
+def test_columns_stay_apart_for_large_ratings(capsys: pytest.CaptureFixture[str]) -> None:
+    report = LinesReport()
+    report.begin(1, 1, 1)
+    report.epoch(Epoch(1, 1.234e15, 1.234e15, (3.5e7,), 12345.67))
+    report.baselines({"user + movie bias": (9.9e14, 3.1e7, 2e7)})
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert rows[0].split() == ["1", "1.234e+15", "1.234e+15", "3.513e+07", "3.5e+07", "12345.67"]
+    assert rows[1].split() == ["user", "+", "movie", "bias", "9.9e+14", "3.1e+07", "2e+07"]
+    assert len({len(rows[0]), len(heading)}) == 1

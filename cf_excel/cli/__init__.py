@@ -1,12 +1,11 @@
 """The command line: one module a command, each with add_parser(commands) and run(args)."""
 
 import argparse
-import contextlib
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from cf_excel import __version__
+from cf_excel import __version__, files
+from cf_excel.cli.messages import complain, lasting_output
 from cf_excel.cli.signals import ending_in_order
 from cf_excel.errors import CfExcelError
 
@@ -14,6 +13,9 @@ COMMANDS = (
     *("build", "solve", "train", "write", "score", "plot", "evaluate", "export"),
     *("libreoffice", "doctor", "serve"),
 )
+
+
+_NO_MEMORY = "not enough memory for this table and these options"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,33 +36,36 @@ def make_parser() -> argparse.ArgumentParser:
 @ending_in_order()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 after one line on stderr that says what is wrong."""
-    if hasattr(sys.stdout, "reconfigure"):
-        # names of files and sheets may hold what the terminal's encoding lacks
-        sys.stdout.reconfigure(errors="backslashreplace")
-    args = make_parser().parse_args(argv)
+    n_before, command = len(files.written), "cf_excel"
     try:
-        args.run(args)
-        if sys.stdout:
-            sys.stdout.flush()
+        with lasting_output() as output:
+            args = make_parser().parse_args(argv)
+            command = f"cf_excel {args.command}"
+            args.run(args)
     except CfExcelError as error:
-        print(f"cf_excel {args.command}: {error}", file=sys.stderr)
+        complain(f"{command}: {error}")
         return 2
     except MemoryError:
-        print(f"cf_excel {args.command}: not enough memory for this table", file=sys.stderr)
+        complain(f"{command}: {_NO_MEMORY}")
+        return 2
+    except RuntimeError as error:
+        if "memory" not in str(error):  # torch has no class of its own for this on the CPU
+            raise
+        complain(f"{command}: {_NO_MEMORY}")
         return 2
     except KeyboardInterrupt:
-        print(f"cf_excel {args.command}: stopped, nothing was written", file=sys.stderr)
+        complain(f"{command}: {stopped(n_before)}")
         return 130
-    except BrokenPipeError:
-        _drop_output()
-    except OSError as error:  # not from files of ours, which raise FileError: most likely the output's disk is full
-        _drop_output()
-        print(f"cf_excel {args.command}: can't go on, or print what was done: {error}", file=sys.stderr)
+    except OSError as error:  # not from files of ours, which raise FileError
+        complain(f"{command}: can't go on: {error}")
+        return 2
+    if output.fault and not isinstance(output.fault, BrokenPipeError):
+        complain(f"{command}: done, but what it prints can't be written: {output.fault.strerror}")
         return 2
     return 0
 
 
-def _drop_output() -> None:
-    """Close the output, so that Python does not try again, in vain, to write what is left of it."""
-    with contextlib.suppress(OSError):
-        sys.stdout.close()
+def stopped(n_before: int = 0) -> str:
+    """Return what to say after Ctrl-C: what was written until there, from the n_before-th file on."""
+    names = ", ".join(map(str, files.written[n_before:]))
+    return f"stopped; written before: {names}" if names else "stopped, nothing was written"

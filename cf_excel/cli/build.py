@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cf_excel.cli.messages import say
 from cf_excel.cli.options import (
     add_command,
     add_ratings_options,
@@ -11,6 +12,7 @@ from cf_excel.cli.options import (
     output_folder,
     ratings_options,
     read_ratings,
+    whole,
 )
 from cf_excel.errors import InputError
 
@@ -32,17 +34,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: this one)"
     )
     parser.add_argument("--only", action="append", choices=KINDS, help="write this kind alone (may be repeated)")
-    parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
+    parser.add_argument("--seed", type=whole, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
     collab = parser.add_argument_group(
         "collab: collab_filter.xlsx; functions, once there is a trained model: the same with a sheet that asks it, "
         "collab_filter.xlsm for Excel on Windows and collab_filter_libreoffice.xlsx"
     )
-    collab.add_argument("--top-users", type=int, default=15, metavar="N", help="most active users (default: 15)")
-    collab.add_argument("--top-movies", type=int, default=15, metavar="N", help="most rated movies (default: 15)")
-    collab.add_argument("--factors", type=int, default=5, metavar="N", help="factors of each (default: 5)")
+    collab.add_argument("--top-users", type=whole, default=15, metavar="N", help="most active users (default: 15)")
+    collab.add_argument("--top-movies", type=whole, default=15, metavar="N", help="most rated movies (default: 15)")
+    collab.add_argument("--factors", type=whole, default=5, metavar="N", help="factors of each (default: 5)")
     gradient = parser.add_argument_group("gradient: gradient_descent.xlsx and, with buttons, gradient_descent.xlsm")
-    gradient.add_argument("--epochs", type=int, default=20, metavar="N", help="epochs in the .xlsx (default: 20)")
-    gradient.add_argument("--points", type=int, default=29, metavar="N", help="points of the line (default: 29)")
+    gradient.add_argument("--epochs", type=whole, default=20, metavar="N", help="epochs in the .xlsx (default: 20)")
+    gradient.add_argument("--points", type=whole, default=29, metavar="N", help="points of the line (default: 29)")
     gradient.add_argument("--slope", type=float, default=2.0, metavar="A", help="slope of the line (default: 2)")
     gradient.add_argument("--intercept", type=float, default=30.0, metavar="B", help="its intercept (default: 30)")
     parser.set_defaults(run=run)
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     if "gradient" in only:
         _build_gradient(args, folder)
     if not args.only and "functions" not in only:
-        print("no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it")
+        say("no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it")
 
 
 def _usual_kinds() -> list[str]:
@@ -97,9 +99,9 @@ def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") ->
 
     path = folder / KINDS["collab"][0]
     rmse = build_collab(ratings, path, **_collab_options(args))
-    print(f"wrote {path} from {ratings.source}")
+    say(f"wrote {path} from {ratings.source}")
     for sheet, value in rmse.items():
-        print(f"  {sheet:<14} RMSE {value:.6f}")
+        say(f"  {sheet:<14} RMSE {value:.6f}")
 
 
 def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
@@ -109,9 +111,9 @@ def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings")
     options, scale = _collab_options(args), ratings.rating_range
     excel, calc = (folder / name for name in KINDS["functions"])
     build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
-    print(f"wrote {excel}: functions and buttons in Excel on Windows")
+    say(f"wrote {excel}: functions and buttons in Excel on Windows")
     build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
-    print(f"wrote {calc}: the same functions in LibreOffice")
+    say(f"wrote {calc}: the same functions in LibreOffice")
 
 
 def _build_gradient(args: argparse.Namespace, folder: Path) -> None:
@@ -125,7 +127,7 @@ def _build_gradient(args: argparse.Namespace, folder: Path) -> None:
         intercept=args.intercept,
         seed=args.seed,
     )
-    print(f"wrote {folder / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
+    say(f"wrote {folder / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
     for sheet, descent in descents.items():
         found = f"y = {descent.a[-1]:.3f} * x + {descent.b[-1]:.3f}"
-        print(f"  {sheet:<14} RMSE {descent.rmse[-1]:.6f} after {args.epochs} epochs, {found}")
+        say(f"  {sheet:<14} RMSE {descent.rmse[-1]:.6f} after {args.epochs} epochs, {found}")

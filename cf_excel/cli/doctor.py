@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from cf_excel.cli.messages import say
 from cf_excel.cli.options import add_command
 
 
@@ -26,9 +27,9 @@ def run(args: argparse.Namespace) -> None:
     checks = examine(args.workbook)
     marks = {"ok": "ok     ", "wrong": "WRONG  ", "unknown": "unknown"}
     for check in checks:
-        print(f"{marks[check.state]} {check.name}: {check.found}")
+        say(f"{marks[check.state]} {check.name}: {check.found}")
         if check.advice:
-            print(f"        -> {check.advice}")
+            say(f"        -> {check.advice}")
     wrong = sum(check.state == "wrong" for check in checks)
     if wrong:
         raise InputError(f"{wrong} of {len(checks)} checks found something wrong: see the lines with an arrow")

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, output_folder, read_ratings
+from cf_excel.cli.messages import complain, note, say
+from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, output_folder, read_ratings, whole
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,13 +44,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--peers", action="store_true", help="other libraries, too, where they are installed")
     parser.add_argument(
         "--tune",
-        type=int,
+        type=whole,
         default=1,
         metavar="N",
         help="try up to N settings of every model on a fifth of the training ratings (default: 1, the usual ones)",
     )
-    parser.add_argument("--given", type=int, default=10, metavar="N", help="known ratings of a new user (default: 10)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same numbers (default: 0)")
+    parser.add_argument(
+        "--given", type=whole, default=10, metavar="N", help="known ratings of a new user (default: 10)"
+    )
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="same seed, same numbers (default: 0)")
     parser.add_argument(
         "--out",
         type=Path,
@@ -100,11 +103,11 @@ def run(args: argparse.Namespace) -> None:
                 tell=_tell,
             )
         )
-        print(report.heading(boards[-1]))
+        say(report.heading(boards[-1]))
         print_table(report.HEADINGS, [report.cells(result) for result in boards[-1]])
         print()
     for path in [*report.save(folder, boards, ratings, options, missing), *_chart(folder, boards)]:
-        print(path)
+        say(path)
 
 
 def _systems(args: argparse.Namespace, tables: object) -> "tuple[list[System], list[str]]":
@@ -113,7 +116,7 @@ def _systems(args: argparse.Namespace, tables: object) -> "tuple[list[System], l
 
     others, missing = peers() if args.peers else ([], [])
     for name in missing:
-        print(f"note: left out: {name}; pip install cf_excel[bench] has it", file=sys.stderr)
+        note(f"left out: {name}; pip install cf_excel[bench] has it")
     return [*make_systems(args.models, tables), *baselines(), *others], missing
 
 
@@ -128,14 +131,14 @@ def _splits(args: argparse.Namespace, ratings: "Ratings") -> list[str]:
     if args.split:
         return list(dict.fromkeys(args.split))
     if ratings.timestamp is None:
-        print(f"note: {ratings.source} has no timestamps: no split by time", file=sys.stderr)
+        note(f"{ratings.source} has no timestamps: no split by time")
     return [split for split in DEFAULT_SPLITS if split != "time" or ratings.timestamp is not None]
 
 
 def _tell(result: "Result") -> None:
     """Say on a terminal what is done, because other libraries take their time."""
     if sys.stderr.isatty():
-        print(f"{result.split}: {result.system} fitted in {result.fit_seconds:.1f} s", file=sys.stderr)
+        complain(f"{result.split}: {result.system} fitted in {result.fit_seconds:.1f} s")
 
 
 def _chart(folder: Path, boards: "list[list[Result]]") -> list[Path]:
@@ -143,7 +146,7 @@ def _chart(folder: Path, boards: "list[list[Result]]") -> list[Path]:
     try:
         from cf_excel.plots import plot_scoreboard, save_figure
     except InputError as error:
-        print(f"note: no chart: {error}", file=sys.stderr)
+        note(f"no chart: {error}")
         return []
     rows = {
         results[0].split: [(result.system, result.mse) for result in results if result.mse == result.mse]

@@ -1,11 +1,11 @@
 """python -m cf_excel export."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, check_outputs
+from cf_excel.cli.messages import note, say
+from cf_excel.cli.options import add_command, check_outputs, whole
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="workbook to write (default: recommender.xlsx)",
     )
     parser.add_argument(
-        "--digits", type=int, default=5, metavar="N", help="decimals of factors and biases, 1 to 15 (default: 5)"
+        "--digits", type=whole, default=5, metavar="N", help="decimals of factors and biases, 1 to 15 (default: 5)"
     )
     parser.add_argument(
         "--no-ratings", action="store_true", help="leave out who rated what; lists then show movies already seen, too"
     )
-    parser.add_argument("--top-movies", type=int, metavar="N", help="only the N most rated movies (default: all)")
+    parser.add_argument("--top-movies", type=whole, metavar="N", help="only the N most rated movies (default: all)")
     parser.add_argument(
-        "--factors", type=int, metavar="N", help="only N factors, and say how far predictions change (default: all)"
+        "--factors", type=whole, metavar="N", help="only N factors, and say how far predictions change (default: all)"
     )
     parser.set_defaults(run=run)
 
@@ -62,13 +62,13 @@ def run(args: argparse.Namespace) -> None:
     factors = _fitted(factors, with_ratings=not args.no_ratings)
     if args.factors is not None:
         factors, change = keep_factors(factors, args.factors)
-        print(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
+        say(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
     made = date.fromtimestamp(path.stat().st_mtime)
     book = build_recommender(factors, args.out, digits=args.digits, with_ratings=not args.no_ratings, made=made).book
     holds = f"{book.n_users:,} users, {book.n_movies:,} movies, {book.n_factors} factors, {book.n_ratings:,} ratings"
-    print(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")
+    say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")
     if book.n_ratings:
-        print("it tells who rated what: pass --no-ratings for a file that you give away")
+        say("it tells who rated what: pass --no-ratings for a file that you give away")
 
 
 def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":
@@ -78,10 +78,9 @@ def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":
     fitted = fit_to_sheets(factors, with_ratings=with_ratings)
     users, movies = len(fitted.user_ids), len(fitted.movie_ids)
     if (users, movies) != (len(factors.user_ids), len(factors.movie_ids)):
-        print(
-            f"note: the file takes the {users:,} most active of {len(factors.user_ids):,} users and the {movies:,} "
+        note(
+            f"the file takes the {users:,} most active of {len(factors.user_ids):,} users and the {movies:,} "
             f"most rated of {len(factors.movie_ids):,} movies: more does not fit"
-            f"{' (without ratings more may: --no-ratings)' if with_ratings else ''}",
-            file=sys.stderr,
+            f"{' (without ratings more may: --no-ratings)' if with_ratings else ''}"
         )
     return fitted

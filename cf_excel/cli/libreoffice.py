@@ -1,9 +1,9 @@
 """python -m cf_excel libreoffice: the functions in LibreOffice Calc."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import add_command
 
 
@@ -32,10 +32,10 @@ def run(args: argparse.Namespace) -> None:
     profile = args.profile or default_profile()
     if args.action == "uninstall":
         uninstall(profile)
-        print(f"the functions are gone from {profile}; restart LibreOffice")
+        say(f"the functions are gone from {profile}; restart LibreOffice")
         return
     install(profile)
-    print(f"the functions are in {profile}")
-    print("restart LibreOffice, then type =CF_MODEL() into a cell")
+    say(f"the functions are in {profile}")
+    say("restart LibreOffice, then type =CF_MODEL() into a cell")
     if lack := lacks_python():
-        print(f"note: {lack}", file=sys.stderr)
+        note(lack)

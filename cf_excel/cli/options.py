@@ -1,16 +1,18 @@
 """Options that several commands share."""
 
 import argparse
-import sys
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cf_excel.cli.messages import note
 from cf_excel.errors import FileError
 from cf_excel.files import check_target
 
 if TYPE_CHECKING:
     from cf_excel.ratings import Ratings
 
+MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
 _INPUTS = ("ratings", "movies", "user_features", "movie_features")
 _TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz")
@@ -25,6 +27,14 @@ def add_command(commands: argparse._SubParsersAction, name: str, summary: str, e
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def whole(text: str) -> int:
+    """Read a whole number from the command line. Raises ArgumentTypeError, which argparse shows, for anything else."""
+    number = int(text) if re.fullmatch(r"\s*[+-]?\d{1,10}\s*", text) else MOST + 1
+    if abs(number) > MOST:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r}: expected a whole number, at most {MOST:,}")
+    return number
 
 
 def add_ratings_options(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +82,7 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
     )
     if ratings.n_duplicates:
         n = f"{ratings.n_duplicates:,} rating{'s' if ratings.n_duplicates > 1 else ''}"
-        print(f"note: {n} left out: the same user rates the same movie in a later row, which counts", file=sys.stderr)
+        note(f"{n} left out: the same user rates the same movie in a later row, which counts")
     return ratings
 
 

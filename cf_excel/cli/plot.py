@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cf_excel.cli.messages import say
 from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings
 from cf_excel.errors import InputError
 
@@ -58,9 +59,9 @@ def run(args: argparse.Namespace) -> None:
     positions = plots.principal_components(factors.movie_factors[top])[:N_MAPPED, :2]
     figures["map"] = plots.plot_map(names[:N_MAPPED], positions)
     for name, figure in figures.items():
-        print(*plots.save_figure(figure, args.out / name), sep="\n")
+        say(*plots.save_figure(figure, args.out / name))
     if "biases" not in figures:
-        print(f"no picture of biases: the model's kind, {factors.kind}, has none")
+        say(f"no picture of biases: the model's kind, {factors.kind}, has none")
 
 
 def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> "tuple[np.ndarray, np.ndarray, str]":

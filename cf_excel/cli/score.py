@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command
+from cf_excel.cli.options import add_command, whole
 from cf_excel.cli.tables import print_table
 from cf_excel.errors import InputError
 
@@ -42,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     similar.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
     similar.add_argument(
-        "--min-ratings", type=int, default=20, metavar="N", help="leave out movies with fewer ratings (default: 20)"
+        "--min-ratings", type=whole, default=20, metavar="N", help="leave out movies with fewer ratings (default: 20)"
     )
     similar.set_defaults(run=run_similar)
 
@@ -56,7 +56,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     rate.set_defaults(run=run_rate)
 
     for parser in (recommend, similar, rate):
-        parser.add_argument("-n", type=int, default=10, metavar="N", help="how many movies (default: 10)")
+        parser.add_argument("-n", type=whole, default=10, metavar="N", help="how many movies (default: 10)")
     for parser in (predict, recommend, similar, rate):
         parser.add_argument(
             "--model",

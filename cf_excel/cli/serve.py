@@ -6,7 +6,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from cf_excel.cli.options import add_command
+from cf_excel.cli.messages import say
+from cf_excel.cli.options import add_command, whole
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -20,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--license", metavar="KEY", help="your licence of xlwings: noncommercial, or a key you bought")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where certificate and settings are kept")
     parser.add_argument("--host", default="127.0.0.1", metavar="IP", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default: 8000)")
+    parser.add_argument("--port", type=whole, default=8000, metavar="N", help="port to listen on (default: 8000)")
     parser.add_argument(
         "--name", action="append", default=[], metavar="HOST", help="another name by which Excel may ask (repeatable)"
     )
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     from cf_excel.errors import InputError
     from cf_excel.udf.server.project import LICENSE_NOTE, prepare
 
-    print(LICENSE_NOTE)
+    say(LICENSE_NOTE)
     key = args.license or os.environ.get("XLWINGS_LICENSE_KEY", "")
     if not key:
         raise InputError("name your licence: --license noncommercial where that is what you do, or the key you bought")
@@ -55,10 +56,10 @@ def run(args: argparse.Namespace) -> None:
 
     app = Guard(main_app, [f"{name}:{args.port}" for name in ("localhost", args.host, *args.name)] + args.name)
     scheme = "http" if args.http else "https"
-    print(f"manifest: {scheme}://localhost:{args.port}/manifest (docs/excel-mac-web.md says where Excel wants it)")
+    say(f"manifest: {scheme}://localhost:{args.port}/manifest (docs/excel-mac-web.md says where Excel wants it)")
     if not args.http:
-        print(f"trust this certificate once: {folder / 'localhost.crt'}")
-    print("stop with Ctrl-C", flush=True)
+        say(f"trust this certificate once: {folder / 'localhost.crt'}")
+    say("stop with Ctrl-C")
     tls = {} if args.http else {"ssl_certfile": folder / "localhost.crt", "ssl_keyfile": folder / "localhost.key"}
     uvicorn.run(app, host=args.host, port=args.port, log_level="warning", **tls)
 

@@ -1,10 +1,10 @@
 """python -m cf_excel solve."""
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command
+from cf_excel.cli.messages import note, say
+from cf_excel.cli.options import add_command, whole
 from cf_excel.cli.workbook_options import add_workbook_options, finish, open_target, without_collector
 from cf_excel.errors import InputError
 
@@ -30,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         choices=("lm", "adam", "sgd"),
         help="least squares, or gradient descent the lesson's way (default: lm)",
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="most steps (default: 1000 of lm, 2000 of the others)")
+    parser.add_argument("--steps", type=whole, metavar="N", help="most steps (default: 1000 of lm, 2000 of the others)")
     parser.add_argument("--lr", type=float, metavar="RATE", help="learning rate of adam and sgd (default: 0.05)")
     parser.add_argument(
         "--l2", type=float, default=0.0, metavar="WEIGHT", help="weight of the squares of all numbers (default: 0)"
@@ -38,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--hold-out", type=float, metavar="PART", help="fit without this part of the ratings and show their RMSE, too"
     )
-    parser.add_argument("--seed", type=int, default=42, metavar="N", help="seed of held-out cells and blank factors")
+    parser.add_argument("--seed", type=whole, default=42, metavar="N", help="seed of held-out cells and blank factors")
     parser.add_argument("--history", action="store_true", help="add a sheet with the RMSE of every step and its chart")
     parser.set_defaults(run=run)
 
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--history adds a sheet to the file: close {args.file} in Excel, or pass --out for a copy")
     notes: list[str] = []
     sheets = lesson_sheets(changes.book, args.sheet, notes=notes)
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in notes:
+        note(text)
     rows, histories = [], {}
     for sheet in sheets:
         ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
         rows_added = f"added the sheet {added}: the RMSE of every step and its chart"
     finish(args, changes, _table(rows))
     if args.history and not args.dry_run:
-        print(rows_added)
+        say(rows_added)
 
 
 def _check(args: argparse.Namespace) -> None:

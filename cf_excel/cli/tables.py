@@ -2,7 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
+from cf_excel.cli.messages import shown
+
+_AT_LEAST = 3  # columns besides the first: a narrower table is folded, because a title may be longer than any line
 LEFT = ("title", "model")  # columns of texts; numbers stand at the right
 
 
@@ -18,10 +22,27 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     console = Console(file=sys.stdout)
     if not console.is_terminal:
         console.width = 10_000  # a line a row: files and pipes don't wrap
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in LEFT else "right", overflow="fold")
-    for row in rows:
-        cells = (" ".join(str(cell).split()) for cell in row)
-        table.add_row(*(Text("".join(c if c.isprintable() else "?" for c in cell)) for cell in cells))
-    console.print(table)
+    cells = [[shown(" ".join(str(cell).split())) for cell in row] for row in rows]
+    for columns in _beside(headings, cells, console.width):
+        table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
+        for i in columns:
+            justify: Literal["left", "right"] = "left" if headings[i] in LEFT else "right"
+            table.add_column(headings[i], justify=justify, overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(row[i]) for i in columns))
+        console.print(table)
+
+
+def _beside(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Return which columns stand beside each other in the width of the terminal; the first column leads each table."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) + 3 for column in zip(headings, *rows, strict=True)]
+    tables, left = [[0]], width - 2 - widths[0]
+    for i in range(1, len(widths)):
+        if len(tables[-1]) > _AT_LEAST and widths[i] > left:
+            tables.append([0])
+            left = width - 2 - widths[0]
+        tables[-1].append(i)
+        left -= widths[i]
+    return tables

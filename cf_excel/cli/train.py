@@ -1,13 +1,14 @@
 """python -m cf_excel train."""
 
 import argparse
-import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, add_ratings_options, read_ratings
+from cf_excel.cli.messages import note, say
+from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings, whole
 from cf_excel.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "small neural net, and collab, its learner",
     )
     parser.add_argument(
-        "--epochs", type=int, metavar="N", help="passes over the ratings (default: 8 for bayes, else the lesson's)"
+        "--epochs", type=whole, metavar="N", help="passes over the ratings (default: 8 for bayes, else the lesson's)"
     )
     parser.add_argument(
-        "--factors", type=int, metavar="N", help="numbers per user and movie (default: 15 for bayes, else 50)"
+        "--factors", type=whole, metavar="N", help="numbers per user and movie (default: 15 for bayes, else 50)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same numbers (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="same seed, same numbers (default: 0)")
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto; for bayes cpu)"
     )
@@ -68,7 +69,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     lesson.add_argument(
         "--wd", type=float, metavar="DECAY", help="weight decay, which pulls weights to zero (default: the lesson's)"
     )
-    lesson.add_argument("--batch-size", type=int, metavar="N", help="ratings in a step (default: 64)")
+    lesson.add_argument("--batch-size", type=whole, metavar="N", help="ratings in a step (default: 64)")
     lesson.add_argument(
         "--optimizer",
         choices=("lesson", "sparse-adam"),
@@ -82,7 +83,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "takes them where they can; on CUDA, auto takes torch, and lazy (with Triton) and graph (net, collab) are not "
         "tried out yet (default: auto)",
     )
-    lesson.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: 1 for small batches)")
+    lesson.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
     parser.set_defaults(run=run)
 
@@ -90,30 +91,61 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, show how it went, and write the model."""
     _check_options(args)
-    if args.out is not None:
-        _check_out(args.out)
+    from cf_excel.model_file import default_model_path, save_factors
+
+    path = args.out or default_model_path()
+    check_outputs(args, path)
+    if args.out and not path.parent.is_dir():
+        raise FileError(f"--out {path}: there is no folder {path.parent}; make it first")
+    _check_features(args)
     train = _bayes_trainer(args) if args.model == "bayes" else _lesson_trainer(args)
     ratings = read_ratings(args)
 
-    from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores
-    from cf_excel.model_file import default_model_path, save_factors
+    from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, verdict
     from cf_excel.ratings import validation_rows
 
+    _check_room(path, ratings, args.factors or (15 if args.model == "bayes" else 50))
     val_rows = validation_rows(ratings, args.split, args.seed)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport()
     n_train = len(ratings) - len(val_rows)
-    print(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
+    say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:
         history, factors = train(ratings, val_rows, report)
         baselines = baseline_scores(ratings, val_rows)
         report.baselines(baselines)
-    path = args.out or default_model_path()
-    save_factors(factors, path)
     if history.stopped:
-        print(f"stopped after {history.stopped}: the model keeps what it learnt until there")
-    if baselines and not history.epochs[-1].val_loss < baselines["mean"][0]:
-        print("this is no better than the mean rating for everything: try more --epochs or another --model")
-    print(f"model: {path}")
+        say(f"stopped after {history.stopped}: the model keeps what it learnt until there")
+    say(*verdict(history.epochs, baselines))
+    if baselines and not history.epochs[-1].val_loss < baselines["mean"][0] and not args.out and _is_model(path):
+        raise InputError(f"worse than no model: the former one stays in {path}; pass --out FILE to keep this one")
+    save_factors(factors, path)
+    say(f"model: {path}")
+
+
+def _check_features(args: argparse.Namespace) -> None:
+    for path in (args.user_features, args.movie_features):
+        if path is not None and not path.exists():
+            raise FileError(f"{path}: there is no such file")
+
+
+def _check_room(path: Path, ratings: "Ratings", n_factors: int) -> None:
+    """Raise FileError where the disk lacks the room for a model with its variances and who has seen what."""
+    needed = 8 * (ratings.n_users + ratings.n_movies) * (n_factors + 2) + 4 * len(ratings)
+    free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.is_dir())).free
+    if free < needed:
+        raise FileError(
+            f"{path}: the model takes about {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free there"
+        )
+
+
+def _is_model(path: Path) -> bool:
+    from cf_excel.model_file import load_factors
+
+    try:
+        load_factors(path)
+    except FileError:
+        return False
+    return True
 
 
 def _bayes_trainer(args: argparse.Namespace) -> Trainer:
@@ -166,10 +198,7 @@ def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Bloc
 
     blocks, dull = read_blocks(path, ids, kind)
     if dull:
-        print(
-            f"note: {path.name}: left out because no two rows share a value, or all do: {', '.join(dull)}",
-            file=sys.stderr,
-        )
+        note(f"{path.name}: left out because no two rows share a value, or all do: {', '.join(dull)}")
     return blocks
 
 
@@ -188,13 +217,3 @@ def _check_options(args: argparse.Namespace) -> None:
             raise InputError(f"{option} is for {whose}")
     if args.ratings_only and (args.user_features or args.movie_features):
         raise InputError("--ratings-only leaves every feature out: leave it out to take those of a table")
-
-
-def _check_out(path: Path) -> None:
-    """Refuse a place where no file can be written before an hour is spent on training."""
-    if path.is_dir():
-        raise FileError(f"--out {path} is a folder: name a file in it, such as {path / 'model.safetensors'}")
-    if not path.parent.is_dir():
-        raise FileError(f"--out {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise FileError(f"--out {path}: the folder {path.parent} can't be written to; name another")

@@ -1,6 +1,7 @@
 """How a training run looks: a table that grows under a progress bar on a terminal, plain lines elsewhere."""
 
 import math
+from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from cf_excel.cli.messages import say
 from cf_excel.learn.baselines import bias_baseline, mean_baseline
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
@@ -29,10 +31,33 @@ def baseline_scores(ratings: Ratings, val_rows: np.ndarray) -> Scores:
     return {name: (mse(values, truth), rmse(values, truth), mae(values, truth)) for name, values in baselines.items()}
 
 
+def verdict(epochs: Sequence[Epoch], baselines: Scores) -> list[str]:
+    """Return what the figures mean, in a line, and what may help in another; none without validation rows."""
+    if not baselines or not epochs:
+        return []
+    errors = [epoch.val_loss for epoch in epochs]
+    mean, biases = (baselines[name][0] for name in ("mean", "user + movie bias"))
+    if not math.isfinite(errors[-1]):
+        return ["the error is no number any longer: pass a lower --lr"]
+    lines = [
+        f"a typical error of {_number(math.sqrt(errors[-1]))} rating points on ratings that were held back "
+        f"(user + movie bias alone: {_number(math.sqrt(biases))}, always the mean: {_number(math.sqrt(mean))})"
+    ]
+    best = int(np.nanargmin(errors))
+    if errors[-1] > 1.01 * errors[best]:
+        lines.append(f"the error rose after epoch {epochs[best].number}: pass --epochs {epochs[best].number}")
+    elif errors[-1] >= mean and len(errors) > 1 and errors[-1] < 0.999 * errors[-2]:
+        lines.append("the error still fell at the end: pass more --epochs")
+    elif errors[-1] >= min(mean, biases):
+        whole = "the mean rating for everything" if errors[-1] >= mean else "user + movie bias alone"
+        lines.append(f"this is no better than {whole}: there may be no more in these ratings; try another --model")
+    return lines
+
+
 def epoch_cells(epoch: Epoch) -> list[str]:
     """Return the cells of an epoch's row."""
     errors = (epoch.val_loss, math.sqrt(epoch.val_loss), *epoch.metrics)
-    return [str(epoch.number), f"{epoch.train_loss:.4f}", *map(_number, errors), f"{epoch.seconds:.2f}"]
+    return [str(epoch.number), _number(epoch.train_loss), *map(_number, errors), f"{epoch.seconds:.2f}"]
 
 
 def baseline_cells(name: str, errors: tuple[float, float, float]) -> list[str]:
@@ -41,13 +66,16 @@ def baseline_cells(name: str, errors: tuple[float, float, float]) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"
+    if math.isnan(value):
+        return "-"
+    # ratings may be large: their squares would fill a line
+    return f"{value:.4f}" if abs(value) < 10_000 else f"{value:.4g}"
 
 
 class LinesReport(Progress):
     """Print a line an epoch, for files, pipes and notebooks."""
 
-    WIDTHS = (18, 11, 9, 9, 9, 9)
+    WIDTHS = (18, 11, 11, 10, 10, 9)
 
     def __enter__(self) -> "LinesReport":
         return self
@@ -67,8 +95,9 @@ class LinesReport(Progress):
             self._print(baseline_cells(name, errors))
 
     def _print(self, cells: list[str]) -> None:
-        first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, self.WIDTHS, strict=True))
-        print(f"{first.strip():<{self.WIDTHS[0]}}{''.join(rest)}".rstrip(), flush=True)
+        first, *rest = cells
+        columns = (f" {cell:>{width - 1}}" for cell, width in zip(rest, self.WIDTHS[1:], strict=True))
+        say(f"{first:<{self.WIDTHS[0]}}{''.join(columns)}".rstrip())
 
 
 class TerminalReport(Progress):

@@ -3,12 +3,12 @@
 import argparse
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import check_outputs
 from cf_excel.errors import InputError, OpenInExcelError
 from cf_excel.files import followed
@@ -81,13 +81,13 @@ def without_collector() -> Iterator[None]:
 def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results: list[str]) -> None:
     """Write the workbook, or list what would be written; results are lines to print once they are true."""
     if changes.is_live:
-        print(*results, sep="\n")
-        print(f"wrote into {args.file}, which is open in Excel: save it there")
+        say(*results)
+        say(f"wrote into {args.file}, which is open in Excel: save it there")
         return
-    for note in changes.book.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in changes.book.notes:
+        note(text)
     if args.dry_run:
-        print(*results, sep="\n")
+        say(*results)
         list_changes(changes)
         return
     from cf_excel.book.edit.target import backup_path
@@ -95,18 +95,18 @@ def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results
     target = followed(args.out or args.file)
     backup = backup_path(target) if args.backup and os.path.exists(target) else None
     changes.book.archive.save(target, backup=backup)
-    print(*results, sep="\n")
+    say(*results)
     if any(name.startswith("_xmlsignatures/") for name in changes.book.archive.names):
-        print("note: the workbook is signed; its signature no longer fits", file=sys.stderr)
-    print(f"wrote {target}" + (f", the former one is {backup}" if backup else ""))
+        note("the workbook is signed; its signature no longer fits")
+    say(f"wrote {target}" + (f", the former one is {backup}" if backup else ""))
 
 
 def list_changes(changes: "WriteBack") -> None:
     """Print every constant that would change and how many results of formulas would."""
     for title, address, old, new in changes.changes():
         shown = "blank" if old is None else f"{old:.6g}" if isinstance(old, float) else repr(old)
-        print(f"{title}!{address}  {shown} -> {new:.6g}")
+        say(f"{title}!{address}  {shown} -> {new:.6g}")
     for title, (fresh, cleared) in changes.stale_counts().items():
         taken = f", {cleared} to be calculated when the workbook opens" if cleared else ""
-        print(f"{title}: {fresh} results of formulas computed anew{taken}")
-    print("dry run: nothing was written")
+        say(f"{title}: {fresh} results of formulas computed anew{taken}")
+    say("dry run: nothing was written")

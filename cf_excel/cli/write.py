@@ -1,9 +1,9 @@
 """python -m cf_excel write."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from cf_excel.cli.messages import note
 from cf_excel.cli.options import add_command
 from cf_excel.cli.workbook_options import add_workbook_options, finish, open_target, without_collector
 
@@ -39,6 +39,6 @@ def run(args: argparse.Namespace) -> None:
 
     factors = load_factors(args.model)
     report = put_model(changes.book, changes, factors, wanted=args.sheet, movies_by_row=args.movie_ids == "index")
-    for note in report.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in report.notes:
+        note(text)
     finish(args, changes, report.lines)

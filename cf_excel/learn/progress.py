@@ -46,12 +46,18 @@ class Progress:
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event; a second one interrupts at once."""
+    """Turn the first Ctrl-C into an event; a second one interrupts at once.
+
+    Where Ctrl-C is ignored, as in a job in the background of a script, it stays so: it is meant for others there.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event  # only the main thread may handle signals
         return
     before = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
+    if before is signal.SIG_IGN:
+        yield event
+        return
 
     def note(signum: int, frame: FrameType | None) -> None:
         event.set()
