@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from cf_excel.errors import FileError
+from cf_excel.files import check_source
 
 # What a compressed file may unpack to. Ratings shrink about fivefold, with long names as ids seventeenfold.
 MAX_UNPACKED_BYTES = 8 * 2**30
@@ -107,8 +108,7 @@ def list_sources(path: Path) -> list[Source]:
             return [Source(file) for file in found if file.is_file()]
         if not path.exists():
             raise FileError(f"{path}: no such file or folder")
-        if not path.is_file():
-            raise FileError(f"{path}: expected a file or a folder")
+        check_source(path)
         with open(path, "rb") as file:
             if file.read(len(_ZIP)) != _ZIP:
                 return [Source(path)]

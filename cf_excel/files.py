@@ -53,6 +53,19 @@ def check_target(path: Path, inputs: Iterable[Path | None] = ()) -> None:
         raise FileError(f"can't write {path}: the folder {folder} can't be written to; choose another one")
 
 
+def check_source(path: Path) -> None:
+    """Raise FileError for what may never end, a device, a pipe or a socket, without opening it.
+
+    A file, a folder and what is not there pass: whoever opens them says more.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FileError(f"{path} is {_kind_of(mode)}, which is never read: save what it holds as a file and pass that")
+
+
 @contextlib.contextmanager
 def replacing(path: Path, like: Path | None = None, *, private: bool = False) -> Iterator[Path]:
     """Give the path of a temporary file beside the target that takes its place when the block ends well.
@@ -89,17 +102,6 @@ def replacing(path: Path, like: Path | None = None, *, private: bool = False) ->
             temporary.unlink(missing_ok=True)
 
 
-def kind_of(mode: int) -> str:
-    """Name what a path leads to, from its st_mode, such as "a device"."""
-    kinds = {
-        stat.S_IFREG: "a file",
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-    }
-    return kinds.get(stat.S_IFMT(mode), "a device")
-
-
 def make_folder(path: Path) -> None:
     """Make a folder and those above it where there are none. Raises FileError where the system refuses."""
     try:
@@ -131,7 +133,11 @@ def _check_kind(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a folder: expected the name of a file")
     if not stat.S_ISREG(mode):
-        raise FileError(f"{path} is {kind_of(mode)}, which is never replaced: expected the name of a file")
+        raise FileError(f"{path} is {_kind_of(mode)}, which is never replaced: expected the name of a file")
+
+
+def _kind_of(mode: int) -> str:
+    return {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}.get(stat.S_IFMT(mode), "a device")
 
 
 def _check_locks(path: Path) -> None:

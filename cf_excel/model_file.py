@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.files import make_folder, replacing
+from cf_excel.files import check_source, make_folder, replacing
 
 KINDS = ("dot", "dot-bias", "net", "collab", "bayes")
 FORMAT = "cf_excel model"
@@ -135,6 +135,7 @@ def load_factors(path: Path | str | None = None) -> Factors:
 
 
 def _read(path: Path) -> bytes:
+    check_source(path)
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -97,6 +97,32 @@ def test_what_a_command_reads_is_not_replaced(command, target, given, folder, ca
     assert f"{target} is what is read here ({given}): choose another" in refused(command, folder, capsys)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no devices in folders")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict 1 2 --model {}",
+        "recommend 1 --model {}",
+        "similar 1 --model {}",
+        "rate 1=5 --model {}",
+        "plot --model {} --out .",
+        "export --model {} --out out.xlsx",
+        "write book.xlsx --model {} --out out.xlsx",
+        "write {} --dry-run",
+        "solve {} --dry-run",
+        "doctor {}",
+        "build --ratings {} --out .",
+        "build --movies {} --out .",
+        "evaluate --user-features {} --out .",
+        "evaluate --movie-features {} --out .",
+    ],
+)
+def test_what_may_never_end_is_not_opened(command, folder, capsys):
+    os.mkfifo(folder / "pipe")
+    for given, kind in ((os.devnull, "device"), ("pipe", "pipe")):
+        assert f"{given} is a {kind}, which is never read: save" in refused(command.format(given), folder, capsys)
+
+
 def test_other_files_of_a_folder_of_ratings_may_be_replaced(folder, capsys):
     for _ in range(2):
         options = ["--top-users", "2", "--top-movies", "2", "--only", "collab"]

@@ -8,11 +8,12 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from cf_excel.errors import FileError, OpenInExcelError
-from cf_excel.files import check_target, replacing
+from cf_excel.files import check_source, check_target, replacing
 
 
 def write(path, text="new"):
@@ -59,6 +60,17 @@ def test_only_regular_files_are_replaced(special, tmp_path):
             assert refused(name) == f"{name} is a {kind}, which is never replaced: expected the name of a file"
         assert (path.stat().st_mode, path.stat().st_ino) == (before.st_mode, before.st_ino)
     assert "is a folder: expected the name of a file" in refused(tmp_path)
+
+
+def test_what_may_never_end_is_not_read(special, tmp_path):
+    for kind, path in special.items():
+        with pytest.raises(FileError) as error:
+            check_source(path)
+        assert (
+            str(error.value) == f"{path} is a {kind}, which is never read: save what it holds as a file and pass that"
+        )
+    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "x\0y", Path(__file__)):
+        check_source(path)
 
 
 def test_what_takes_the_targets_place_meanwhile_is_not_replaced(tmp_path):

@@ -216,7 +216,7 @@ def test_round_trip(tmp_path_factory, table, data):
     ("arguments", "message"),
     [
         (["--ratings", "nowhere.csv"], "nowhere.csv: no such file or folder"),
-        (["--ratings", "/dev/null"], "/dev/null: expected a file or a folder"),
+        (["--ratings", "/dev/null"], "/dev/null is a device, which is never read: save what it holds"),
         (["--ratings", "."], "or a single table of ratings (found: no table)"),
         (["--rating-column", "stars"], "has no column 'stars' (found: userId, movieId, rating, timestamp)"),
         (["--rating-range", "1", "5"], "rating '0.5': expected 1 to 5"),

@@ -291,15 +291,6 @@ def test_https_with_the_certificate_of_the_folder(tmp_path, sheet):
     assert (tmp_path / "localhost.key").stat().st_mode & 0o077 == 0
 
 
-def test_the_folder_keeps_its_identity(tmp_path):
-    from cf_excel.udf.server.project import prepare
-
-    prepare(tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    prepare(tmp_path)
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-
-
 def test_without_a_licence_nothing_starts(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("XLWINGS_LICENSE_KEY", raising=False)
     assert main(["serve", "--folder", str(tmp_path / "project")]) == 2

@@ -5,9 +5,13 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import say
 from cf_excel.cli.options import add_command, whole
+
+if TYPE_CHECKING:
+    from socket import socket
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -30,9 +34,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Prepare the folder, name the licence, and serve until Ctrl-C."""
+    """Name the licence, listen, and serve until Ctrl-C."""
     from cf_excel.errors import InputError
-    from cf_excel.udf.server.project import LICENSE_NOTE, prepare
+    from cf_excel.udf.server.project import LICENSE_NOTE
 
     say(LICENSE_NOTE)
     key = args.license or os.environ.get("XLWINGS_LICENSE_KEY", "")
@@ -43,16 +47,28 @@ def run(args: argparse.Namespace) -> None:
     folder = (args.folder or _default_folder()).absolute()
     if find_spec("xlwings_server") is None:
         raise InputError('xlwings-server is not installed: python -m pip install "cf_excel[server]"')
-    prepare(folder)
+    from cf_excel.udf.server.listen import listening
+
+    with listening(args.host, args.port) as sockets:
+        _serve(args, folder, key, sockets)
+
+
+def _serve(args: argparse.Namespace, folder: Path, key: str, sockets: "list[socket]") -> None:
+    """Prepare the folder, load xlwings-server and serve."""
+    from cf_excel.udf.server.project import prepare
+
+    note = prepare(folder)
+    if note:
+        print(f"note: {note}", file=sys.stderr)
     # xlwings-server reads these where it is imported
     os.environ["XLWINGS_LICENSE_KEY"] = key
     os.environ["XLWINGS_PROJECT_DIR"] = str(folder)
     os.environ["XLWINGS_ON_SERVER"] = "true"
     sys.path.insert(0, str(folder))
-    import uvicorn
     from xlwings_server.main import main_app
 
     from cf_excel.udf.server.guard import Guard
+    from cf_excel.udf.server.listen import serve
 
     app = Guard(main_app, [f"{name}:{args.port}" for name in ("localhost", args.host, *args.name)] + args.name)
     scheme = "http" if args.http else "https"
@@ -60,8 +76,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.http:
         say(f"trust this certificate once: {folder / 'localhost.crt'}")
     say("stop with Ctrl-C")
-    tls = {} if args.http else {"ssl_certfile": folder / "localhost.crt", "ssl_keyfile": folder / "localhost.key"}
-    uvicorn.run(app, host=args.host, port=args.port, log_level="warning", **tls)
+    serve(app, sockets, None if args.http else (folder / "localhost.crt", folder / "localhost.key"))
 
 
 def _default_folder() -> Path:

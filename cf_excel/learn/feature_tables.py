@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from cf_excel.archives import Source
 from cf_excel.errors import FileError, InputError
+from cf_excel.files import check_source
 from cf_excel.learn.features import Block, Precision, from_lists
 from cf_excel.ratings import canonical_id
 from cf_excel.tables import Table, look_at, shorten
@@ -25,6 +26,7 @@ def read_blocks(path: Path, ids: np.ndarray, kind: str) -> tuple[list[Block], li
     nothing about anyone else. Raises FileError for a file that can't be read, and InputError for a blank id or one
     that comes twice, a row that is too long, and a table with none of the ids.
     """
+    check_source(path)
     if not path.is_file():
         raise FileError(f"{path}: there is no such file; expected a table of {kind}s and their features")
     header, rows = look_at(Source(path), always_header=True).in_its_encoding(lambda table: _read(table, kind))

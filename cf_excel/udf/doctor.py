@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cf_excel.errors import CfExcelError, FileError
+from cf_excel.files import check_source
 from cf_excel.model_file import default_model_path, load_factors
 from cf_excel.udf.vba import BUILT_WITH, UDF_MODULE
 
@@ -168,6 +169,7 @@ def _model() -> Check:
 
 
 def _workbook(path: Path, machine: Machine) -> Iterator[Check]:
+    check_source(path)
     try:
         with zipfile.ZipFile(path) as archive:
             has_vba = "xl/vbaProject.bin" in archive.namelist()

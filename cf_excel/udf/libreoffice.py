@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 import cf_excel
 from cf_excel.errors import FileError
-from cf_excel.files import make_folder, replacing
+from cf_excel.files import check_source, make_folder, replacing
 from cf_excel.udf.functions import signatures
 
 MODULE = "cf_excel"
@@ -148,6 +148,7 @@ def _basic_module() -> str:
 
 def _read_library(path: Path) -> str:
     """Return the list of modules of the library Standard, with an end tag even where it is empty."""
+    check_source(path)
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else _EMPTY_LIBRARY
         root = ElementTree.fromstring(text)

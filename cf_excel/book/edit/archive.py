@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, check_packed, unpack
 from cf_excel.book.edit.xml_check import check_xml
 from cf_excel.errors import FileError
-from cf_excel.files import replacing
+from cf_excel.files import check_source, replacing
 
 MAX_PARTS = 20_000
 MAX_UNPACKED_BYTES = 2**31
@@ -184,6 +184,7 @@ class Archive:
 def open_archive(path: Path) -> Archive:
     """Read a workbook from disk. Raises FileError for anything but a whole, unencrypted .xlsx or .xlsm."""
     path = Path(path)
+    check_source(path)
     try:
         if path.is_dir():
             raise FileError(f"{path} is a folder: expected a workbook")

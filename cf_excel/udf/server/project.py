@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 from cf_excel.errors import FileError
-from cf_excel.files import make_folder, replacing
+from cf_excel.files import check_source, make_folder, replacing
 
 LICENSE_NOTE = (
     "xlwings-server and the part of xlwings that it uses are not open source: PolyForm Noncommercial License 1.0.0 "
@@ -31,22 +31,54 @@ enable_socketio = false
 enable_hotreload = false
 manifest_id_prod = "{identity}"
 """
+_COMMON_NAME = "localhost (cf_excel)"
 _DAYS = 365
+_RENEWED_DAYS = 30
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path) -> str:
     """Fill a folder; what is there already stays, so that the manifest keeps its identity.
 
-    Raises FileError where that can't be, ImportError where the extra `server` is not installed.
+    A certificate of ours that ends within a month, or that has lost its key, is made anew; returns what to say of that,
+    "" where there is nothing. Raises FileError where that can't be, ImportError where the extra `server` is not
+    installed.
     """
     _write(folder / "custom_functions" / "__init__.py", _FUNCTIONS)
     _write(folder / "custom_scripts" / "__init__.py", _SCRIPTS)
     _write(folder / "templates" / "taskpane.html", _TASK_PANE)
     _write(folder / "pyproject.toml", _SETTINGS.format(identity=uuid.uuid4()))
-    if not all((folder / name).exists() for name in ("localhost.crt", "localhost.key")):
-        certificate, key = make_certificate()
-        _write(folder / "localhost.key", key, replace=True, private=True)
-        _write(folder / "localhost.crt", certificate, replace=True)
+    paths = folder / "localhost.crt", folder / "localhost.key"
+    is_there = all(path.exists() for path in paths)
+    fault = _fault_of_certificate(*paths) if is_there else ""
+    if fault or not is_there:
+        for path, text in zip(paths, make_certificate(), strict=True):
+            _write(path, text, replace=True, private=path.suffix == ".key")
+    return f"{paths[0]} {fault}: there is a new one; trust it, as you did the former" if fault else ""
+
+
+def _fault_of_certificate(certificate: Path, key: Path) -> str:
+    """Return why a certificate is of no use, "" for a good one and for one that we did not make."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509.oid import NameOID
+
+    try:
+        for path in (certificate, key):
+            check_source(path)
+        read = x509.load_pem_x509_certificate(certificate.read_bytes())
+        names = [attribute.value for attribute in read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        if names != [_COMMON_NAME]:
+            return ""
+        if load_pem_private_key(key.read_bytes(), None).public_key() != read.public_key():
+            return "did not fit its key"
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{certificate} or its key can't be read: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise FileError(f"{certificate} or its key is damaged: delete both, and there will be new ones") from None
+    left = read.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    return f"was good until {read.not_valid_after_utc:%Y-%m-%d}" if left.days < _RENEWED_DAYS else ""
 
 
 def make_certificate() -> tuple[str, str]:
@@ -57,7 +89,7 @@ def make_certificate() -> tuple[str, str]:
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost (cf_excel)")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _COMMON_NAME)])
     now = datetime.datetime.now(datetime.UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
@@ -82,10 +114,5 @@ def _write(path: Path, text: str, *, replace: bool = False, private: bool = Fals
     if path.exists() and not replace:
         return
     make_folder(path.parent)
-    with replacing(path) as temporary:
+    with replacing(path, private=private) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    if private:
-        try:
-            path.chmod(0o600)
-        except OSError as error:
-            raise FileError(f"can't protect {path}: {error.strerror}") from error
