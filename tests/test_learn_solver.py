@@ -134,11 +134,11 @@ def test_kaufmans_jacobian_gives_the_gradient(l2, with_bias):
     start = random_start(12, 9, 2, with_bias=with_bias, seed=4)
     problem = _Projected(_Grid(planted(seed=7), 12, 9), start, l2)
 
-    def cost(x: np.ndarray) -> float:
-        return 0.5 * float((problem.residuals(x) ** 2).sum())
-
-    gradient = problem.jacobian(problem.start).T @ problem.residuals(problem.start)
-    np.testing.assert_allclose(gradient, approx_fprime(problem.start, cost, 1e-7), rtol=1e-4, atol=1e-4)
+    slope, curvature = problem.slope_and_curvature(problem.start)
+    gradient = approx_fprime(problem.start, problem.cost, 1e-7) / 2
+    np.testing.assert_allclose(slope, gradient, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(curvature, curvature.T)
+    assert np.linalg.eigvalsh(curvature).min() > l2 - 1e-9  # leads down from everywhere
 
 
 def test_users_and_movies_without_a_rating_keep_their_numbers():
@@ -152,7 +152,7 @@ def test_users_and_movies_without_a_rating_keep_their_numbers():
 
 
 def test_a_large_sheet_is_fitted_by_regressions_alone(monkeypatch):
-    monkeypatch.setattr("cf_excel.learn.solver._MOST_JACOBIAN", 1000)
+    monkeypatch.setattr("cf_excel.learn.solver._LARGE", 1000)
     _, (before, after) = solve(planted(with_bias=True), random_start(12, 9, 3, with_bias=True, seed=0))
     assert after < 0.1 < before
 

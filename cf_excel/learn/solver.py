@@ -26,7 +26,7 @@ _ALTERNATING_ROUNDS = 100
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-12, 1e12  # of steps, as a share of the largest curvature
 _LEAST_GAIN = 1e-15  # of a step, as a share of the ratings' squares
 _DIGITS, _HARMLESS = 8, 1e-12  # of the largest number; what rounding may add, as a share of the ratings' squares
-_MOST_JACOBIAN = 8_000_000  # numbers; beyond it the alternating regressions alone are used
+_LARGE = 8_000_000  # cells times users' factors; beyond it the alternating regressions alone are used
 
 
 def solve(
@@ -129,10 +129,11 @@ def _pushed_apart(start: SheetParameters) -> SheetParameters:
 def _refined(grid: _Grid, parameters: SheetParameters, l2: float, steps: int) -> SheetParameters:
     """Go down to the minimum of the valley that the parameters are in."""
     penalty = max(l2, _LEAST_L2 * grid.size)
-    problem = _Projected(grid, parameters, penalty)
-    if problem.n_residuals * problem.n_unknowns > _MOST_JACOBIAN:
+    n_users, n_factors = parameters.user_factors.shape
+    if grid.weight.size * n_users * n_factors > _LARGE:
         solved = _alternate(grid, parameters, penalty, min(steps, _ALTERNATING_ROUNDS))
     else:
+        problem = _Projected(grid, parameters, penalty)
         solved = problem.parameters(_walk(problem, steps))
     return _turned(solved if l2 else _shared(solved))  # the penalty has chosen among equal biases already
 
@@ -143,17 +144,14 @@ def _walk(problem: "_Projected", steps: int) -> np.ndarray:
     Written here because scipy's `lm` gives another result each time it is called, from the same numbers.
     """
     x, damping = problem.start, _FIRST_DAMPING
-    errors = problem.residuals(x)
-    cost = float(errors @ errors)
+    cost = problem.cost(x)
     while steps > 0 and cost > 0:
-        jacobian = problem.jacobian(x)
-        curvature, slope = jacobian.T @ jacobian, jacobian.T @ errors
+        slope, curvature = problem.slope_and_curvature(x)
         largest, diagonal = curvature.diagonal().max() or 1.0, np.eye(len(x))
         new, damping = np.inf, max(damping / 10, _LEAST_DAMPING)
         while not new < cost and steps > 0 and damping < _MOST_DAMPING:
             tried = x - np.linalg.solve(curvature + damping * largest * diagonal, slope)
-            errors = problem.residuals(tried)
-            new, damping, steps = float(errors @ errors), damping * 5, steps - 1
+            new, damping, steps = problem.cost(tried), damping * 5, steps - 1
         if not new < cost:
             break
         x, cost, gain = tried, new, cost - new
@@ -218,7 +216,7 @@ def _ridge(
 
 
 class _Projected:
-    """The errors as a function of the users' numbers alone: the movies' numbers are the best ones for them.
+    """The squared errors as a function of the users' numbers alone: the movies' numbers are the best ones for them.
 
     Every movie is a least-squares problem with a row a user and, for l2, a row for each of the movie's own numbers.
     """
@@ -226,34 +224,36 @@ class _Projected:
     def __init__(self, grid: _Grid, start: SheetParameters, l2: float) -> None:
         self._n_users, self._n_factors = start.user_factors.shape
         self._with_bias = start.user_bias is not None
-        self._penalty = np.sqrt(l2)
-        n_movies, n_unknowns = len(start.movie_factors), self._n_factors + self._with_bias
+        self._l2 = l2
         self._rating = grid.rating
         self._weight = np.sqrt(grid.weight)
         self.all_squares = float((grid.weight * grid.rating**2).sum())
-        ridge = np.full((n_movies, n_unknowns), self._penalty)
-        self._movie, self._row = np.nonzero(np.column_stack([self._weight, ridge]))
         self._last: tuple[bytes, tuple[np.ndarray, ...]] = (b"", ())
         users = (start.user_factors, start.user_bias) if self._with_bias else (start.user_factors,)
         self.start = np.column_stack(users).ravel()
-        self.n_unknowns = len(self.start)
-        self.n_residuals = len(self._movie) + (self.n_unknowns if l2 else 0)
 
-    def residuals(self, x: np.ndarray) -> np.ndarray:
-        """Return the errors, (n_residuals,)."""
-        errors = self._solved(x)[2][self._movie, self._row]
-        return np.append(errors, self._penalty * x) if self._penalty else errors
+    def cost(self, x: np.ndarray) -> float:
+        """Return the squared errors + l2 * the squares of all numbers."""
+        return float((self._solved(x)[2] ** 2).sum() + self._l2 * (x @ x))
 
-    def jacobian(self, x: np.ndarray) -> np.ndarray:
-        """Return Kaufman's approximation to the derivatives of the errors, (n_residuals, n_unknowns)."""
-        movies, basis, _ = self._solved(x)
+    def slope_and_curvature(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return half the gradient, (n,), and J.T @ J, (n, n), of Kaufman's approximation J to the derivatives.
+
+        J itself has a row a rating; its product is a sum over the movies, of each what it can't explain between two
+        users times the products of its own numbers.
+        """
+        movies, basis, errors = self._solved(x)
+        n_users, n = self._n_users, movies.shape[1]
         # a user's number moves the user's own row; the movie's numbers take back what they can explain
-        moved = np.where(self._with_bias and np.arange(movies.shape[1]) == self._n_factors, 1.0, movies)
-        outside = np.eye(basis.shape[1]) - basis @ basis.transpose(0, 2, 1)
-        outside = outside[:, :, : self._n_users] * self._weight[:, None, :]
-        derivative = outside[self._movie, self._row][:, :, None] * moved[self._movie][:, None, :]
-        derivative = derivative.reshape(len(self._movie), -1)
-        return np.vstack([derivative, self._penalty * np.eye(self.n_unknowns)]) if self._penalty else derivative
+        moved = np.where(self._with_bias and np.arange(n) == self._n_factors, 1.0, movies)
+        basis = basis[:, :n_users]
+        outside = np.eye(n_users) - basis @ basis.transpose(0, 2, 1)
+        outside *= self._weight[:, :, None] * self._weight[:, None, :]
+        products = moved[:, :, None] * moved[:, None, :]
+        curvature = outside.reshape(len(movies), -1).T @ products.reshape(len(movies), -1)
+        curvature = curvature.reshape(n_users, n_users, n, n).transpose(0, 2, 1, 3).reshape(len(x), len(x))
+        slope = (self._weight * errors[:, :n_users]).T @ moved
+        return slope.ravel() + self._l2 * x, curvature + self._l2 * np.eye(len(x))
 
     def parameters(self, x: np.ndarray) -> SheetParameters:
         """Return the users' numbers with the best movies' numbers for them."""
@@ -269,7 +269,7 @@ class _Projected:
             design = np.column_stack([users[:, :k], np.ones(self._n_users)]) if self._with_bias else users
             target = self._weight * (self._rating - users[:, k] if self._with_bias else self._rating)
             n_movies, n = len(target), design.shape[1]
-            ridge = np.broadcast_to(self._penalty * np.eye(n), (n_movies, n, n))
+            ridge = np.broadcast_to(np.sqrt(self._l2) * np.eye(n), (n_movies, n, n))
             rows = np.concatenate([self._weight[:, :, None] * design, ridge], axis=1)
             target = np.concatenate([target, np.zeros((n_movies, n))], axis=1)
             basis, sizes, turn = np.linalg.svd(rows, full_matrices=False)
