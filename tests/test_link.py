@@ -19,7 +19,7 @@ def test_numbers_stay_in_the_range_whatever_the_sum():
 def test_the_formula_computes_the_same():
     ironcalc = pytest.importorskip("ironcalc")
     model = ironcalc.create("link", "en", "UTC", "en")
-    for row, x in enumerate(X, 1):
+    for row, x in enumerate(X.tolist(), 1):
         model.set_user_input(0, row, 1, f"={squeezed_formula(f'({x!r})'.upper(), '0.5', '5')}")
     model.evaluate()
     shown = [model.get_cell_value(0, row, 1) for row in range(1, len(X) + 1)]
