@@ -19,7 +19,8 @@ import openpyxl
 
 from cf_excel.book.collab import build_collab
 from cf_excel.cli import main
-from cf_excel.learn.solver import SheetParameters, SheetRatings, solve
+from cf_excel.learn.sheet import SheetParameters, SheetRatings
+from cf_excel.learn.solver import solve
 from cf_excel.ratings import crosstab
 from cf_excel.readers import load_ratings
 

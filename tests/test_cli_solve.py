@@ -1,6 +1,9 @@
 """python -m cf_excel solve: the lesson's optimum in the sheets, and every other program sees it."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +103,45 @@ def test_held_out_cells_show_memorising(lesson_book, capsys):
         assert main(["solve", str(lesson_book), "--dry-run", "--hold-out", "0.1", "--l2", l2]) == 0
         held[l2] = {title: row[-1] for title, row in printed_rmse(capsys.readouterr().out).items()}
     assert all(held["3"][title] < held["0"][title] for title in OPTIMA)
+
+
+@pytest.mark.parametrize("optimizer", ["lm", "adam"])
+def test_held_out_cells_are_unknown_in_a_solved_file(tmp_path, small, capsys, optimizer):
+    solved = tmp_path / "solved.xlsx"
+    assert main(["solve", str(small), "--out", str(solved)]) == 0
+    said = []
+    for path in (small, solved):
+        capsys.readouterr()
+        options = ["--hold-out", "0.2", "--optimizer", optimizer, "--steps", "100", "--sheet", "bias", "--dry-run"]
+        assert main(["solve", str(path), *options]) == 0
+        out, err = capsys.readouterr()
+        said.append(out.splitlines()[:2])
+        assert err == "note: --hold-out starts from random numbers: the sheets' may know the held-out ratings\n"
+    assert said[0] == said[1]
+
+
+def test_held_out_cells_leave_the_numbers_of_who_has_no_rating(small):
+    workbook = openpyxl.load_workbook(small)
+    sheet, row = workbook["dotprod"], DOT.user_factors.row(2)
+    for line in sheet[DOT.ratings.row(2).address]:
+        for one in line:
+            one.value = None
+    workbook.save(small)
+    before = [one.value for one in sheet[row.address][0]]
+    assert main(["solve", str(small), "--sheet", "dotprod", "--hold-out", "0.2"]) == 0
+    assert [one.value for one in openpyxl.load_workbook(small)["dotprod"][row.address][0]] == before
+
+
+def test_every_run_writes_the_same(tmp_path, lesson_book):
+    """In fresh processes, whatever the number of threads: numbers with few digits, and a sign that is chosen."""
+    written = []
+    for i, threads in enumerate("121"):
+        out = tmp_path / f"{i}.xlsx"
+        command = [sys.executable, "-m", "cf_excel", "solve", str(lesson_book), "--out", str(out)]
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        written.append(out.read_bytes())
+    assert written[0] == written[1] == written[2]
 
 
 def test_dry_run_lists_the_cells(small, capsys):

@@ -122,6 +122,25 @@ def test_the_model_sheet_predicts_in_every_program(tmp_path, office, validator_e
 
 
 @pytest.mark.libreoffice
+@pytest.mark.parametrize("kind", ["dot-bias", "collab"])
+def test_no_bias_is_too_large_for_a_formula(tmp_path, office, kind):
+    factors, path = model_of(kind), make(tmp_path / "w.xlsx")
+    far = np.resize(np.float32([-800, 800, -3e4]), len(factors.user_bias))
+    factors = replace(factors, user_bias=far)
+    assert main(["write", str(path), "--model", saved(factors, tmp_path)]) == 0
+    layout = ModelSheet("model", len(USERS), len(MOVIES), N_FACTORS, "")
+    recalculated, ironcalc = office.recalculate(path)["model"], IronCalc(path)
+    assert recalculated["errors"] == ""
+    expected = Predictor(factors).predict(np.array(USERS)[:, None], np.array(MOVIES))
+    np.testing.assert_allclose(values_in(recalculated, layout.predictions), expected, atol=1e-6)
+    cached = openpyxl.load_workbook(path, data_only=True)["model"]
+    for (i, j), value in np.ndenumerate(expected):
+        place = layout.predictions.top + i, layout.predictions.left + j
+        assert ironcalc.value("model", *place) == pytest.approx(float(value), abs=1e-6)
+        assert cached.cell(*place).value == pytest.approx(float(value), abs=1e-6)
+
+
+@pytest.mark.libreoffice
 def test_the_sheets_that_fit_get_their_factors(tmp_path, office, capsys):
     dot, bayes, path = model_of("dot"), model_of("bayes"), make(tmp_path / "w.xlsx")
     assert main(["write", str(path), "--model", saved(dot, tmp_path)]) == 0

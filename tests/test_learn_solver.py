@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from cf_excel.errors import InputError
-from cf_excel.learn.solver import SheetParameters, SheetRatings, _Grid, _Projected, rmse_of, solve
+from cf_excel.learn.sheet import SheetParameters, SheetRatings, rmse_of
+from cf_excel.learn.solver import _Grid, _Projected, solve
 from cf_excel.ratings import crosstab
 
 OPTIMUM = {False: 0.392901, True: 0.318655}
@@ -43,6 +44,33 @@ def test_every_start_meets_the_optimum(lesson, with_bias, seed):
     assert history[1] == pytest.approx(OPTIMUM[with_bias], abs=1e-5)
     # people see these numbers: none runs off to where only differences of large ones matter
     assert max(np.abs(array).max() for array in vars(solved).values() if array is not None) < 10
+
+
+@pytest.mark.parametrize("with_bias", [False, True], ids=["dotprod", "bias"])
+def test_every_start_ends_with_the_same_numbers(lesson, with_bias):
+    """Not with others that predict the same: factors turned, swapped, or of the other sign."""
+    found = [solve(lesson, random_start(15, 15, 5, with_bias=with_bias, seed=seed))[0] for seed in range(3)]
+    for name, first in vars(found[0]).items():
+        if first is not None:
+            np.testing.assert_array_equal(first, first.round(7))
+            for other in found[1:]:
+                np.testing.assert_allclose(getattr(other, name), first, atol=2e-6)
+
+
+def test_factors_without_a_minimum_stay_moderate(lesson):
+    """The fewer ratings, the lower the RMSE of ever larger numbers that nearly cancel."""
+    fitted, _ = lesson.split(0.1, seed=42)
+    solved, (_, after) = solve(fitted, random_start(15, 15, 5, with_bias=False, seed=3))
+    assert after < 0.3105
+    assert max(np.abs(array).max() for array in (solved.user_factors, solved.movie_factors)) < 100
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e8])
+def test_ratings_of_any_size_are_fitted(lesson, size):
+    ratings = SheetRatings(lesson.user_idx, lesson.movie_idx, lesson.rating * size)
+    solved, history = solve(ratings, random_start(15, 15, 5, with_bias=False, seed=0))
+    assert history[1] == pytest.approx(OPTIMUM[False] * size, rel=1e-5)
+    assert rmse_of(solved, ratings) == history[1]
 
 
 @pytest.mark.parametrize("with_bias", [False, True], ids=["dotprod", "bias"])
@@ -106,11 +134,11 @@ def test_kaufmans_jacobian_gives_the_gradient(l2, with_bias):
     start = random_start(12, 9, 2, with_bias=with_bias, seed=4)
     problem = _Projected(_Grid(planted(seed=7), 12, 9), start, l2)
 
-    def cost(x: np.ndarray) -> float:
-        return 0.5 * float((problem.residuals(x) ** 2).sum())
-
-    gradient = problem.jacobian(problem.start).T @ problem.residuals(problem.start)
-    np.testing.assert_allclose(gradient, approx_fprime(problem.start, cost, 1e-7), rtol=1e-4, atol=1e-4)
+    slope, curvature = problem.slope_and_curvature(problem.start)
+    gradient = approx_fprime(problem.start, problem.cost, 1e-7) / 2
+    np.testing.assert_allclose(slope, gradient, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(curvature, curvature.T)
+    assert np.linalg.eigvalsh(curvature).min() > l2 - 1e-9  # leads down from everywhere
 
 
 def test_users_and_movies_without_a_rating_keep_their_numbers():
@@ -124,7 +152,7 @@ def test_users_and_movies_without_a_rating_keep_their_numbers():
 
 
 def test_a_large_sheet_is_fitted_by_regressions_alone(monkeypatch):
-    monkeypatch.setattr("cf_excel.learn.solver._MOST_JACOBIAN", 1000)
+    monkeypatch.setattr("cf_excel.learn.solver._LARGE", 1000)
     _, (before, after) = solve(planted(with_bias=True), random_start(12, 9, 3, with_bias=True, seed=0))
     assert after < 0.1 < before
 

@@ -59,7 +59,7 @@ def _serve(args: argparse.Namespace, folder: Path, key: str, sockets: "list[sock
 
     note = prepare(folder)
     if note:
-        print(f"note: {note}", file=sys.stderr)
+        note(text)
     # xlwings-server reads these where it is imported
     os.environ["XLWINGS_LICENSE_KEY"] = key
     os.environ["XLWINGS_PROJECT_DIR"] = str(folder)

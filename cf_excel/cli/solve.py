@@ -10,7 +10,7 @@ from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
     from cf_excel.book.edit.found import FoundSheet, Numbers
-    from cf_excel.learn.solver import SheetParameters
+    from cf_excel.learn.sheet import SheetParameters
 
 _MOST_STEPS = 1_000_000  # a sheet has room for the RMSE of each
 
@@ -36,9 +36,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--l2", type=float, default=0.0, metavar="WEIGHT", help="weight of the squares of all numbers (default: 0)"
     )
     parser.add_argument(
-        "--hold-out", type=float, metavar="PART", help="fit without this part of the ratings and show their RMSE, too"
+        "--hold-out",
+        type=float,
+        metavar="PART",
+        help="fit without this part of the ratings, from random numbers, and show their RMSE, too",
     )
-    parser.add_argument("--seed", type=whole, default=42, metavar="N", help="seed of held-out cells and blank factors")
+    parser.add_argument("--seed", type=whole, default=42, metavar="N", help="seed of held-out cells and random numbers")
     parser.add_argument("--history", action="store_true", help="add a sheet with the RMSE of every step and its chart")
     parser.set_defaults(run=run)
 
@@ -50,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
     changes = open_target(args)
     from cf_excel.book.edit.find_sheet import lesson_sheets
     from cf_excel.book.edit.history_sheet import add_history
-    from cf_excel.learn.solver import SheetRatings, rmse_of, solve
+    from cf_excel.learn.sheet import SheetRatings, rmse_of
+    from cf_excel.learn.solver import solve
 
     if args.history and changes.is_live:
         raise InputError(f"--history adds a sheet to the file: close {args.file} in Excel, or pass --out for a copy")
@@ -58,13 +62,15 @@ def run(args: argparse.Namespace) -> None:
     sheets = lesson_sheets(changes.book, args.sheet, notes=notes)
     for text in notes:
         note(text)
+    if args.hold_out:
+        note("--hold-out starts from random numbers: the sheets' may know the held-out ratings")
     rows, histories = [], {}
     for sheet in sheets:
         ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)
         if not len(ratings) or (args.hold_out and len(ratings) < 2):
             raise InputError(f"sheet {sheet.title} has {len(ratings)} ratings: nothing to fit")
         fitted, held = ratings.split(args.hold_out, args.seed) if args.hold_out else (ratings, None)
-        start = _start(sheet, args.seed)
+        start = _start(sheet, args.seed, anew=bool(args.hold_out))
         options = {"optimizer": args.optimizer, "steps": args.steps, "lr": args.lr, "l2": args.l2}
         solved, history = solve(fitted, start, **options)
         changes.put(sheet, _numbers(solved))
@@ -98,17 +104,21 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"{option} belongs to the steps of adam and sgd: add --optimizer adam")
 
 
-def _start(sheet: "FoundSheet", seed: int) -> "SheetParameters":
-    """Return the sheet's numbers; blank cells start at random, as the lesson's do."""
+def _start(sheet: "FoundSheet", seed: int, *, anew: bool) -> "SheetParameters":
+    """Return the sheet's numbers; blank cells, and with anew those of everyone who rated or is rated, are random."""
     import numpy as np
 
-    from cf_excel.learn.solver import SheetParameters
+    from cf_excel.learn.sheet import SheetParameters
 
-    rng = np.random.default_rng(seed)
-    arrays = {
-        name: None if array is None else np.where(np.isnan(array), rng.random(array.shape), array)
-        for name, array in vars(sheet.numbers()).items()
-    }
+    rng, arrays = np.random.default_rng(seed), {}
+    rated = {"user": sheet.user_idx, "movie": sheet.movie_idx}
+    for name, array in vars(sheet.numbers()).items():
+        if array is not None:
+            drawn, is_open = rng.random(array.shape), np.isnan(array)
+            if anew:
+                is_open[rated[name.partition("_")[0]]] = True
+            array = np.where(is_open, drawn, array)
+        arrays[name] = array
     return SheetParameters(**arrays)
 
 
@@ -120,9 +130,14 @@ def _numbers(parameters: "SheetParameters") -> "Numbers":
 
 def _table(rows: list[tuple]) -> list[str]:
     """Return the lines that show the RMSE of each sheet, of held-out ratings, too, where there are some."""
-    columns = f"{'RMSE before':>13}{'after':>10}"
+    columns = f"{'RMSE before':>14}{'after':>14}"
     lines = [f"{'sheet':<16}{'ratings':>8}{columns}" + (f"{'held out':>10}{columns}" if len(rows[0]) > 4 else "")]
     for title, n, before, after, *held in rows:
-        line = f"{title:<16}{n:>8,}{before:>13.6f}{after:>10.6f}"
-        lines.append(line + (f"{held[0]:>10,}{held[1]:>13.6f}{held[2]:>10.6f}" if held else ""))
+        line = f"{title:<16}{n:>8,}{_shown(before)}{_shown(after)}"
+        lines.append(line + (f"{held[0]:>10,}{_shown(held[1])}{_shown(held[2])}" if held else ""))
     return lines
+
+
+def _shown(rmse: float) -> str:
+    text = f"{rmse:.6f}" if rmse < 1e5 else f"{rmse:.5e}"
+    return f" {text:>13}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cf_excel.book.cells import Block, cell, check_size, one_cell
+from cf_excel.book.link import squeezed_formula
 
 MODEL_TITLE = "model"
 MODEL_NOTE = "A trained model of kind "  # the sheet's first words
@@ -138,7 +139,7 @@ class ModelSheet:
         ratings, predictions = self.ratings.span(), self.predictions.span()
         formulas = {self.rmse: f'SQRT(SUMPRODUCT(({ratings}<>"")*({ratings}-{predictions})^2)/MAX(1,COUNT({ratings})))'}
         if self.kind == "squeezed":
-            formulas[self.predictions] = f"{low}+({high}-{low})/(1+EXP(-({x})))"
+            formulas[self.predictions] = squeezed_formula(f"({x})", low, high)
         elif self.kind == "clipped":
             formulas[self.predictions] = f"MAX({low},MIN({high},{mean}+{x}))"
         elif self.kind == "dot":

@@ -14,6 +14,7 @@ from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
 from cf_excel.book.edit.new_sheet import add_sheet, looks_of, replace_sheet
 from cf_excel.book.edit.opened import OpenedBook
+from cf_excel.book.link import squeezed
 from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.texts import CellValue
 from cf_excel.model_file import Factors
@@ -93,7 +94,7 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
     low, high = factors.rating_range
     if factors.kind == "bayes":
         return np.clip(factors.global_mean + x, low, high)
-    return low + (high - low) / (1 + np.exp(-x))
+    return squeezed(x, low, high)
 
 
 def _write_head(cells: CellWriter, layout: ModelSheet, factors: Factors, rmse: float) -> None:

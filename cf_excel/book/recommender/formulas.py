@@ -5,6 +5,7 @@ predictions are cut off at the highest rating; rounded, so that ties are ties wh
 """
 
 from cf_excel.book.cells import Block
+from cf_excel.book.link import squeezed_formula
 from cf_excel.book.recommender.layout import N_RATED
 from cf_excel.book.recommender.names import PANEL, RecommenderBook
 
@@ -21,7 +22,7 @@ def scaled(kind: str, x: str) -> str:
         return x
     if kind == "bayes":
         return f"IF({x}<lowest_rating,lowest_rating,IF({x}>highest_rating,highest_rating,{x}))"
-    return f"lowest_rating+(highest_rating-lowest_rating)*(1+TANH({x}/2))/2"  # TANH can't overflow, EXP can
+    return squeezed_formula(x, "lowest_rating", "highest_rating")
 
 
 def uncut(kind: str, x: str) -> str:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from cf_excel.book.link import squeezed
 from cf_excel.book.recommender.formulas import DECIMALS, OUT, SCORES
 from cf_excel.book.recommender.layout import N_BEST, N_RATED
 from cf_excel.book.recommender.names import RecommenderBook
@@ -38,7 +39,7 @@ class Results:
             return sums
         if self.factors.kind == "bayes":
             return np.clip(sums, low, high)
-        return low + (high - low) * (1 + np.tanh(sums / 2)) / 2
+        return squeezed(sums, low, high)
 
     @cached_property
     def lengths(self) -> np.ndarray:
