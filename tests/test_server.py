@@ -227,7 +227,7 @@ def test_the_task_panes_buttons_write_what_the_macros_write(server, sheet):
     assert status == 200
     assert "predictions" in str([action["args"] for action in actions if action["func"] == "addSheet"])
     grid = sheet.CF_PREDICT([[15], [3]], [[1, 10]])
-    assert written(actions) == {1: [["userId", 1, 10], [15, *grid[0]], [3, *grid[1]]]}
+    assert written(actions) == {1: [["'userId", 1, 10], [15, *grid[0]], [3, *grid[1]]]}
     status, actions = run_script(server, "write_factors")
     users, movies = written(actions)[1], written(actions)[2]
     assert [row[0] for row in users[1:]] == [1, 7, 3, 42, 15]

@@ -57,9 +57,9 @@ def _serve(args: argparse.Namespace, folder: Path, key: str, sockets: "list[sock
     """Prepare the folder, load xlwings-server and serve."""
     from cf_excel.udf.server.project import prepare
 
-    note = prepare(folder)
-    if note:
-        note(text)
+    lines = prepare(folder)
+    if lines:
+        note(lines)
     # xlwings-server reads these where it is imported
     os.environ["XLWINGS_LICENSE_KEY"] = key
     os.environ["XLWINGS_PROJECT_DIR"] = str(folder)
