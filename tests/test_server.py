@@ -231,7 +231,7 @@ def test_the_task_panes_buttons_write_what_the_macros_write(server, sheet):
     status, actions = run_script(server, "write_factors")
     users, movies = written(actions)[1], written(actions)[2]
     assert [row[0] for row in users[1:]] == [1, 7, 3, 42, 15]
-    assert movies[1][1] == "Toy Story (1995)"
+    assert movies[1][1] == "'Toy Story (1995)"  # the apostrophe is typed, so that no text becomes a number
     assert users[5][2:] == sheet.CF_USER_FACTORS(15)[0]
     page = ask(f"{server}/taskpane.html")[1]
     assert re.findall(r'xw-click="(\w+)"', page) == ["train_model", "write_factors", "write_predictions"]

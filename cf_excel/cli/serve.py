@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.messages import say
+from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import add_command, whole
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def _serve(args: argparse.Namespace, folder: Path, key: str, sockets: "list[sock
     """Prepare the folder, load xlwings-server and serve."""
     from cf_excel.udf.server.project import prepare
 
-    lines = prepare(folder)
-    if lines:
-        note(lines)
+    changed = prepare(folder)
+    if changed:
+        note(changed)
     # xlwings-server reads these where it is imported
     os.environ["XLWINGS_LICENSE_KEY"] = key
     os.environ["XLWINGS_PROJECT_DIR"] = str(folder)
