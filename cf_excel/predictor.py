@@ -295,8 +295,7 @@ def load_predictor(path: Path | str | None = None) -> Predictor:
     path = (default_model_path() if path is None else Path(path)).absolute()
     with _cache_lock:
         try:
-            status = path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
+            stamp = _stamp(path)
         except (OSError, ValueError):
             stamp = None
         if stamp is None or _cache.get(path, (None,))[0] != stamp:
@@ -305,8 +304,14 @@ def load_predictor(path: Path | str | None = None) -> Predictor:
         return _cache[path][1]
 
 
-_cache: dict[Path, tuple[tuple[int, int] | None, Predictor]] = {}
+_cache: dict[Path, tuple[tuple[int, ...] | None, Predictor]] = {}
 _cache_lock = threading.Lock()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what tells a file from the one that was there before, though it may have the same time and size."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _with_mean(array: np.ndarray) -> np.ndarray:

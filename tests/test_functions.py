@@ -1,6 +1,8 @@
 """The spreadsheet functions, on values as hosts hand them over."""
 
 import datetime
+import gc
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from cf_excel.predictor import Predictor
 from cf_excel.udf import functions as functions_module
 from cf_excel.udf.functions import Functions, help_of, signatures
 from cf_excel.udf.values import ERRORS, as_cells
+from cf_excel.udf.worker import answer
 
 NOT_AVAILABLE = -2146826246
 USERS, MOVIES = (1, 7, 3, 42, 15), (1, 2571, 1411, 3598, 10, 4973, 11, 12)
@@ -248,6 +251,18 @@ def test_the_model_says_what_it_is(sheet, model_path, tmp_path, tiny_factors):
     assert "; no validation RMSE; " in text
 
 
+def test_a_model_file_with_a_time_of_no_calendar_or_removed_meanwhile(tmp_path, tiny_factors, monkeypatch):
+    path = tmp_path / "model"
+    save_factors(tiny_factors(), path)
+    sheet = Functions(path)
+    monkeypatch.setattr(functions_module.time, "localtime", lambda seconds: (_ for _ in ()).throw(OverflowError()))
+    assert sheet.CF_MODEL() == f"collab: 5 users, 8 movies, 3 factors; no validation RMSE; {path}"
+    loaded = sheet.load()
+    path.unlink()
+    monkeypatch.setattr(functions_module, "load_predictor", lambda path: loaded)
+    assert sheet.CF_MODEL().startswith("collab: 5 users, 8 movies, 3 factors; no validation")
+
+
 def test_a_model_file_missing_corrupt_and_replaced(tmp_path, tiny_factors):
     path = tmp_path / "model.safetensors"
     sheet = Functions(path)
@@ -332,6 +347,37 @@ def test_ids_that_are_texts(tmp_path, tiny_factors):
     assert sheet.CF_USER_BIAS([["007", 7.0, "7", "True", True, "é"]]) == [
         [biases[0], biases[1], biases[1], biases[2], "CF_USER_BIAS: TRUE is no id", biases[4]]
     ]
+
+
+LOOK_UPS = {
+    "user": lambda sheet, i: sheet.CF_PREDICT(1e7 + i, 1.0),
+    "title": lambda sheet, i: sheet.CF_PREDICT(1.0, f"nothing {i}"),
+    "hint": lambda sheet, i: sheet.CF_TITLE("mat"),
+    "several": lambda sheet, i: sheet.CF_MOVIE_BIAS("Hamlet"),
+    "grid": lambda sheet, i: sheet.CF_PREDICT([[1e7 + i], [15.0]], [["nothing", 1.0, None]]),
+    "spread": lambda sheet, i: sheet.CF_UNCERTAINTY(1e7 + i, 1.0),
+    "factors": lambda sheet, i: (sheet.CF_USER_FACTORS(1e7 + i), sheet.CF_MOVIE_FACTORS(f"nothing {i}")),
+    "error": lambda sheet, i: sheet.CF_USER_BIAS(NOT_AVAILABLE),
+    "lists": lambda sheet, i: (sheet.CF_RECOMMEND(1e7 + i), sheet.CF_SIMILAR("nothing"), sheet.CF_RATE("nothing", 5)),
+    "shapes": lambda sheet, i: sheet.CF_PREDICT([[1.0], [7.0]], [[1.0], [10.0], [11.0]]),
+    "worker": lambda sheet, i: answer(sheet, json.dumps({"function": "CF_PREDICT", "arguments": [10**7 + i, "x"]})),
+}
+
+
+@pytest.mark.parametrize("name", LOOK_UPS)
+def test_what_can_not_be_found_leaves_nothing_in_memory(sheet, name):
+    """Not even what the garbage collector would find: it does not look into arrays of objects."""
+    for i in range(3):
+        LOOK_UPS[name](sheet, i)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for i in range(100):
+            LOOK_UPS[name](sheet, i)
+        assert len(gc.get_objects()) - before < 100
+    finally:
+        gc.enable()
 
 
 ids = st.one_of(

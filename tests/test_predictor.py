@@ -291,6 +291,29 @@ def test_load_predictor_reads_a_file_again_only_when_it_changed(tiny_factors, tm
         load_predictor()
 
 
+@pytest.mark.parametrize(
+    "in_place", [pytest.param(True, marks=pytest.mark.skipif(os.name == "nt", reason="ctime is something else")), False]
+)
+def test_another_model_of_the_same_time_and_size_is_read(in_place, tiny_factors, tmp_path):
+    path, other = tmp_path / "model", tmp_path / "other"
+    save_factors(tiny_factors(seed=0), path)
+    save_factors(tiny_factors(seed=1), other)
+    first, was = load_predictor(path), path.stat()
+    data = other.read_bytes()
+    assert len(data) == was.st_size
+    if in_place:
+        while path.stat().st_ctime_ns == was.st_ctime_ns:  # the clock of the file system ticks every few milliseconds
+            path.write_bytes(data)
+            os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    else:
+        os.utime(other, ns=(was.st_atime_ns, was.st_mtime_ns))
+        os.replace(other, path)
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (was.st_mtime_ns, was.st_size)
+    assert load_predictor(path) is not first
+    assert load_predictor(path).predict(15, 1) == Predictor(tiny_factors(seed=1)).predict(15, 1) != first.predict(15, 1)
+    assert load_predictor(path) is load_predictor(path)
+
+
 def test_threads_share_one_load(tiny_factors, tmp_path, monkeypatch):
     save_factors(tiny_factors(), tmp_path / "model")
     loads, start, found = [], threading.Barrier(8), []

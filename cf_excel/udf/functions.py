@@ -5,6 +5,7 @@ An argument is a single value or a range, that is rows of values: numbers (14 an
 single value or rows of values. Each docstring is the help that a host shows (255 characters at most).
 """
 
+import contextlib
 import functools
 import inspect
 import time
@@ -54,7 +55,7 @@ def _sheet_function(function: Callable) -> Callable:
         try:
             return function(self, *args)
         except CfExcelError as error:
-            return self.error_value(_named(function.__name__, error))
+            return self.error_value(_named(function.__name__, str(error)))
 
     return shown
 
@@ -161,11 +162,12 @@ class Functions:
         """What model is loaded, when its file was written, and its RMSE on the ratings that were held back."""
         path = self.path or default_model_path()
         factors = self.load().factors
-        n_users, n_factors = factors.user_factors.shape
-        parts = [f"{factors.kind}: {n_users:,} users, {len(factors.movie_ids):,} movies, {n_factors} factors"]
-        parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
         metrics = factors.record.get("metrics")
         error = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+        n_users, n_factors = factors.user_factors.shape
+        parts = [f"{factors.kind}: {n_users:,} users, {len(factors.movie_ids):,} movies, {n_factors} factors"]
+        with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
+            parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
         parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
         return "; ".join([*parts, str(path)])
 
@@ -228,7 +230,7 @@ class Functions:
             count = _whole(n, "n", 1) or 10
             found = rows(count)
         except CfExcelError as error:
-            found = [[self.error_value(_named(name, error))]]
+            found = [[self.error_value(_named(name, str(error)))]]
         return [[*row, ""][:2] for row in found] + [["", ""]] * (count - len(found))
 
     def _factors(self, name: str, found: Found, factors: np.ndarray) -> Rows:
@@ -258,8 +260,8 @@ class Functions:
         cells, notes = values.astype(object), np.broadcast_to(notes, values.shape)
         marked = np.not_equal(notes, None)
         found = notes[marked].tolist()
-        shown = {id(note): note and self.error_value(_named(name, note)) for note in {id(n): n for n in found}.values()}
-        cells[marked] = np.fromiter((shown[id(note)] for note in found), object, len(found))
+        shown = {note: note and self.error_value(_named(name, note)) for note in set(found)}
+        cells[marked] = np.fromiter((shown[note] for note in found), object, len(found))
         return cells.tolist()
 
 
@@ -279,27 +281,26 @@ def help_of(name: str) -> str:
 
 
 def _users(model: Predictor, value: Value) -> Found:
-    return find_rows(value, model.user_rows, lambda user, _: _error_of(model.user_bias, user))
+    return find_rows(value, model.user_rows, lambda user, _: _fault_of(model.user_bias, user))
 
 
 def _movies(model: Predictor, value: Value) -> Found:
-    def explain(movie: Value, with_hint: bool) -> CfExcelError:
-        return _error_of(model.movie_id if with_hint else model.movie_bias, movie)
+    def explain(movie: Value, with_hint: bool) -> str:
+        return _fault_of(model.movie_id if with_hint else model.movie_bias, movie)
 
     return find_rows(value, model.movie_rows, explain)
 
 
-def _error_of(look_up: Callable[[Value], object], value: Value) -> CfExcelError:
+def _fault_of(look_up: Callable[[Value], object], value: Value) -> str:
     try:
         look_up(value)
     except CfExcelError as error:
-        return error
+        return str(error)
     raise AssertionError(f"{value!r} is known")
 
 
-def _named(name: str, error: CfExcelError) -> str:
+def _named(name: str, text: str) -> str:
     """Return what a cell shows of an error: an error value that came in goes out as it is."""
-    text = str(error)
     return text if error_name(text) else f"{name}: {text}"
 
 

@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from cf_excel.errors import CfExcelError, InputError
+from cf_excel.errors import InputError
 
 # Excel hands errors over COM as these numbers (the HRESULTs of XlCVError), Office.js and LibreOffice as texts
 ERRORS = {
@@ -79,7 +79,9 @@ class Found:
     """The rows of a range of ids, and what to show instead where there is none.
 
     rows (n_rows, n_columns): rows of the model, 0 where there is none. notes: of the same shape, None where the row is
-    good, "" where the cell is blank, else an error; None where all rows are good.
+    good, "" where the cell is blank, else what is wrong; None where all rows are good. What is wrong is a text and not
+    the exception: that holds the frames it came through, they hold this array, and no garbage collector looks into an
+    array of objects.
     """
 
     rows: np.ndarray
@@ -87,11 +89,12 @@ class Found:
 
 
 def find_rows(
-    value: Value, rows_of: Callable[[np.ndarray], np.ndarray], explain: Callable[[Value, bool], CfExcelError]
+    value: Value, rows_of: Callable[[np.ndarray], np.ndarray], explain: Callable[[Value, bool], str]
 ) -> Found:
     """Return the rows of the ids in a range.
 
-    rows_of gives the row of each id, -1 where it is unknown; explain(id, with_hint) gives the error for an unknown one.
+    rows_of gives the row of each id, -1 where it is unknown; explain(id, with_hint) says what is wrong with an unknown
+    one.
     """
     cells = as_cells(value)
     flat = cells.ravel().tolist()
@@ -106,7 +109,7 @@ def find_rows(
     missing = np.flatnonzero(rows < 0)
     if len(missing):
         notes = np.full(len(flat), None, object)
-        known: dict[Value, object] = {}
+        known: dict[Value, str] = {}
         for position in missing.tolist():
             key = _key(flat[position])
             if key not in known:
@@ -142,12 +145,12 @@ def _is_number(value: Value) -> bool:
     return isinstance(value, (Real, Decimal)) and not isinstance(value, bool)
 
 
-def _note(value: Value, explain: Callable[[Value, bool], CfExcelError], with_hint: bool) -> object:
+def _note(value: Value, explain: Callable[[Value, bool], str], with_hint: bool) -> str:
     if is_blank(value):
         return ""
     error = error_name(value)
     if error:
-        return InputError(error)
+        return error
     if isinstance(_key(value), tuple):
-        return InputError(f"{str(value).upper():.40} is no id")
+        return f"{str(value).upper():.40} is no id"
     return explain(value, with_hint)
