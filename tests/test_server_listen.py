@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -65,7 +66,9 @@ def impatient(monkeypatch):
         address = sockets[0].getsockname()
         thread = threading.Thread(target=listen.serve, args=(app, sockets))
         thread.start()
-        yield address
+        while not servers:
+            time.sleep(0.01)
+        yield address, servers[0]
         servers[0].should_exit = True
         thread.join(30)
         assert not thread.is_alive()
@@ -92,11 +95,22 @@ def replies(address, sent):
     ],
 )
 def test_requests_that_do_not_end_are_hung_up_on(impatient, begun):
-    assert replies(impatient, begun).count(b"HTTP/1.1 200 ") == begun.count(b"GET / HTTP/1.1")
+    assert replies(impatient[0], begun).count(b"HTTP/1.1 200 ") == begun.count(b"GET / HTTP/1.1")
+
+
+def test_a_server_that_stops_waits_for_no_request(impatient, monkeypatch):
+    monkeypatch.setattr("cf_excel.udf.server.listen.READ_SECONDS", 1000)
+    address, server = impatient
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
+        while not server.server_state.tasks:  # it waits for the rest
+            time.sleep(0.01)
+        server.should_exit = True
+        assert connection.recv(1000) == b""
 
 
 def test_an_answer_may_take_longer_than_a_silence(impatient):
     head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
-    reply = replies(impatient, head + b"12345")
+    reply = replies(impatient[0], head + b"12345")
     assert reply.startswith(b"HTTP/1.1 200 ")
     assert reply.endswith(b"\r\n\r\n5")

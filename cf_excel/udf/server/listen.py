@@ -14,7 +14,6 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from cf_excel.errors import InputError
 
 READ_SECONDS = 30
-_CLOSE_SECONDS = 5
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # as ::1 for localhost, where there is no IPv6
 
 
@@ -36,7 +35,6 @@ def serve(app: Callable, sockets: list[socket.socket], pair: tuple[Path, Path] |
         app,
         http=_Impatient,
         log_level="warning",
-        timeout_graceful_shutdown=_CLOSE_SECONDS,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
@@ -45,7 +43,10 @@ def serve(app: Callable, sockets: list[socket.socket], pair: tuple[Path, Path] |
 
 
 class _Impatient(AutoHTTPProtocol):
-    """Close a connection on which nothing comes for READ_SECONDS, though a request is still to come or to end."""
+    """Close a connection on which nothing comes for READ_SECONDS, though a request is still to come or to end.
+
+    A server that stops waits for no request either.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -60,10 +61,19 @@ class _Impatient(AutoHTTPProtocol):
         self._timer.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._is_waiting and not self.transport.get_write_buffer_size():
+            self.transport.abort()  # close() would wait for the other side to say goodbye, too, where it is https
+
     def _hang_up(self) -> None:
-        is_answering = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
-        if not is_answering and self.transport.get_protocol() is self:  # else it is a WebSocket by now
+        if self._is_waiting:
             self.transport.close()
+
+    @property
+    def _is_waiting(self) -> bool:
+        is_answering = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        return not is_answering and self.transport.get_protocol() is self  # else it is a WebSocket by now
 
 
 def _bound_sockets(host: str, port: int, stack: ExitStack) -> list[socket.socket]:
