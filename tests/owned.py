@@ -179,7 +179,8 @@ def names(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:
     ]
     for row, text in enumerate(texts):
         sheet.write_formula(row, 0, text, None, 2 if text == "=1+1" else 0.125)
-    sheet.write_formula(0, 1, "=SUM(dotprod:bias!B3)", None, 0.125)
+    sheet.write_formula(0, 1, f"=SUM(dotprod:bias!{DOT.user_factors.first})", None, 0.125)
+    sheet.write_formula(1, 1, "=SUM(dotprod:bias!B3)", None, 0.125)
 
 
 def arrays(workbook: xlsxwriter.Workbook, sheets: Sheets) -> None:

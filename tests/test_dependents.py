@@ -4,10 +4,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from owned import BIAS, DOT, EMB, make
+from owned import BIAS, DOT, EMB, course, make
 from test_cli_write import model_of, saved
 from test_find_grid import check_results
 
+from cf_excel.book.edit.archive import open_archive
+from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.cli import main
 
 N_RESULTS = DOT.predictions.n_rows * DOT.predictions.n_columns + 1
@@ -76,3 +78,52 @@ def test_a_formula_that_is_forced_out_clears_nothing(tmp_path, office):
     path = with_formula(tmp_path / "f.xlsx", office, "dotprod", DOT.user_factors.first, formula)
     assert main(["solve", str(path), "--force", "--sheet", "dotprod"]) == 0
     check_results(path, "dotprod", office, [DOT.predictions, DOT.rmse])
+
+
+def test_offset_on_sheets_where_nothing_changed_keeps_its_results(tmp_path):
+    """As in the course's own workbook, whose embeddings are looked up with OFFSET."""
+    path = course(tmp_path / "course.xlsx")
+    before = open_archive(path)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    after = open_archive(path)
+    changed = [name for name in before.names if before.read(name) != after.read(name)]
+    assert sorted(changed) == ["xl/workbook.xml", "xl/worksheets/sheet1.xml"]
+
+
+FACTOR = DOT.user_factors.first
+REACHES = {
+    "OFFSET(A1,1,0)": False,
+    "SUM(OFFSET(other!A1,0,0,COUNT(A:A),1))": False,
+    f"OFFSET({BIAS.title}!A1,5,5)": False,
+    "OFFSET(dotprod!A1,1,0)": True,
+    "OFFSET(A1,dotprod!B1,0)": True,
+    "OFFSET(chained!A1,1,0)": True,
+    "SUM(near)": False,
+    "SUM(far)": True,
+    "INDEX(farther,1)": True,
+    "SUM(local)": True,
+    'INDIRECT("A1")': True,
+    'CELL("filename",A1)': False,
+    'CELL("contents",A1)': False,
+    'CELL("row")': True,
+    f'CELL("contents",dotprod!{FACTOR})': True,
+    f"SUM(dotprod:{BIAS.title}!{FACTOR})": True,
+    f"SUM({BIAS.title}:movielens_emb!{FACTOR})": False,
+}
+
+
+def test_a_result_that_surely_stays_is_kept(tmp_path):
+    def decorate(workbook: object, sheets: object) -> None:
+        for i, text in enumerate(REACHES):
+            workbook.add_worksheet(f"f{i}").write_formula(0, 5, f"={text}", None, 0.125)
+            workbook.define_name(f"f{i}!local", "=other!$A$1" if i else f"=dotprod!{DOT.user_factors.row(0).fixed}")
+        workbook.add_worksheet("chained").write_formula(7, 7, f"=dotprod!{FACTOR}", None, 0.125)
+        workbook.add_worksheet("other")
+        workbook.define_name("near", "=OFFSET(other!$A$1,0,0,COUNT(other!$A:$A),1)")
+        workbook.define_name("far", "=OFFSET(dotprod!$A$1,0,0,2,1)")
+        workbook.define_name("farther", "=IF(1,far)")
+
+    path = make(tmp_path / "r.xlsx", decorate)
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    book = OpenedBook(path)
+    assert {text: book.sheet(f"f{i}").value((1, 6)) is None for i, text in enumerate(REACHES)} == REACHES

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
 
-from cf_excel.book.cells import Block
+from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block
 from cf_excel.book.edit.formulas import Fill
 from cf_excel.book.edit.markup import tag_prefix
-from cf_excel.book.edit.references import Reference, same_cells, take_apart
+from cf_excel.book.edit.references import same_cells, take_apart
 from cf_excel.book.edit.results import Results, rectangles
 from cf_excel.book.edit.sheet_xml import Address
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from cf_excel.book.edit.opened import OpenedBook
 
 _WORD = re.compile(r"[^\W\d][\w.]*")
-# What a formula may reach with these can't be told from its text: they count as dependent.
-_ANYWHERE = re.compile(r"\b(?:INDIRECT|OFFSET|CELL)\(", re.IGNORECASE)
+# What a formula may reach with these can't be told from its text: they count as dependent. CELL with one argument alone
+# tells of the cell that was changed last.
+_ANYWHERE = re.compile(r"""\b(?:INDIRECT\(|CELL\((?!\s*"[^"]*"\s*,))""", re.IGNORECASE)
+# What it may reach with this is on the sheets that it names.
+_NEARBY = re.compile(r"\bOFFSET\(", re.IGNORECASE)
+_SHEET = Block(1, 1, MAX_ROWS, MAX_COLUMNS)
 _TABLE = re.compile(r"([^\W\d][\w.]*)?\[(?!\d+\])")  # Sales[price] or [@price]; [1] is another workbook
 
 
@@ -126,46 +130,50 @@ def _looks_elsewhere(book: "OpenedBook", title: str) -> bool:
 
 def _may_name(xml: bytes, names: list[str]) -> bool:
     """Whether XML in lower case has what a formula that looks elsewhere would have: a quick look at large sheets."""
-    words = ("!", "indirect(", "offset(", "cell(", *names)
+    words = ("!", "indirect(", "cell(", *names)
     return any(not word.isascii() or word.encode() in xml for word in words)
 
 
 def _watched(book: "OpenedBook", title: str, fill: Fill) -> tuple[tuple[str, Block], ...] | None:
     """Return the rectangles that a formula depends on, with their sheets; None where they can't be told."""
-    text = fill.first.text
-    if _ANYWHERE.search(text):
+    named = [book.names[name] for name in _names_of(book, fill.first.text)]
+    texts = [fill.first.text, *named]
+    if any(_ANYWHERE.search(text) for text in texts):
         return None
-    skeleton = take_apart(text)[0]
     watched = [(reference.sheet or title, block) for reference, block in fill.reach()]
-    if any(":" in where and where not in book.all_titles for where, _ in watched):
-        return None  # a range of sheets
-    for word in _names_in(book, skeleton):
-        named = _named(book, word, set())
-        if named is None:
-            return None
-        watched += [(reference.sheet or title, reference.block) for reference in named]
-    for name in {name.lower() for name in _TABLE.findall(skeleton)}:
+    for reference in (reference for text in named for reference in take_apart(text)[1]):
+        # names without dollars are counted from where they are used
+        watched.append((reference.sheet or title, reference.block if all(reference.fixed) else _SHEET))
+    for name in {name.lower() for text in texts for name in _TABLE.findall(take_apart(text)[0])}:
         here = [table for table in book.tables.values() if table[0] == title]
         watched += [book.tables[name]] if name in book.tables else here
-    same_case = {name.lower(): name for name in book.all_titles}
-    return tuple((same_case.get(where.lower(), where), block) for where, block in watched)
-
-
-def _named(book: "OpenedBook", word: str, seen: set[str]) -> list[Reference] | None:
-    """Return what a defined name stands for, through other names; None where it can't be told."""
-    text = book.names[word]
-    if _ANYWHERE.search(text):
+    on_sheets = [_sheets(book, where) for where, _ in watched]
+    nearby = any(_NEARBY.search(text) for text in texts)
+    if not all(on_sheets) or (nearby and not watched):
         return None
-    skeleton, references = take_apart(text)
-    found = list(references)
-    seen = seen | {word}
-    for other in _names_in(book, skeleton) - seen:
-        inner = _named(book, other, seen)
-        if inner is None:
-            return None
-        found += inner
+    blocks = [_SHEET if nearby else block for _, block in watched]
+    return tuple((sheet, block) for sheets, block in zip(on_sheets, blocks, strict=True) for sheet in sheets)
+
+
+def _sheets(book: "OpenedBook", where: str) -> list[str]:
+    """Return the sheets that a reference names, all of first:last; none where these are not in the workbook."""
+    titles, lower = book.all_titles, [title.lower() for title in book.all_titles]
+    first, _, last = where.lower().partition(":")
+    if not last:
+        return [titles[lower.index(first)]] if first in lower else [where]
+    if first not in lower or last not in lower:
+        return []
+    ends = sorted((lower.index(first), lower.index(last)))
+    return titles[ends[0] : ends[1] + 1]
+
+
+def _names_of(book: "OpenedBook", text: str) -> set[str]:
+    """Return the defined names that a formula uses, directly or through others."""
+    found: set[str] = set()
+    waiting = [text]
+    while waiting:
+        words = {word.lower() for word in _WORD.findall(take_apart(waiting.pop())[0])}
+        new = (words & book.names.keys()) - found
+        found |= new
+        waiting += [book.names[name] for name in new]
     return found
-
-
-def _names_in(book: "OpenedBook", skeleton: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(skeleton)} & book.names.keys()

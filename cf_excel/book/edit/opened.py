@@ -215,14 +215,13 @@ class OpenedBook:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """What the defined names stand for, by name in lower case."""
-        names = self._workbook.iter(f"{_MAIN}definedName")
-        # Solver's own names are no part of any formula
-        return {
-            name.get("name", "").lower(): name.text or ""
-            for name in names
-            if not name.get("name", "").startswith("solver_")
-        }
+        """What the defined names stand for, by name in lower case: all of it, where sheets have names of their own."""
+        texts: dict[str, str] = {}
+        for defined in self._workbook.iter(f"{_MAIN}definedName"):
+            name, text = defined.get("name", "").lower(), defined.text or ""
+            if not name.startswith("solver_"):  # Solver's own names are no part of any formula
+                texts[name] = f"{texts[name]},{text}" if name in texts else text
+        return texts
 
     @cached_property
     def tables(self) -> dict[str, tuple[str, Block]]:
