@@ -46,7 +46,9 @@ class IdIndex:
 
     def unknown(self, value: object, hint: str = "") -> UnknownIdError:
         """Return the error for an id that is not in the model."""
-        return UnknownIdError(f"{self.kind} {_shown(value)} is not in the model ({len(self.ids):,} {self.kind}s){hint}")
+        return UnknownIdError(
+            f"{self.kind} {shown(canonical_id(value))} is not in the model ({len(self.ids):,} {self.kind}s){hint}"
+        )
 
     def _row(self, value: object) -> int:
         identity = canonical_id(value)
@@ -103,6 +105,20 @@ class TitleIndex:
         return levels
 
 
+def shown(value: object) -> str:
+    """Return a value as a message names it: 60 characters at most, because the message may land in a cell."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, lists inside each other
+        text = f"a very long {type(value).__name__}"
+    return cut(text, 60)
+
+
+def cut(text: str, length: int) -> str:
+    """Return a text as it is or, where it is longer, its beginning."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
 def short_title(title: str, length: int) -> str:
     """Return a title for a picture: without year and alternatives, "The" in front, cut to a length."""
     name = _in_front(_ALTERNATIVE.sub("", _YEAR.sub("", title)).strip()) or title
@@ -139,8 +155,3 @@ def _as_array(ids: ArrayLike) -> np.ndarray:
     if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and (array == np.trunc(array)).all():
         return array.astype(np.int64)
     return array
-
-
-def _shown(value: object) -> str:
-    text = repr(canonical_id(value))
-    return text if len(text) <= 60 else f"{text[:57]}..."

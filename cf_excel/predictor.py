@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
 from cf_excel.fold_in import UserPrior, fit_user, user_prior
-from cf_excel.lookup import IdIndex, TitleIndex
+from cf_excel.lookup import IdIndex, TitleIndex, cut, shown
 from cf_excel.model_file import Factors, default_model_path, load_factors
 from cf_excel.uncertainty import spread_vectors
 
@@ -200,21 +200,23 @@ class Predictor:
             return row
         rows = self._titles.rows(movie.strip()) if isinstance(movie, str) else []
         if len(rows) > 1:
-            named = [f"{self.factors.movie_ids[row]} {self.factors.titles[row]}" for row in rows[:5]]
+            named = [cut(f"{self.factors.movie_ids[row]} {self.factors.titles[row]}", 80) for row in rows[:5]]
             more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-            raise InputError(f"{movie!r} is {len(rows)} movies: {', '.join(named)}{more}: give the id or the year")
+            raise InputError(f"{shown(movie)} is {len(rows)} movies: {', '.join(named)}{more}: give the id or the year")
         if not rows:
             close = self.find(movie, 3) if isinstance(movie, str) else []
-            hint = f": did you mean {' or '.join(title for _, title in close)}?" if close else ""
+            hint = f": did you mean {' or '.join(cut(title, 80) for _, title in close)}?" if close else ""
             raise self._movie_index.unknown(movie, hint)
         return rows[0]
 
     def _rating(self, value: object) -> float:
         low, high = self.factors.rating_range
         try:
-            rating = float(value)
-        except (TypeError, ValueError):
-            raise InputError(f"rating {value!r}: expected a number from {low:g} to {high:g}") from None
+            rating = np.nan if isinstance(value, (bool, np.bool_)) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            rating = np.nan
+        if rating != rating:
+            raise InputError(f"rating {shown(value)}: expected a number from {low:g} to {high:g}")
         if not low <= rating <= high:
             raise InputError(f"rating {rating:g} is out of the model's range: expected {low:g} to {high:g}")
         return rating
@@ -319,7 +321,7 @@ def _with_mean(array: np.ndarray) -> np.ndarray:
 
 
 def _one(identity: object) -> object:
-    if np.ndim(identity):
+    if isinstance(identity, (list, tuple)) or getattr(identity, "ndim", 0):
         raise InputError("expected one id, not a range of them")
     return identity
 
@@ -338,5 +340,5 @@ def _shape(users: np.ndarray, movies: np.ndarray) -> tuple[int, ...]:
 
 def _count(n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, (int, float, np.number)) or not float(n).is_integer() or n < 1:
-        raise InputError(f"n {n}: expected a whole number, 1 or more")
+        raise InputError(f"n {cut(str(n), 40)}: expected a whole number, 1 or more")
     return int(n)

@@ -14,6 +14,7 @@ from cf_excel.errors import InputError
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
 _WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(?:\.0+)?")
 _INT64 = range(-(2**63), 2**63)
+_MANY_BITS = 2000  # Python writes no integers of more than some thousand digits
 
 
 def canonical_id(value: object) -> int | str:
@@ -25,7 +26,8 @@ def canonical_id(value: object) -> int | str:
     if isinstance(value, str):
         text = value.strip()
     elif isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        text = str(int(value))
+        number = int(value)
+        text = str(number) if number.bit_length() < _MANY_BITS else hex(number)
     elif isinstance(value, (float, np.floating)):
         is_whole = float(value).is_integer() and abs(value) < 2**53
         text = "" if value != value else str(int(value)) if is_whole else repr(float(value))

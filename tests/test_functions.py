@@ -3,14 +3,17 @@
 import datetime
 import gc
 import json
+import math
 import os
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,14 +102,27 @@ def test_a_blank_gives_a_blank(sheet, blank):
         (float("inf"), 1.0, "CF_PREDICT: user 'inf' is not in the model"),
         (1e300, 1.0, "CF_PREDICT: user '1e+300' is not in the model"),
         (2**70, 1, "CF_PREDICT: user '1180591620717411303424' is not in the model"),
+        (10**400, 1, "CF_PREDICT: user '1000000000"),
+        (10**5000, 1, "CF_PREDICT: user '0x"),
+        (1, Fraction(10**400), "CF_PREDICT: movie '1000000000"),
+        (Decimal("1e999999999"), 1, "CF_PREDICT: user '1E+999999999' is not in the model"),
+        (np.bool_(True), 1, "CF_PREDICT: TRUE is no id"),
+        (np.datetime64("2020-01-02"), 1, "CF_PREDICT: 2020-01-02 is no id"),
+        ({"a": 10**5000}, 1, "CF_PREDICT: A VERY LONG DICT is no id"),
+        (b"15", 1, "CF_PREDICT: B'15' is no id"),
+        (1, "x" * 10**6, f"CF_PREDICT: movie '{'x' * 56}... is not in the model (8 movies)"),
+        (1, "Hamlet" + " " * 10**6, "CF_PREDICT: 'Hamlet"),
         (NOT_AVAILABLE, 1.0, "#N/A"),
+        (np.int32(NOT_AVAILABLE), 1.0, "#N/A"),
         (15.0, "#REF!", "#REF!"),
         (float(NOT_AVAILABLE), 1.0, "#N/A"),
     ],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_can_not_be_scored_says_why(sheet, user, movie, words):
     text = sheet.CF_PREDICT(user, movie)
     assert text.startswith(words)
+    assert len(text) < 300
     assert sheet.CF_PREDICT([[user], [15.0]], [[movie, 1.0]])[0][0] == text
 
 
@@ -130,7 +146,11 @@ def test_ranges_that_do_not_fit(sheet):
     assert "users and movies are 3 x 1 and 2 x 1 cells: expected" in sheet.CF_PREDICT([[1], [7], [3]], [[1], [10]])
     assert "expected a single value or a rectangle" in sheet.CF_PREDICT([[1, 7], [3]], 1)
     assert "expected a single value or a rectangle" in sheet.CF_PREDICT([], 1)
-    assert "expected a single value or a rectangle" in sheet.CF_PREDICT([[[1]]], 1)
+    for odd in ([[[1]]], [[[1], 2]], [[1, (2, 3)]], [[np.arange(2), 1]], [[np.eye(2), np.eye(3)]], np.array(5)):
+        assert "expected a single value or a rectangle" in sheet.CF_PREDICT(odd, 1)
+        assert "expected a single value or a rectangle" in sheet.CF_RECOMMEND(odd, 1)[0][0]
+        assert "expected a single value or a rectangle" in sheet.CF_RATE(odd, odd, 1)[0][0]
+        assert "expected a single value or a rectangle" in sheet.CF_RMSE(odd, odd)
     assert "at once is the most" in sheet.CF_PREDICT([[15.0]] * 5000, [[1.0] * 5000])
     assert "at once is the most" in sheet.CF_USER_FACTORS([[15.0]] * (functions_module.MOST_CELLS // 3 + 1))
 
@@ -187,7 +207,7 @@ def test_recommendations_are_titles_and_scores(sheet, predictor):
     assert sheet.CF_RECOMMEND(99, 2) == [["CF_RECOMMEND: user 99 is not in the model (5 users)", ""], ["", ""]]
     assert sheet.CF_RECOMMEND(NOT_AVAILABLE, 1) == [["#N/A", ""]]
     assert "expected one user, not 2 x 1 cells" in sheet.CF_RECOMMEND([[1], [7]], 1)[0][0]
-    for n in (0, -1, 1.5, "many", True, 1e9, "inf"):
+    for n in (0, -1, 1.5, "many", True, 1e9, "inf", 10**400, 10**5000, Decimal("1e400"), datetime.date(2020, 1, 2)):
         assert "expected a whole number from 1" in sheet.CF_RECOMMEND(42, n)[0][0]
 
 
@@ -215,12 +235,18 @@ def test_someone_who_just_rated(sheet, predictor):
     assert "rating 9 is out of the model's range" in sheet.CF_RATE(1, 9)[0][0]
     assert "movie 'Nothing' is not" in sheet.CF_RATE("Nothing", 5)[0][0]
     assert sheet.CF_RATE([[1], [NOT_AVAILABLE]], [[5], [4]], 1) == [["#N/A", ""]]
+    for odd in (True, 10**400, 10**5000, datetime.date(2020, 1, 2), "x" * 10**6):
+        text = sheet.CF_RATE(1, odd)[0][0]
+        assert text.startswith("CF_RATE: rating ")
+        assert len(text) < 200
 
 
 def test_movies_by_their_words(sheet, predictor):
     assert sheet.CF_FIND("hamlet", 3) == [*map(list, predictor.find("hamlet")), ["", ""]]
     assert sheet.CF_FIND('"Up" 🎈', 1) == [["no title has '\"Up\" 🎈' in it", ""]]
     assert sheet.CF_FIND(1999.0, 1) == [[2571, "Matrix, The (1999)"]]
+    assert sheet.CF_FIND(1234567.0, 1) == [["no title has '1234567' in it", ""]]
+    assert sheet.CF_FIND("x" * 10**6, 1) == [[f"no title has '{'x' * 56}... in it", ""]]
 
 
 def test_titles_with_quotes(tmp_path, tiny_factors):
@@ -238,6 +264,8 @@ def test_rmse_counts_pairs_of_numbers(sheet):
     assert sheet.CF_RMSE([[1.0, True]], [[1.0, 5.0]]) == 0
     assert "no cell of one range has a number" in sheet.CF_RMSE([[None]], [[1.0]])
     assert sheet.CF_RMSE([[1.0, NOT_AVAILABLE]], [[1.0, 2.0]]) == "#N/A"
+    for beyond in (10**400, 1e300, Decimal("1e400")):
+        assert sheet.CF_RMSE([[1.0, beyond]], [[1.0, 2.0]]) == "CF_RMSE: the numbers are too large to be squared"
     assert "the ranges are 1 x 2 and 2 x 1 cells" in sheet.CF_RMSE([[1.0, 2.0]], [[1.0], [2.0]])
 
 
@@ -339,6 +367,14 @@ def test_twenty_thousand_unknown_titles_take_no_minutes(sheet, monkeypatch):
     assert len(hints) == 20
 
 
+@pytest.mark.parametrize("number", [np.int64, Decimal, Fraction])
+def test_ids_of_sixteen_digits_keep_each_of_them(tmp_path, tiny_factors, number):
+    users = 2**53 + np.arange(5)
+    save_factors(replace(tiny_factors(), user_ids=users), tmp_path / "model")
+    rows = [[number(user)] for user in users.tolist()]
+    assert np.ravel(Functions(tmp_path / "model").CF_USER_BIAS(rows)).tolist() == tiny_factors().user_bias.tolist()
+
+
 def test_ids_that_are_texts(tmp_path, tiny_factors):
     users = np.array(["007", "7", "True", "#N/A", "é"], object)
     save_factors(replace(tiny_factors(), user_ids=users), tmp_path / "model")
@@ -386,8 +422,10 @@ ids = st.one_of(
     st.floats(),
     st.integers(),
     st.text(max_size=8),
-    st.decimals(allow_nan=False),
+    st.decimals(),
     st.datetimes(),
+    st.sampled_from([10**400, -(10**5000), Decimal("sNaN"), Decimal("1e999999"), Fraction(1, 3), 2j, b"15", {"a": 1}]),
+    st.sampled_from([np.float32(15), np.int8(7), np.bool_(True), np.datetime64("NaT"), pd.NA, pd.NaT, "x" * 99_999]),
 )
 grids = st.integers(1, 4).flatmap(
     lambda width: st.lists(st.lists(ids, min_size=width, max_size=width), min_size=1, max_size=4)
@@ -400,7 +438,7 @@ def test_any_values_give_cells(sheet, users, movies):
         result = getattr(sheet, name)(*[users, movies, movies][: len(signature.parameters)])
         for cell in as_cells(result).ravel():
             assert type(cell) in (str, float, int)
-            assert not isinstance(cell, str) or "\n" not in cell
+            assert len(cell) < 300 and "\n" not in cell if isinstance(cell, str) else math.isfinite(cell)
 
 
 @given(users=grids)

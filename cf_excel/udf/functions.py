@@ -16,15 +16,19 @@ from pathlib import Path
 import numpy as np
 
 from cf_excel.errors import CfExcelError, InputError
+from cf_excel.lookup import shown
 from cf_excel.model_file import default_model_path
 from cf_excel.predictor import Predictor, ScoredMovie, load_predictor
+from cf_excel.ratings import canonical_id
 from cf_excel.udf.values import (
     Found,
     Rows,
     Value,
     as_cells,
+    as_float,
     as_numbers,
     as_single,
+    as_text,
     error_name,
     find_rows,
     is_blank,
@@ -148,10 +152,10 @@ class Functions:
         if first.shape != second.shape:
             sizes = " and ".join(f"{r:,} x {c:,}" for r, c in (first.shape, second.shape))
             raise InputError(f"the ranges are {sizes} cells: expected one size")
-        both = np.isfinite(first) & np.isfinite(second)
+        both = ~np.isnan(first) & ~np.isnan(second)
         if not both.any():
             raise InputError("no cell of one range has a number where the other has one")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             result = float(np.sqrt(np.mean((first[both] - second[both]) ** 2)))
         if not np.isfinite(result):
             raise InputError("the numbers are too large to be squared")
@@ -220,8 +224,8 @@ class Functions:
         single = as_single(text, "text")
         if _is_missing(single):
             return []
-        wanted = f"{single:g}" if isinstance(single, float) else str(single)
-        return [list(pair) for pair in self.load().find(wanted, n)] or [[f"no title has {wanted!r} in it"]]
+        wanted = single if isinstance(single, str) else str(canonical_id(single))
+        return [list(pair) for pair in self.load().find(wanted, n)] or [[f"no title has {shown(wanted)} in it"]]
 
     def _table(self, name: str, n: Value, rows: Callable[[int], Rows]) -> Rows:
         """Return exactly n rows of two cells, blank ones below what there is; an error stands in the first cell."""
@@ -327,12 +331,9 @@ def _whole(value: Value, what: str, least: int) -> int | None:
     single = as_single(value, what)
     if _is_missing(single):
         return None
-    try:
-        number = float(single) if not isinstance(single, bool) else np.nan
-    except (TypeError, ValueError):
-        number = np.nan
-    if not (number.is_integer() and least <= number <= MOST_ROWS):
-        raise InputError(f"{what} {single!s:.40}: expected a whole number from {least} to {MOST_ROWS:,}")
+    number = as_float(single)
+    if not (least <= number <= MOST_ROWS and number == int(number)):
+        raise InputError(f"{what} {as_text(single)}: expected a whole number from {least} to {MOST_ROWS:,}")
     return int(number)
 
 

@@ -8,6 +8,7 @@ from numbers import Real
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.lookup import cut, shown
 
 # Excel hands errors over COM as these numbers (the HRESULTs of XlCVError), Office.js and LibreOffice as texts
 ERRORS = {
@@ -22,13 +23,15 @@ _ERROR_CODES = np.array(list(ERRORS), float)
 _ERROR_NAMES = frozenset(ERRORS.values())
 _HINTS = 20  # so many unknown ids of one call are explained with titles that come close; more would take minutes
 
+_RANGES = (list, tuple, np.ndarray)
+
 Value = object
 Rows = list[list[Value]]
 
 
 def is_range(value: Value) -> bool:
     """Say whether a host handed over a range (rows of values) and not a single value."""
-    return isinstance(value, (list, tuple, np.ndarray))
+    return isinstance(value, _RANGES)
 
 
 def as_cells(value: Value) -> np.ndarray:
@@ -37,10 +40,13 @@ def as_cells(value: Value) -> np.ndarray:
         cells = np.empty((1, 1), object)
         cells[0, 0] = value
         return cells
-    cells = np.array(value, dtype=object)
+    try:
+        cells = np.array(value, dtype=object)
+    except ValueError:  # arrays of several shapes
+        cells = np.empty(0, object)
     if cells.ndim == 1 and not any(map(is_range, cells.tolist())):  # rows of unequal length are a list of lists
         cells = cells[None, :]
-    if cells.ndim != 2 or not cells.size:
+    if cells.ndim != 2 or not cells.size or any(issubclass(kind, _RANGES) for kind in set(map(type, cells.flat))):
         raise InputError("expected a single value or a rectangle of cells")
     return cells
 
@@ -55,23 +61,49 @@ def as_single(value: Value, what: str) -> Value:
 
 def is_blank(value: Value) -> bool:
     """Say whether a value is that of an empty cell."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value.strip()
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ArithmeticError):  # pandas' NA, and a NaN that signals, can't be compared
+        return True
 
 
 def error_name(value: Value) -> str | None:
     """Return the name of an error value, #N/A or such, or None where the value is none."""
     if isinstance(value, str):
         return value if value in _ERROR_NAMES else None
-    return ERRORS.get(value) if isinstance(value, (int, float)) else None
+    return ERRORS.get(value) if isinstance(value, Real) else None
 
 
 def as_numbers(value: Value) -> np.ndarray:
-    """Return a range as floats, NaN where a cell holds no number. Raises InputError where it holds an error value."""
+    """Return a range as floats, NaN where a cell holds no number, infinity where a number is beyond floats.
+
+    Raises InputError where it holds an error value.
+    """
     cells = as_cells(value)
     flat = cells.ravel().tolist()
     for error in filter(None, map(error_name, flat)):
         raise InputError(error)
-    return np.array([float(value) if _is_number(value) else np.nan for value in flat]).reshape(cells.shape)
+    return np.array([as_float(value) if _is_number(value) else np.nan for value in flat]).reshape(cells.shape)
+
+
+def as_float(value: Value) -> float:
+    """Return a number, or a text that is one, as a float; NaN for anything else, infinity for what is beyond floats."""
+    try:
+        return np.nan if isinstance(value, bool) else float(value)
+    except OverflowError:
+        return np.inf
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def as_text(value: Value) -> str:
+    """Return a value as a message names it in words of a sheet: 40 characters at most."""
+    try:
+        return cut(str(value), 40)
+    except (ValueError, RecursionError):
+        return shown(value)
 
 
 @dataclass(frozen=True)
@@ -138,7 +170,13 @@ def _key(value: Value) -> Value:
         return value
     if isinstance(value, str):
         return str(value)
-    return float(value) if _is_number(value) else (kind, repr(value))
+    return _plain(value) if _is_number(value) else (kind, shown(value))
+
+
+def _plain(value: Real | Decimal) -> int | float:
+    """Return a number of numpy and the like as one of Python's, a whole one as an int: floats lose digits of ids."""
+    number = as_float(value)
+    return int(value) if abs(number) < 2**64 and int(value) == value else number
 
 
 def _is_number(value: Value) -> bool:
@@ -152,5 +190,5 @@ def _note(value: Value, explain: Callable[[Value, bool], str], with_hint: bool) 
     if error:
         return error
     if isinstance(_key(value), tuple):
-        return f"{str(value).upper():.40} is no id"
+        return f"{as_text(value).upper()} is no id"
     return explain(value, with_hint)
