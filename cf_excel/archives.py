@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from cf_excel.errors import FileError
 from cf_excel.files import check_source
+from cf_excel.kinds import refuse_binary
 
 # What a compressed file may unpack to. Ratings shrink about fivefold, with long names as ids seventeenfold.
 MAX_UNPACKED_BYTES = 8 * 2**30
@@ -23,22 +24,7 @@ MAX_LINE_BYTES = 2**20
 _BLOCK_BYTES = 2**18
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
-_NOT_TEXT = {
-    b"PAR1": "a Parquet file",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
-    _ZIP: "a zip inside another archive",
-    _GZIP: "a gzip inside another archive",
-    b"SQLite": "an SQLite database",
-    b"\x89HDF": "an HDF file",
-    b"%PDF": "a PDF",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
-    b"ARROW1": "an Arrow file",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x89PNG": "a picture",
-}
+_WORKBOOKS = {"[Content_Types].xml": "an Excel workbook", "content.xml": "a LibreOffice workbook"}
 # What the standard library raises over damaged archives.
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, ValueError)
 
@@ -77,7 +63,7 @@ class Source:
             except _BROKEN as error:
                 raise FileError(f"{self.name} can't be read: {_reason(error)}") from error
             stream = io.BufferedReader(_Guarded(raw, file, self.name), _BLOCK_BYTES)
-            _refuse_binary(self.name, stream.peek(16))
+            refuse_binary(self.name, stream.peek(16))
             yield stream
 
     def _open_member(self, file: BinaryIO, stack: ExitStack) -> BinaryIO:
@@ -118,19 +104,14 @@ def list_sources(path: Path) -> list[Source]:
         raise
     except _BROKEN as error:
         raise FileError(f"{path.name} can't be read: {_reason(error)}") from error
-    if "[Content_Types].xml" in members:
-        raise FileError(f"{path.name} is an Excel workbook: save the sheet with the ratings as CSV and pass that")
+    for member, kind in _WORKBOOKS.items():
+        if member in members:
+            raise FileError(f"{path.name} is {kind}: save the sheet with the ratings as CSV and pass that")
     for member in members:
         # Nothing is ever unpacked, but such a zip was made to harm: trust none of it.
         if ".." in member.replace("\\", "/").split("/") or _is_absolute(member):
             raise FileError(f"{path.name} names a file outside itself ({member!r}): not read")
     return [Source(path, member) for member in sorted(members, key=lambda member: (member.count("/"), member))]
-
-
-def _refuse_binary(name: str, head: bytes) -> None:
-    for magic, kind in _NOT_TEXT.items():
-        if head.startswith(magic):
-            raise FileError(f"{name} is {kind}: expected a text table (CSV, TSV)")
 
 
 class _Guarded(io.RawIOBase):

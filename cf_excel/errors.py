@@ -10,11 +10,15 @@
 Every message is a single line, because it may land in a cell: what was given, what was expected, what to do.
 """
 
+_LONGEST = 1000  # characters of a message; what is quoted in it may be megabytes of a file
+
 
 class CfExcelError(Exception):
     """Base of every error that cf_excel raises on purpose."""
 
     def __init__(self, message: str) -> None:
+        if len(message) > _LONGEST:  # what is wrong stands in front, what to do at the end
+            message = f"{message[: _LONGEST * 2 // 3]}…{message[-_LONGEST // 3 :]}"
         super().__init__(" ".join(message.split()))
 
     def __str__(self) -> str:

@@ -49,7 +49,7 @@ def read_movies(source: Source) -> Mapping[int | str, Movie]:
     The year comes from its column, else from the end of the title. Line breaks and NULs in titles become spaces.
     Raises FileError for a file that can't be read and InputError for what is in it.
     """
-    return look_at(source, always_header=True).in_its_encoding(_read)
+    return look_at(source, always_header=True).read_with(_read)
 
 
 def _read(table: Table) -> dict[int | str, Movie]:

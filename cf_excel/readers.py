@@ -1,8 +1,8 @@
 """Read ratings from files of every usual form into the ratings table."""
 
-import re
+import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from cf_excel.archives import Source, list_sources
 from cf_excel.errors import InputError
 from cf_excel.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.movies import Movie, read_movies
+from cf_excel.quoting import Quoting
 from cf_excel.ratings import LESSON_SOURCE, Ratings, canonical_id, ids_as_array
 from cf_excel.tables import Table, find_columns, look_at, shorten
 
@@ -50,14 +51,15 @@ def load_ratings(
     if path is None and not (movies or columns or rating_range):
         return load_lesson_ratings()
     sources = list_sources(LESSON_DATA if path is None else Path(path))
-    table = look_at(_choose(sources, _RATINGS_FILES, path, "ratings"), always_header=bool(columns))
     names = dict(columns or {})
     kinds = ("timestamp",)
     if names.get("timestamp") == "none":
         names.pop("timestamp")
         kinds = ()
+    table = look_at(_choose(sources, _RATINGS_FILES, path, "ratings"), always_header=bool(names))
     column = find_columns(table, ("user", "movie", "rating"), kinds, names)
-    rows = table.in_its_encoding(lambda table: _read_rows(table, column, rating_range))
+    table = replace(table, number_column=column["rating"])
+    rows = table.read_with(lambda table: _read_rows(table, column, rating_range))
     movies_source = _movies_source(sources, movies)
     known = read_movies(movies_source) if movies_source else {}
     return _assemble(rows, known, Path(path).resolve().name if path is not None else LESSON_SOURCE, rating_range)
@@ -160,11 +162,13 @@ def _chunks(table: Table, column: dict[str, int]) -> Iterable[pd.DataFrame]:
     name_of_field = {step * i: kind for kind, i in column.items()} | {n_fields: "wide"}
     names = [name_of_field.get(i, f"unused {i}") for i in range(n_fields + 1)]
     separator = table.separator[0]
+    n_rows = 0
     try:
         with table.open(header=separator.join(names) + "\n") as text:
-            yield from pd.read_csv(
+            for chunk in pd.read_csv(
                 text,
                 sep=separator,
+                quoting=csv.QUOTE_NONE if table.quoting is Quoting.LITERAL else csv.QUOTE_MINIMAL,
                 usecols=list(name_of_field.values()),
                 dtype={name: object for name in name_of_field.values() if name != "timestamp"},
                 chunksize=_CHUNK_ROWS,
@@ -172,11 +176,11 @@ def _chunks(table: Table, column: dict[str, int]) -> Iterable[pd.DataFrame]:
                 index_col=False,
                 low_memory=False,
                 engine="c",
-            )
+            ):
+                n_rows += len(chunk)
+                yield chunk
+            table.check_count(text, n_rows)
     except pd.errors.ParserError as error:
-        if row := re.search(r"inside string starting at row (\d+)", str(error)):  # 0 is our header line
-            line = table.n_header_lines + int(row[1])
-            raise InputError(f"{table.name} line {line}: a quote opens and never closes") from error
         raise InputError(f"{table.name} is no table: {error}") from error
 
 

@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeVar
 
-from cf_excel.archives import Source
+from cf_excel.archives import MAX_LINE_BYTES, Source
 from cf_excel.errors import FileError, InputError
+from cf_excel.kinds import refuse_no_table, refuse_nul
+from cf_excel.quoting import Misquoted, Quoting, Watch, as_doubled, find_quoting
 
 T = TypeVar("T")
 
@@ -31,6 +34,8 @@ USUAL_NAMES = {
 CANONICAL_NAMES = {"user": "userId", "movie": "movieId", "id": "movieId"}
 
 _HEAD_BYTES = 2**16
+_LINES_AT_A_TIME = 4096
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SEPARATORS = (",", "\t", ";", "|")
 
@@ -40,27 +45,38 @@ class _Text(io.TextIOWrapper):
 
     header = ""
     name_of_source = ""
+    watch: Watch | None = None
+    rewritten: Iterator[str] | None = None
 
     def read(self, size: int | None = -1) -> str:
         if self.header:
             header, self.header = self.header, ""
             return header
-        text = super().read(size)
+        text = super().read(size) if self.rewritten is None else "".join(islice(self.rewritten, _LINES_AT_A_TIME))
         if "\0" in text:
             # pandas would cut the cell there.
             raise FileError(f"{self.name_of_source} has a NUL byte: expected a text table (CSV, TSV)")
+        if self.watch is not None and not self.watch.fits(text):
+            raise Misquoted(f"{self.name_of_source} has a quote within a text")
         return text
 
 
 @dataclass(frozen=True)
 class Table:
-    """How to read a table: columns are its header's names, or none where the first line is already data."""
+    """How to read a table: columns are its header's names, or none where the first line is already data.
+
+    quoting: None until the whole file was looked through for it; it is read as DOUBLED and watched.
+    n_records: how many rows it has, if they were counted. number_column: the one that holds numbers, if that is known.
+    """
 
     source: Source
     encoding: str
     separator: str
     first_record: list[str]
     n_header_lines: int
+    quoting: Quoting | None = None
+    n_records: int | None = None
+    number_column: int | None = None
 
     @property
     def name(self) -> str:
@@ -71,31 +87,102 @@ class Table:
         return len(self.first_record)
 
     @contextmanager
-    def open(self, header: str = "") -> Iterator[io.TextIOBase]:
-        """Open for reading what follows the header, line ends untouched, with another header before it if given."""
+    def open(self, header: str = "") -> Iterator[_Text]:
+        """Open for reading what follows the header, line ends untouched, with another header before it if given.
+
+        What is read has its quotes doubled, unless they are LITERAL. Raises Misquoted, also while reading, where the
+        quoting is not known yet and is another one than DOUBLED.
+        """
+        with self._open_as_written() as text:
+            text.header, text.name_of_source = header, self.name
+            if self.quoting is None:
+                text.watch = Watch(self.separator)
+            elif self.quoting in (Quoting.ESCAPED, Quoting.LOOSE):
+                text.rewritten = as_doubled(iter(text.readline, ""), self.separator, self.quoting)
+            yield text
+
+    @contextmanager
+    def _open_as_written(self) -> Iterator[_Text]:
         with self.source.open() as stream:
             text = _Text(stream, encoding=self.encoding, newline="")
             for _ in range(self.n_header_lines):
                 text.readline()
-            text.header, text.name_of_source = header, self.name
             yield text
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of the last line and the cells of every record after the header that is not blank."""
-        with self.open() as text:
-            yield from _records(text, self.separator, self.name, self.n_header_lines)
+        """Yield the number of the last line and the cells of every record after the header that is not blank.
 
-    def in_its_encoding(self, read: Callable[["Table"], T]) -> T:
-        """Return what read(table) returns, in Windows' encoding or Latin-1 where the text turns out not to be UTF-8."""
+        Raises Misquoted as open does.
+        """
+        with self.open() as text:
+            lines = text.rewritten or iter(text.readline, "")
+            yield from _records(
+                lines, self.separator, self.name, self.n_header_lines, self.quoting, watched=self.quoting is None
+            )
+
+    def check_count(self, text: _Text, n_rows: int) -> None:
+        """Raise Misquoted or InputError where another number of rows was read from a text than the file has."""
+        if text.watch is not None and not text.watch.has_seen(n_rows):
+            raise Misquoted(f"{self.name} may have more than {n_rows:,} rows")
+        if self.n_records is not None and n_rows != self.n_records:
+            raise InputError(
+                f"{self.name} has {self.n_records:,} rows, but {n_rows:,} came out of it: save it as CSV once more"
+            )
+
+    def read_with(self, read: Callable[["Table"], T]) -> T:
+        """Return what read(table) returns, in the encoding and the quoting that the file turns out to have.
+
+        The encoding is Windows' or Latin-1 where the text is not UTF-8. Raises InputError as find_quoting does.
+        """
         for encoding in dict.fromkeys((self.encoding, "cp1252", "latin-1")):
             try:
-                return read(replace(self, encoding=encoding))
+                return replace(self, encoding=encoding)._read_as_quoted(read)
             except UnicodeError as error:
                 if self.encoding.startswith("utf-16"):
                     raise InputError(
                         f"{self.name} can't be read as {self.encoding.upper()}: save it as UTF-8"
                     ) from error
         raise AssertionError("Latin-1 reads every byte")
+
+    def _read_as_quoted(self, read: Callable[["Table"], T]) -> T:
+        """Read, and where that fails with the quoting unknown, find it: what was wrong may come from that alone."""
+        try:
+            return read(self)
+        except InputError as error:
+            if self.quoting is not None:
+                raise
+            table = self._with_its_quoting()
+            if table.quoting is Quoting.DOUBLED and not isinstance(error, Misquoted):
+                raise
+        return read(table)
+
+    def _with_its_quoting(self) -> "Table":
+        def lines() -> Iterator[str]:
+            with self._open_as_written() as text:
+                yield from iter(text.readline, "")
+
+        with replace(self, n_header_lines=0)._open_as_written() as text:
+            quotes_header = '"' in "".join(text.readline() for _ in range(self.n_header_lines))
+        try:
+            quoting, n_records = find_quoting(
+                lines,
+                self.separator,
+                self._looks_like_row,
+                n_lines_before=self.n_header_lines,
+                quotes_header=quotes_header,
+            )
+        except InputError as error:
+            raise InputError(f"{self.name} {error}") from None
+        return replace(self, quoting=quoting, n_records=n_records)
+
+    def _looks_like_row(self, line: str) -> bool:
+        """Return whether a line, read without quotes, has the cells of a row, and a number where every row has one."""
+        cells = [cell.strip(' "\r\n') for cell in line.split(self.separator)]
+        if len(cells) < self.n_columns or any(cells[self.n_columns :]):
+            return False
+        if self.number_column is None:  # of texts with line breaks in a CSV, many a line has as many commas
+            return self.separator == "\t"
+        return bool(_NUMBER.fullmatch(cells[self.number_column]))
 
 
 def look_at(source: Source, *, always_header: bool = False) -> Table:
@@ -108,17 +195,25 @@ def look_at(source: Source, *, always_header: bool = False) -> Table:
     """
     with source.open() as stream:
         head = stream.read(_HEAD_BYTES)
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8-sig")
-    if encoding == "utf-8-sig" and b"\0" in head.partition(b"\n")[0]:
-        raise FileError(f"{source.name} is a binary file: expected a text table (CSV, TSV)")
+        encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8-sig")
+        if encoding == "utf-8-sig":
+            refuse_nul(source.name, head)
+        refuse_no_table(source.name, _decode(head, encoding))
+        head += stream.readline(MAX_LINE_BYTES)  # so that the first record is whole, however long it is
     text = _decode(head, encoding)
-    separator = _separator(next((line for line in io.StringIO(text, newline="") if line.strip()), ""))
-    last_line, record = next(_records(io.StringIO(text, newline=""), separator, source.name, 0), (0, None))
+    line = next((line for line in io.StringIO(text, newline="") if line.strip()), "")
+    separator = _separator(line)
+    quoting = Quoting.LITERAL if separator == "::" else None  # MovieLens' own form knows no quotes
+    cells = [cell.strip() for cell in line.split(separator)]
+    if separator in ("\t", "::") and not always_header and _are_data(cells):  # with quotes that may be characters
+        return Table(source, encoding, separator, cells, 0, quoting)
+    records = _records(io.StringIO(text, newline=""), separator, source.name, 0, quoting, watched=False)
+    last_line, record = next(records, (0, None))
     if record is None:
         raise InputError(f"{source.name} is empty: expected a header such as userId,movieId,rating, then the rows")
     cells = [cell.strip() for cell in record]
-    is_data = not always_header and len(cells) in (3, 4) and re.fullmatch(r"[-+]?\d+([.,]\d+)?", cells[2])
-    return Table(source, encoding, separator, cells, 0 if is_data else last_line)
+    is_data = not always_header and _are_data(cells)
+    return Table(source, encoding, separator, cells, 0 if is_data else last_line, quoting)
 
 
 def find_columns(
@@ -136,13 +231,15 @@ def find_columns(
         wanted = (names or {}).get(kind)
         matches = _named(header, wanted) if wanted is not None else _usual(header, kind)
         if len(matches) > 1:
-            raise InputError(f"{table.name} has {len(matches)} columns {header[matches[0]]!r}: rename all but one")
+            raise InputError(
+                f"{table.name} has {len(matches)} columns {shorten(header[matches[0]])}: rename all but one"
+            )
         if matches:
             found[kind] = matches[0]
         elif wanted is not None or kind in required:
             raise InputError(_missing(table, kind, wanted, set(found.values())))
     if names and len(set(found.values())) < len(found):
-        columns = ", ".join(f"{kind} {header[i]!r}" for kind, i in found.items())
+        columns = ", ".join(f"{kind} {shorten(header[i])}" for kind, i in found.items())
         raise InputError(f"{table.name}: one column can't be two things ({columns})")
     return found
 
@@ -168,19 +265,32 @@ def _separator(line: str) -> str:
     return max(_SEPARATORS, key=unquoted.count)
 
 
-def _records(lines: Iterable[str], separator: str, name: str, n_lines_before: int) -> Iterator[tuple[int, list[str]]]:
-    if separator == "::":  # MovieLens' own form knows no quotes
+def _are_data(cells: list[str]) -> bool:
+    return len(cells) in (3, 4) and _NUMBER.fullmatch(cells[2]) is not None
+
+
+def _records(
+    lines: Iterable[str], separator: str, name: str, n_lines_before: int, quoting: Quoting | None, *, watched: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the last line and the cells of each record; raise Misquoted for one of two lines where they are watched."""
+    if separator == "::":
         for number, line in enumerate(lines, n_lines_before + 1):
             if line.strip():
                 yield number, line.rstrip("\r\n").split(separator)
         return
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    marks = csv.QUOTE_NONE if quoting is Quoting.LITERAL else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=separator, strict=True, quoting=marks)
+    last_line = 0
     try:
         for record in reader:
+            if watched and reader.line_num > last_line + 1:
+                raise Misquoted(f"{name} may have rows that were read as one")
+            last_line = reader.line_num
             if len(record) > 1 or "".join(record).strip():
-                yield n_lines_before + reader.line_num, record
+                yield n_lines_before + last_line, record
     except csv.Error as error:
-        raise InputError(f"{name} line {n_lines_before + reader.line_num}: {error}") from error
+        kind = Misquoted if watched else InputError
+        raise kind(f"{name} line {n_lines_before + reader.line_num}: {error}") from error
 
 
 def _fold(name: str) -> str:
@@ -205,6 +315,6 @@ def _missing(table: Table, kind: str, wanted: str | None, taken: set[int]) -> st
     free = [name for i, name in enumerate(header) if i not in taken]
     shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "")
     column = wanted if wanted is not None else CANONICAL_NAMES.get(kind, kind)
-    name = free[0] if len(free) == 1 and free[0].isprintable() and free[0] else "NAME"
+    name = free[0] if len(free) == 1 and free[0].isprintable() and 0 < len(free[0]) <= 40 else "NAME"
     hint = f'pass --{kind}-column "{name}"' if " " in name else f"pass --{kind}-column {name}"
-    return f"{table.name} has no column {column!r} (found: {shown}): {'rename one' if kind == 'id' else hint}"
+    return f"{table.name} has no column {shorten(column)} (found: {shown}): {'rename one' if kind == 'id' else hint}"

@@ -45,7 +45,7 @@ def test_leading_zeros_tell_movies_apart(tmp_path):
         ("name,genres\nA,B\n", "movies.csv has no column 'movieId' (found: name, genres): rename one"),
         ("id,title\n1,A\n ,B\n", "movies.csv line 3: the movie's id is blank"),
         ("id,title\n1,A, B\n", "movies.csv line 2: 3 cells, expected 2 (a title to quote?)"),
-        ('id,title\n1,"A\n2,B\n', "movies.csv line 3: unexpected end of data"),
+        ('id,title\n1,"A\n2,B\n', "movies.csv line 2: a quote opens and never closes"),
         ("id,title\n1," + "x" * 200_000, "movies.csv line 2: field larger than field limit (131072)"),
         (b"PAR1\x15\x04", "movies.csv is a Parquet file"),
     ],

@@ -29,7 +29,7 @@ def read_blocks(path: Path, ids: np.ndarray, kind: str) -> tuple[list[Block], li
     check_source(path)
     if not path.is_file():
         raise FileError(f"{path}: there is no such file; expected a table of {kind}s and their features")
-    header, rows = look_at(Source(path), always_header=True).in_its_encoding(lambda table: _read(table, kind))
+    header, rows = look_at(Source(path), always_header=True).read_with(lambda table: _read(table, kind))
     row_of = {identity: row for row, identity in enumerate(ids.tolist())}
     if ids.dtype != np.int64:
         rows = {str(identity): cells for identity, cells in rows.items()}
