@@ -1,4 +1,7 @@
-"""Fetch MovieLens data sets from GroupLens into a cache folder."""
+"""Fetch MovieLens data sets from GroupLens into a cache folder.
+
+With the standard library: pooch has no limit on bytes, follows redirects from https to http, and keeps what is no zip.
+"""
 
 import hashlib
 import os
