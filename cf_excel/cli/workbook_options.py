@@ -81,12 +81,12 @@ def without_collector() -> Iterator[None]:
 
 def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results: list[str]) -> None:
     """Write the workbook, or list what would be written; results are lines to print once they are true."""
+    for note in changes.book.notes:
+        print(f"note: {note}", file=sys.stderr)
     if changes.is_live:
         print(*results, sep="\n")
         print(f"wrote into {args.file}, which is open in Excel: save it there")
         return
-    for note in changes.book.notes:
-        print(f"note: {note}", file=sys.stderr)
     if args.dry_run:
         print(*results, sep="\n")
         list_changes(changes)
