@@ -67,6 +67,9 @@ class Book(base_classes.Book):
     names = ()
     sheets = property(lambda self: Sheets(self))
 
+    def SaveCopyAs(self, copy):
+        self.call("save_copy", copy)
+
     def close(self):
         self.call("close_book")
 

@@ -17,6 +17,24 @@ def open_book(desktop, context, path):
     documents[path].calculateAll()
 
 
+def save_copy(desktop, context, path, copy):
+    """Save what is open under another name; it stays what it is."""
+    kind = PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML")
+    documents[path].storeToURL(f"file://{copy}", (kind,))
+
+
+def add_note(desktop, context, path, sheet, edges):
+    sheet = documents[path].Sheets.getByName(sheet)
+    sheet.Annotations.insertNew(CellAddress(sheet.RangeAddress.Sheet, edges[0], edges[1]), "mine")
+
+
+def add_chart(desktop, context, path, sheet, edges):
+    sheet = documents[path].Sheets.getByName(sheet)
+    place = uno.createUnoStruct("com.sun.star.awt.Rectangle", 20000, 20000, 5000, 5000)
+    area = sheet.getCellRangeByPosition(*edges).RangeAddress
+    sheet.Charts.addNewByName("mine", place, (area,), False, False)
+
+
 def close_book(desktop, context, path):
     documents.pop(path).close(True)
 

@@ -84,14 +84,31 @@ def with_format(workbook: openpyxl.Workbook) -> None:
     workbook["model"].conditional_formatting.add(OWN.predictions.address, rule)
 
 
+def with_comment(workbook: openpyxl.Workbook) -> None:
+    workbook["model"][OWN.predictions.first].comment = openpyxl.comments.Comment("why?", "me")
+
+
+def with_color(row: int, column: int) -> Callable[[openpyxl.Workbook], None]:
+    def change(workbook: openpyxl.Workbook) -> None:
+        workbook["model"].cell(row, column).fill = openpyxl.styles.PatternFill("solid", fgColor="FF0000")
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (in_cell("Z50", "my note"), "holds more"),
-        (in_cell(OWN.ratings.first, "=1+1"), "holds more"),
-        (in_cell(OWN.predictions.first, 3.5), "holds more"),
-        (with_chart, "holds more"),
-        (with_format, "holds more"),
+        (in_cell(OWN.user_factors.first, 0.25), "no longer as write left it"),
+        (in_cell(OWN.user_ids.first, "Ann"), "no longer as write left it"),
+        (in_cell(OWN.predictions.first, "=MMULT($M8:$N8,B$14:B$15)"), "no longer as write left it"),
+        (with_comment, "no longer as write left it"),
+        (with_color(OWN.ratings.top, OWN.ratings.left), "no longer as write left it"),
+        (with_color(60, 20), "no longer as write left it"),
+        (in_cell("Z50", "my note"), "no longer as write left it"),
+        (in_cell(OWN.ratings.first, "=1+1"), "no longer as write left it"),
+        (in_cell(OWN.predictions.first, 3.5), "no longer as write left it"),
+        (with_chart, "no longer as write left it"),
+        (with_format, "no longer as write left it"),
         (with_reference, "refers to"),
         (with_name, "refers to"),
     ],

@@ -73,6 +73,52 @@ def test_a_model_goes_into_the_open_workbook(book):
     )
 
 
+def noted(sheet):
+    sheet.range(LIVE_MODEL.predictions.first).impl._call("add_note")
+
+
+def charted(sheet):
+    block = LIVE_MODEL.predictions
+    sheet.range((block.top, block.left), (block.bottom, block.right)).impl._call("add_chart")
+
+
+def colored(sheet):
+    sheet.range(LIVE_MODEL.user_factors.first).color = (255, 0, 0)
+
+
+LIVE_MODEL = ModelSheet("model", len(USERS), len(MOVIES), 2, "dot")
+ADDED = {
+    "beside": lambda sheet: setattr(sheet.range((50, 26)), "value", "mine"),
+    "changed": lambda sheet: setattr(sheet.range(LIVE_MODEL.movie_factors.first), "value", 0.25),
+    "commented": noted,
+    "charted": charted,
+    "colored": colored,
+    "referred to": lambda sheet: setattr(
+        sheet.book.sheets["bias"].range((60, 1)), "formula", f"=model!{LIVE_MODEL.rmse.first}*2"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ADDED.values(), ids=ADDED)
+def test_what_somebody_added_to_the_open_sheet_stays(book, change):
+    write_learned(book, Predictor(model_of("dot")))
+    change(book.sheets["model"])
+    before = shown(book, "model")["values"]
+    write_learned(book, Predictor(model_of("dot", n_factors=3)))
+    assert [sheet.name for sheet in book.sheets if sheet.name.startswith("model")] == ["model", "model 2"]
+    assert shown(book, "model")["values"] == before
+    assert "it stays, and another one is added" in book.app.impl.alerts[-1]
+
+
+def test_where_excel_saves_no_copy_the_sheet_stays(book, monkeypatch):
+    write_learned(book, Predictor(model_of("dot")))
+    monkeypatch.delattr(type(book.impl), "SaveCopyAs")
+    before = shown(book, "model")["values"]
+    write_learned(book, Predictor(model_of("dot", n_factors=3)))
+    assert shown(book, "model")["values"] == before
+    assert "Excel does not tell what else is on sheet model" in book.app.impl.alerts[-1]
+
+
 def test_cells_look_like_those_of_the_lessons_sheets(book):
     cell = book.sheets["dotprod"].range(DOT.predictions.first)
     cell.color, cell.number_format = (255, 230, 153), "0.0000"

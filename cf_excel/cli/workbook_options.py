@@ -80,12 +80,12 @@ def without_collector() -> Iterator[None]:
 
 def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results: list[str]) -> None:
     """Write the workbook, or list what would be written; results are lines to print once they are true."""
+    for text in changes.book.notes:
+        note(text)
     if changes.is_live:
         say(*results)
         say(f"wrote into {args.file}, which is open in Excel: save it there")
         return
-    for text in changes.book.notes:
-        note(text)
     if args.dry_run:
         say(*results)
         list_changes(changes)

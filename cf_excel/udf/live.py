@@ -5,6 +5,7 @@ stays as it is.
 """
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +14,20 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cf_excel.book.cells import Block
+from cf_excel.book.edit.added_sheets import MODEL_TITLE
 from cf_excel.book.edit.find_grid import check_no_other_form, grid_form_of
 from cf_excel.book.edit.find_sheet import find_sheet
+from cf_excel.book.edit.former_model import former_frame
 from cf_excel.book.edit.formulas import CellFormula, Fill
 from cf_excel.book.edit.found import FoundSheet, Numbers
 from cf_excel.book.edit.matching import Chosen
-from cf_excel.book.edit.model_sheet import NOTE, model_layout, write_model_cells
-from cf_excel.book.edit.opened import free_title
+from cf_excel.book.edit.model_sheet import model_layout, write_model_cells
+from cf_excel.book.edit.opened import OpenedBook, free_title
 from cf_excel.book.edit.results import rectangles
 from cf_excel.book.edit.sheet_xml import Address, CellValue
 from cf_excel.book.edit.write_back import check_constants
 from cf_excel.book.texts import typed_value
-from cf_excel.errors import InputError
+from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model_file import Factors
 
 if TYPE_CHECKING:
@@ -128,6 +131,7 @@ class LiveBook:
     def __init__(self, book: "xlwings.Book") -> None:
         self.book = book
         self.path = Path(book.name)
+        self.notes: list[str] = []  # what somebody may want to know about a change
         self._sheets: dict[str, LiveSheet] = {}
 
     @property
@@ -198,7 +202,7 @@ class LiveChanges:
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
         book = self.book.book
-        target = _sheet_for_model(book)
+        target = _sheet_for_model(book, self.book.notes)
         layout = model_layout(target.name, factors, chosen)
         rmse = write_model_cells(_LiveCells(target, _looks(book, sheets)), layout, factors, chosen)
         for block, width in layout.widths.items():
@@ -206,16 +210,32 @@ class LiveChanges:
         return layout.title, rmse
 
 
-def _sheet_for_model(book: "xlwings.Book") -> "xlwings.Sheet":
-    """Return the sheet that an earlier call filled, emptied, or else a new one."""
-    title = "model"
-    if title in (sheet.name for sheet in book.sheets):
-        sheet = book.sheets[title]
-        if str(sheet.range((1, 1)).value).startswith(NOTE):
-            sheet.clear()
-            return sheet
-    title = free_title(title, [sheet.name for sheet in book.sheets])
-    return book.sheets.add(title, after=book.sheets[len(book.sheets) - 1])
+def _sheet_for_model(book: "xlwings.Book", notes: list[str]) -> "xlwings.Sheet":
+    """Return the sheet that an earlier call filled, emptied, or else a new one; notes: gets why it stays as it is."""
+    titles = [sheet.name for sheet in book.sheets]
+    if MODEL_TITLE in titles and _may_be_replaced(book, notes):
+        sheet = book.sheets[MODEL_TITLE]
+        sheet.clear()
+        return sheet
+    return book.sheets.add(free_title(MODEL_TITLE, titles), after=book.sheets[len(book.sheets) - 1])
+
+
+def _may_be_replaced(book: "xlwings.Book", notes: list[str]) -> bool:
+    """Whether the sheet `model` is as write left it: a copy of the workbook as it is now is looked at as a file is."""
+    with tempfile.TemporaryDirectory(prefix="cf_excel_") as folder:
+        copy = Path(folder) / f"copy{Path(book.name).suffix or '.xlsx'}"
+        try:
+            book.api.SaveCopyAs(str(copy))  # Excel on Windows alone has it
+            opened = OpenedBook(copy)
+            frame = former_frame(opened)
+        except CfExcelError as error:
+            notes.append(f"sheet {MODEL_TITLE} stays, and another one is added: {error}")
+            return False
+        except Exception:  # each host has exceptions of its own
+            notes.append(f"Excel does not tell what else is on sheet {MODEL_TITLE}: it stays, and another one is added")
+            return False
+    notes += opened.notes
+    return frame is not None
 
 
 class _LiveCells:

@@ -36,7 +36,7 @@ def write_learned(book: "xlwings.Book", model: Predictor) -> None:
     changes = LiveChanges(LiveBook(book))
     report = put_model(changes.book, changes, model.factors)
     write_factors(book, model)
-    book.app.alert("\n".join([*report.lines, *report.notes]), title="cf_excel")
+    book.app.alert("\n".join([*report.lines, *report.notes, *changes.book.notes]), title="cf_excel")
 
 
 def write_factors(book: "xlwings.Book", model: Predictor) -> None:

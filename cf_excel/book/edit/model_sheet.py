@@ -1,22 +1,24 @@
 """The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import MODEL_FORMS, MODEL_TITLE, ModelSheet
-from cf_excel.book.edit.added_sheets import MODEL_NOTE as NOTE
-from cf_excel.book.edit.former_model import former_frame
+from cf_excel.book.edit.former_model import former_frame, marked_note
+from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
 from cf_excel.book.edit.new_sheet import add_sheet, looks_of, replace_sheet
 from cf_excel.book.edit.opened import OpenedBook
+from cf_excel.book.edit.sheet_xml import Address
 from cf_excel.book.link import squeezed
 from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.texts import CellValue
+from cf_excel.book.texts import CellValue, shown_value
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
 
@@ -57,6 +59,7 @@ def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors
 
 def write_model_cells(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> float:
     """Write numbers and formulas; return the RMSE of the predictions of the workbook's ratings, in rating units."""
+    cells = _Noted(cells)
     predictions = sheet_predictions(factors, chosen)
     rmse = _rmse(chosen.ratings, predictions)
     _write_numbers(cells, layout, factors, chosen)
@@ -97,20 +100,43 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
     return squeezed(x, low, high)
 
 
-def _write_head(cells: CellWriter, layout: ModelSheet, factors: Factors, rmse: float) -> None:
-    n_factors = factors.user_factors.shape[1]
+def _write_head(cells: "_Noted", layout: ModelSheet, factors: Factors, rmse: float) -> None:
     how = {
         "dot": "each prediction is a formula: the user's factors times the movie's",
         "squeezed": "each prediction is a formula: factors and biases, squeezed into the range by the sigmoid",
         "clipped": "each prediction is a formula: the mean rating, factors and biases, cut off at the range",
         "net": "the predictions are values: a neural net does not fit into a cell's formula",
     }[layout.kind]
-    cells.put(layout.note, "plain", [[f"{NOTE}{factors.kind} with {n_factors} factors; {how}."]])
     cells.put(layout.setting_names, "id", [["lowest", "highest", "mean", "RMSE"]])
     for block, value in ((layout.low, factors.rating_range[0]), (layout.high, factors.rating_range[1])):
         cells.put(block, "rating", [[value]])
     cells.put(layout.mean, "prediction", [[factors.global_mean if layout.kind == "clipped" else None]])
     cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
+    cells.put(layout.note, "plain", [[marked_note(factors.kind, layout, how, cells.written)]])
+
+
+class _Noted:
+    """Writes cells and keeps in mind what: values as cells show them, and formulas."""
+
+    def __init__(self, cells: CellWriter) -> None:
+        self._cells = cells
+        self.written: list[tuple[Address, CellValue | CellFormula]] = []
+
+    def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
+        self._cells.put(block, style, rows)
+        values = (value for row in rows for value in (row.tolist() if isinstance(row, np.ndarray) else row))
+        self.written += ((place, shown_value(value)) for place, value in zip(_places(block), values, strict=True))
+
+    def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
+        self._cells.fill(block, style, formula, results)
+        first = block.top, block.left
+        self.written += (
+            ((row, column), CellFormula(formula, row - first[0], column - first[1])) for row, column in _places(block)
+        )
+
+
+def _places(block: Block) -> Iterator[Address]:
+    return itertools.product(range(block.top, block.bottom + 1), range(block.left, block.right + 1))
 
 
 def _write_numbers(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:
