@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
 
 _STEPS = 8
@@ -48,15 +49,22 @@ def fit_user(
     With m and C the prior's mean and covariance, e the errors of m's predictions (n,) and Z their slopes
     (n, n_factors + 1), all in float64, the user is m + C inv(noise I + Z'Z C) Z'e, which is also
     m + C Z' inv(noise I + Z C Z') e, a system of n equations: each has a solution for every C. The last number is the
-    bias. For "bayes" this is the posterior mean.
+    bias. For "bayes" this is the posterior mean. Raises InputError where the model's numbers are too far apart for it.
     """
+    try:
+        with np.errstate(all="raise", under="ignore"):
+            user = _ridge(factors, prior, movie_rows, ratings)
+            return user[:-1].astype(np.float32), float(user[-1])
+    except (FloatingPointError, np.linalg.LinAlgError):
+        raise InputError("the model's numbers are too far apart to fit a new user to them: train it again") from None
+
+
+def _ridge(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray) -> np.ndarray:
     if factors.kind == "net":
-        user = _gauss_newton(factors, prior, movie_rows, ratings)
-    else:
-        predictions, slopes = _linearise(factors, prior.mean, movie_rows)
-        system = noise(factors) * np.eye(len(prior.mean)) + slopes.T @ slopes @ prior.covariance
-        user = prior.mean + prior.covariance @ np.linalg.solve(system, slopes.T @ (ratings - predictions))
-    return user[:-1].astype(np.float32), float(user[-1])
+        return _gauss_newton(factors, prior, movie_rows, ratings)
+    predictions, slopes = _linearise(factors, prior.mean, movie_rows)
+    system = noise(factors) * np.eye(len(prior.mean)) + slopes.T @ slopes @ prior.covariance
+    return prior.mean + prior.covariance @ np.linalg.solve(system, slopes.T @ (ratings - predictions))
 
 
 def _gauss_newton(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray) -> np.ndarray:

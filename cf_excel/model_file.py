@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ _TEXTS = ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
 _LAYERS = {"net": ("w1", "b1", "w2", "b2"), "bayes": ("alpha", "noise_variance", "user_variance", "movie_variance")}
 _DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
+_LARGEST = 1e36  # of sums in single precision, which ends at 3e38
 _TRAIN = "python -m cf_excel train"
 
 
@@ -110,8 +112,9 @@ def save_factors(factors: Factors, path: Path | str) -> None:
 def load_factors(path: Path | str | None = None) -> Factors:
     """Read a model that save_factors wrote, and check all of it; without a path, the one at default_model_path().
 
-    Raises FileError, in one line, for anything but a whole model: a missing or truncated file, another format, wrong
-    shapes, values that are not finite, a pickle. Nothing is ever unpickled.
+    Raises FileError, in one line, for anything but a whole model, with which everything works: a missing or truncated
+    file, another format, wrong shapes, values that are not finite or add up to what is not, a pickle. Nothing is ever
+    unpickled.
     """
     path = default_model_path() if path is None else Path(path)
     data = _read(path)
@@ -217,7 +220,25 @@ def _fault(factors: Factors) -> str:
         return f"the global mean is {factors.global_mean}, expected a rating"
     if not isinstance(factors.record, dict):
         return "the training record is not a table of names and values"
-    return _array_fault(factors) or _id_fault(factors) or _seen_fault(factors)
+    return (
+        _record_fault(factors.record)
+        or _array_fault(factors)
+        or _size_fault(factors)
+        or _id_fault(factors)
+        or _seen_fault(factors)
+    )
+
+
+def _record_fault(record: dict) -> str:
+    """Return what makes the training record unusable: JSON has numbers that floats can't hold, and Python reads NaN."""
+    values: list[object] = [record]
+    while values:
+        value = values.pop()
+        if isinstance(value, (dict, list, tuple)):
+            values += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max:
+            return "the training record has a number that is not finite"
+    return ""
 
 
 def _array_fault(factors: Factors) -> str:
@@ -253,6 +274,29 @@ def _array_fault(factors: Factors) -> str:
     return ""
 
 
+def _size_fault(factors: Factors) -> str:
+    """Return what the numbers could add up to, in one of their uses, that single precision can't hold."""
+    largest = lambda array: np.abs(array).max(axis=0).astype(np.float64)  # noqa: E731
+    users, movies = largest(factors.user_factors), largest(factors.movie_factors)
+    biases = largest(factors.user_bias) + largest(factors.movie_bias)
+    layers = {name: np.abs(array.astype(np.float64)) for name, array in factors.layers.items()}
+    sums = {
+        "ratings": max(map(abs, (*factors.rating_range, factors.global_mean))),
+        "predictions": users @ movies + biases,
+        "lengths of factors": movies @ movies,
+        "sums of factors": max(len(factors.user_ids) * users.max(), len(factors.movie_ids) * movies.max()),
+        "sums of biases": max(len(factors.user_ids), len(factors.movie_ids)) * biases,
+    }
+    if factors.kind == "net":
+        hidden = layers["w1"] @ np.append(users, movies) + layers["b1"]
+        sums["predictions"] = float(layers["w2"][0] @ hidden + layers["b2"][0])
+    if factors.kind == "bayes":
+        user, movie = layers["user_variance"].max(axis=0), layers["movie_variance"].max(axis=0)
+        spread = (users**2 + user[:-1]) @ movie[:-1] + movies**2 @ user[:-1]
+        sums["variances"] = spread + user[-1] + movie[-1] + layers["noise_variance"].max()
+    return next((f"{name} could reach {n:.0e}, which is too large" for name, n in sums.items() if n > _LARGEST), "")
+
+
 def _id_fault(factors: Factors) -> str:
     for name, ids in _ids(factors).items():
         raw = ids.tolist()
@@ -263,12 +307,25 @@ def _id_fault(factors: Factors) -> str:
     for name in _TEXTS:
         if not all(isinstance(text, str) for text in getattr(factors, name).tolist()):
             return f"{name} are not texts"
+    for name in (*_TEXTS, *_ids(factors)):
+        array = getattr(factors, name)
+        if array.dtype != np.int64 and not _is_unicode("".join(array.tolist())):
+            return f"{name} have half a character, which no file and no screen can show"
     return ""
+
+
+def _is_unicode(text: str) -> bool:
+    """Say whether a text has no lone surrogates, which JSON can hold and UTF-8 can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _seen_fault(factors: Factors) -> str:
     offsets, seen = factors.seen_offsets, factors.seen_movies
-    if offsets[0] != 0 or offsets[-1] != len(seen) or (np.diff(offsets) < 0).any():
+    if offsets[0] != 0 or offsets[-1] != len(seen) or (offsets[1:] < offsets[:-1]).any():
         return "seen_offsets do not divide seen_movies"
     if len(seen) and (seen.min() < 0 or seen.max() >= len(factors.movie_ids)):
         return "seen_movies names movies that the model does not have"

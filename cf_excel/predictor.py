@@ -101,8 +101,7 @@ class Predictor:
 
     def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
         """Recommend n movies to a user who is not in the data, from the ratings that the user gave; see fit_user."""
-        factors, bias = self.fit_user(movies, ratings)
-        sums = self._join(self._vector(factors, bias), self._right[:-1])
+        sums = self._sums_for(*self.fit_user(movies, ratings), self._right[:-1])
         return self._best(sums, n, [self._movie_row(movie) for movie in _flat(movies)])
 
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
@@ -120,8 +119,7 @@ class Predictor:
     def predict_for(self, factors: ArrayLike, bias: float, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the predictions of a user whom fit_user fitted, in the shape of movie_ids."""
         rows = self._movie_index.require(movie_ids)
-        vector = self._vector(np.asarray(factors, np.float32), bias)
-        return self._scale(self._join(vector, self._right[rows]))[()]
+        return self._scale(self._sums_for(np.asarray(factors, np.float32), bias, self._right[rows]))[()]
 
     def user_factors(self, user_ids: ArrayLike) -> np.ndarray:
         """Return the factors of users, the shape of user_ids with one more axis of n_factors."""
@@ -221,11 +219,17 @@ class Predictor:
             raise InputError(f"rating {rating:g} is out of the model's range: expected {low:g} to {high:g}")
         return rating
 
-    def _vector(self, factors: np.ndarray, bias: float) -> np.ndarray:
-        """Return a user's row of _left."""
-        if self.factors.kind == "net":
-            return self.factors.layers["w1"][:, : len(factors)] @ factors + self.factors.layers["b1"]
-        return np.append(factors, np.float32([bias, 1]))
+    def _sums_for(self, factors: np.ndarray, bias: float, right: np.ndarray) -> np.ndarray:
+        """Return the sums before the sigmoid of a user who is not in the data, for rows of _right."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.factors.kind == "net":
+                left = self.factors.layers["w1"][:, : len(factors)] @ factors + self.factors.layers["b1"]
+            else:
+                left = np.append(factors, np.float32([bias, 1]))
+            sums = self._join(left, right)
+        if not np.isfinite(sums).all():
+            raise InputError("the predictions of this user are too large for single precision: train the model again")
+        return sums
 
     def _join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the sum before the sigmoid for rows of _left and _right, over their last axis."""

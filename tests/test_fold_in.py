@@ -130,7 +130,7 @@ def test_of_two_ratings_of_a_movie_the_later_counts(collab):
     ("movies", "ratings", "words"),
     [
         ([1], [7], "rating 7 is out of the model's range: expected 0.5 to 5"),
-        ([1], [np.nan], "rating nan is out"),
+        ([1], [np.nan], "rating nan: expected a number from"),
         ([1], ["great"], "rating 'great': expected a number from 0.5 to 5"),
         ([1], [None], "rating None: expected a number"),
         ([1, 10], [5], "2 movies and 1 ratings: expected equally many"),

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "metrics": {"errors"},
     "model_file": {"errors", "files"},
     "lookup": {"errors", "ratings"},
-    "fold_in": {"model_file"},
+    "fold_in": {"errors", "model_file"},
     "uncertainty": {"model_file"},
     "predictor": SCORE,
     "labels": set(),

@@ -139,7 +139,7 @@ def test_unusable_factors_are_neither_saved_nor_loaded(fault, tiny_factors, tmp_
 
 def test_record_must_be_json(tiny_factors, tmp_path):
     with pytest.raises(InputError, match="record is not JSON"):
-        save_factors(replace(tiny_factors(), record={"loss": float("nan")}), tmp_path / "m")
+        save_factors(replace(tiny_factors(), record={"loss": np.float32(1)}), tmp_path / "m")
     assert not list(tmp_path.iterdir())
 
 
