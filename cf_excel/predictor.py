@@ -14,6 +14,7 @@ from cf_excel.lookup import IdIndex, TitleIndex, cut, shown
 from cf_excel.model_file import Factors, default_model_path, load_factors
 from cf_excel.uncertainty import spread_vectors
 
+_LEAST_RATINGS, _LISTED = 20, 10
 _CHUNK = 1 << 14  # pairs scored at a time: their factors stay in the processor's cache
 
 
@@ -90,12 +91,14 @@ class Predictor:
         users, movies = self._user_index.require(user_ids), self._movie_index.require(movie_ids)
         return np.sqrt(self._pairs(left, right, users, movies, _shape(users, movies)))[()]
 
-    def similar(self, movie: int | str, n: int = 10, min_ratings: int = 0) -> list[ScoredMovie]:
+    def similar(self, movie: int | str, n: int = 10, min_ratings: int | None = None) -> list[ScoredMovie]:
         """Return the n movies whose factors have the highest cosine with the movie's, without the movie itself.
 
-        min_ratings leaves out movies with fewer ratings, whose factors have hardly moved from where they started.
+        min_ratings leaves out movies with fewer ratings, whose factors have hardly moved from where they started;
+        None stands for self.least_ratings.
         """
         row = self._movie_row(movie)
+        min_ratings = self.least_ratings if min_ratings is None else min_ratings
         cosines = self._unit_factors @ self._unit_factors[row]
         return self._top(cosines, n, np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
 
@@ -172,6 +175,11 @@ class Predictor:
     def n_ratings(self) -> np.ndarray:
         """How many ratings each movie has, (n_movies,), training and validation together."""
         return np.bincount(self.factors.seen_movies, minlength=len(self.factors.movie_ids))
+
+    @cached_property
+    def least_ratings(self) -> int:
+        """How many ratings `similar` asks of a movie unless told otherwise, see usual_least_ratings."""
+        return usual_least_ratings(self.n_ratings)
 
     @cached_property
     def _titles(self) -> TitleIndex:
@@ -291,6 +299,15 @@ class Predictor:
         rows = rows[np.argsort(-scores[rows], kind="stable")[:n]]
         ids, titles = self.factors.movie_ids[rows].tolist(), self.factors.titles[rows].tolist()
         return list(map(ScoredMovie, ids, titles, scores[rows].tolist()))
+
+
+def usual_least_ratings(n_ratings: np.ndarray) -> int:
+    """Return how many ratings, of the numbers that movies have, one must have to be listed as similar to another.
+
+    20, or in a table of fewer ratings so many that a movie and ten like it have them.
+    """
+    most = np.sort(n_ratings)[::-1]
+    return min(_LEAST_RATINGS, int(most[min(_LISTED, len(most) - 1)]))
 
 
 def load_predictor(path: Path | str | None = None) -> Predictor:

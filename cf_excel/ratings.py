@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
 
+USUAL_SIZE = 15  # users and movies of the lesson's table
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
 _WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(?:\.0+)?")
 _INT64 = range(-(2**63), 2**63)
@@ -94,7 +95,11 @@ class Ratings:
 
     @cached_property
     def rating_range(self) -> tuple[float, float]:
-        """Lowest and highest rating: as declared, or else those in the table."""
+        """Lowest and highest rating: as declared, or else those in the table.
+
+        Every kind of model takes it from here, from all ratings, those that are held back among them: the ends of a
+        scale say what may be answered, not who answered what, and a split must not cut 1 to 5 down to 3 to 5.
+        """
         if self.declared_range is not None:
             return self.declared_range
         low, high = as_written(np.array([self.rating.min(), self.rating.max()]))
@@ -136,11 +141,13 @@ def most_rated(counts: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return np.array(by_id)[np.argsort(-counts[by_id], kind="stable")]
 
 
-def crosstab(ratings: Ratings, n_users: int = 15, n_movies: int = 15) -> Crosstab:
-    """Return the table of the users and the movies with most ratings.
+def crosstab(ratings: Ratings, n_users: int | None = None, n_movies: int | None = None) -> Crosstab:
+    """Return the table of the users and the movies with most ratings; None asks for 15, or all where there are fewer.
 
     Raises InputError where the ratings have fewer users or movies than asked.
     """
+    n_users = min(USUAL_SIZE, ratings.n_users) if n_users is None else n_users
+    n_movies = min(USUAL_SIZE, ratings.n_movies) if n_movies is None else n_movies
     for kind, asked, there in (("user", n_users, ratings.n_users), ("movie", n_movies, ratings.n_movies)):
         if asked < 1:
             raise InputError(f"--top-{kind}s {asked}: expected 1 or more")

@@ -47,6 +47,15 @@ def test_build_takes_a_table_of_ones_own(tmp_path, capsys):
     assert "my ratings.csv" in capsys.readouterr().out
 
 
+def test_build_takes_the_users_and_movies_that_there_are(tmp_path, capsys):
+    table = tmp_path / "few.csv"
+    table.write_text("user,item,rating\nann,Alien,5\nbob,Alien,4\nann,Brazil,3\n")
+    assert main(["build", "--ratings", str(table), "--out", str(tmp_path), "--only", "collab"]) == 0
+    assert "RMSE" in capsys.readouterr().out
+    assert main(["build", "--ratings", str(table), "--out", str(tmp_path), "--top-users", "15"]) == 2
+    assert "asked for 15 users, but few.csv has 2: pass --top-users 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

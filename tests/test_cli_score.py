@@ -68,6 +68,7 @@ def test_a_lower_bound_needs_a_bayes_model(predictor, capsys):
 def test_similar(answer, predictor):
     expected = [{"movie_id": i, "title": t, "similarity": s} for i, t, s in predictor.similar(1, 3)]
     found = json.loads(answer("similar", "Toy Story", "-n", "3", "--min-ratings", "0", "--json"))
+    assert json.loads(answer("similar", "Toy Story", "-n", "3", "--json")) == found
     assert found == {"movie_id": 1, "title": "Toy Story (1995)", "similar": expected}
 
 
@@ -115,7 +116,7 @@ def test_output_in_an_encoding_that_lacks_the_titles(predictor, monkeypatch):
         (["recommend", "1", "-n", "0"], "n 0: expected a whole number, 1 or more"),
         (["similar", "Matri"], "did you mean Matrix, The (1999)?"),
         (["similar", "1", "-n", "-3", "--min-ratings", "0"], "n -3: expected"),
-        (["similar", "1"], "no other movie has 20 ratings: pass --min-ratings 0"),
+        (["similar", "1", "--min-ratings", "20"], "no other movie has 20 ratings: pass --min-ratings 0"),
         (["rate", "Toy Story"], "'Toy Story': expected a movie, = and a rating"),
         (["rate", "=5"], "'=5': expected a movie"),
         (["rate", "Toy Story="], "expected a movie, = and a rating"),

@@ -42,6 +42,45 @@ def rows_of(printed: str) -> dict[str, list[str]]:
     return {line[:18].strip(): line[18:].split() for line in lines[1:] if ":" not in line}
 
 
+TABLES = {
+    "a few": ("a,x,3\nb,x,4\nc,y,5\n", "mine.csv has 3 ratings, too few to hold a fifth of them back"),
+    "one": ("a,x,3\n", "mine.csv has 1 rating, too few to hold a fifth of them back"),
+    "all equal": ("".join(f"u{i},x,3\n" for i in range(9)), "every rating of mine.csv is 3, so that those held back"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_where_nothing_can_be_held_back_one_line_says_what_to_do(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, message = TABLES[case]
+    table, out = tmp_path / "mine.csv", tmp_path / "model.safetensors"
+    table.write_text("user,item,rating\n" + rows)
+    options = ["train", "--ratings", str(table), "--out", str(out)]
+    for split in ("lesson", "random"):
+        assert main([*options, "--split", split]) == 2
+        line = capsys.readouterr().err
+        assert message in line
+        assert ": pass --split none" in line
+        assert not out.exists()
+    assert main([*options, "--split", "none"]) == 0
+    assert out.exists()
+
+
+def test_ratings_of_the_file_can_be_given_whatever_the_split_held_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("ann", "abcde"[i % 5], 3 + i % 2, i) for i in range(5)] + [("bob", "a", 1, 98), ("bob", "b", 5, 99)]
+    table, out = tmp_path / "mine.csv", tmp_path / "model.safetensors"
+    table.write_text("user,item,rating,time\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    more = "".join(f"cid,m{i},4,{i}\n" for i in range(3))
+    table.write_text(table.read_text() + more)
+    assert main(["train", "--ratings", str(table), "--split", "time", "--out", str(out)]) == 0
+    assert load_factors(out).rating_range == (1, 5)
+    assert main(["rate", "a=1", "b=5", "--model", str(out)]) == 0
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize("model", ["bayes", "dot", "dot-bias", "net", "collab"])
 def test_a_model_is_trained_and_kept(
     model: str, small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -105,6 +105,14 @@ def test_the_measures_of_a_known_error() -> None:
     assert first.ranking.ndcg > 0.95  # unrated movies score about 0, so that the liked ones come first
 
 
+def test_what_is_held_back_does_not_narrow_the_range() -> None:
+    ratings = replace(SMALL, rating=np.full(len(SMALL), 3, np.float32))
+    ratings.rating[lesson_split(len(SMALL))[:2]] = 1, 5
+    (fold,) = make_folds(ratings, "lesson")
+    assert (fold.train.rating.min(), fold.train.rating.max()) == (3, 3)
+    assert fold.train.rating_range == hold_back(fold, 0).train.rating_range == (1, 5)
+
+
 def test_most_rated_ranks_and_rates_nothing() -> None:
     results = {result.system: result for result in evaluate(SMALL, "lesson", baselines())}
     assert np.isnan(results["most rated"].mse)

@@ -3,6 +3,8 @@
 import pytest
 from ratings_files import CSV, HEAD, refusal_of_file, zipped
 
+from cf_excel.readers import load_ratings
+
 KINDS = {
     "a web page": ("<!DOCTYPE html>\n<html><head>", "ratings.csv is a web page (HTML): what was saved is not the file"),
     "a web page in capitals": ("\ufeff\n <HTML lang=de>", "is a web page (HTML)"),
@@ -27,8 +29,14 @@ KINDS = {
     "UTF-16, the other way": (CSV.encode("utf-16-be"), "is UTF-16 without the mark that says so: save it as UTF-8"),
     "UTF-32": (HEAD.encode("utf-32"), "is a text in UTF-32: expected"),
     "something binary": (bytes(range(1, 32)) * 20, "is a binary file: expected a text table (CSV, TSV)"),
-    "binary with NULs": (b"\x01\x02\0\0\0\x05\x07" * 20, "is a binary file: expected a text table (CSV, TSV)"),
-    "an ODS": (zipped({"mimetype": "", "content.xml": ""}), "is a LibreOffice workbook: save the sheet"),
+    "something binary with NULs": (
+        b"\x01\x02\0\0\0\x05\x07" * 20,
+        "is a binary file: expected a text table (CSV, TSV)",
+    ),
+    "a LibreOffice workbook": (
+        zipped({"mimetype": "", "content.xml": ""}),
+        "is a LibreOffice workbook: save the sheet",
+    ),
 }
 
 
@@ -48,8 +56,6 @@ TABLES = {
 
 @pytest.mark.parametrize("case", TABLES)
 def test_tables_are_not_taken_for_something_else(tmp_path, capsys, case):
-    from cf_excel.readers import load_ratings
-
     content, n_rows = TABLES[case]
     path = tmp_path / "ratings.csv"
     path.write_text(content)

@@ -53,7 +53,8 @@ def test_validation_labels_change_nothing(lesson_ratings: Ratings, lesson_fits: 
     rows = lesson_split(len(lesson_ratings))
     rating = lesson_ratings.rating.copy()
     rating[rows] = np.nan
-    blind = fit_bayes(replace(lesson_ratings, rating=rating), rows)
+    # what the scale is, is known without the labels
+    blind = fit_bayes(replace(lesson_ratings, rating=rating, declared_range=lesson_ratings.rating_range), rows)
     seeing = lesson_fits[True][0]
     np.testing.assert_array_equal(blind.val_predictions, seeing.val_predictions)
     np.testing.assert_array_equal(blind.users.mean, seeing.users.mean)
@@ -263,6 +264,20 @@ def test_declared_range_is_where_predictions_are_cut_off() -> None:
     fit = fit_bayes(replace(SMALL, declared_range=(2.0, 3.0)), SMALL_VAL)
     assert fit.rating_range == (2.0, 3.0)
     assert (fit.val_predictions.min(), fit.val_predictions.max()) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("held_back", [[0], [1], [0, 1]])
+def test_the_range_is_that_of_the_table_whatever_is_held_back(held_back: list[int]) -> None:
+    ratings = make_ratings([0, 0, 1, 1, 2], [0, 1, 0, 1, 0], [1.0, 5.0, 3.0, 4.0, 3.0])
+    fit = fit_bayes(ratings, held_back)
+    assert fit.rating_range == bayes_to_factors(fit, ratings, "random").rating_range == (1.0, 5.0)
+
+
+@pytest.mark.parametrize("factor", [1e-45, 1e-30, 1e-16])
+def test_ratings_that_hardly_differ_are_refused_with_what_to_do(factor: float) -> None:
+    rating = (np.float64(SMALL.rating) * factor).astype(np.float32)
+    with pytest.raises(InputError, match=r"ratings differ by .*e-.* at most: multiply them by 1?\d?e\+|by \de\+"):
+        fit_bayes(replace(SMALL, rating=rating), SMALL_VAL)
 
 
 def exported(ratings: Ratings) -> Factors:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from cf_excel import predictor as predictor_module
 from cf_excel.errors import FileError, InputError, UnknownIdError
 from cf_excel.model_file import KINDS, save_factors
-from cf_excel.predictor import Predictor, load_predictor
+from cf_excel.predictor import Predictor, load_predictor, usual_least_ratings
 
 
 def one_prediction(factors, user, movie, user_row=None, cut_off=True):
@@ -193,6 +193,40 @@ def test_similar_is_the_cosine(predictor):
         assert [m.movie_id for m in found] == predictor.factors.movie_ids[order].tolist()
         assert [m.score for m in found] == pytest.approx(cosines[order], abs=1e-6)
     assert {m.movie_id for m in predictor.similar(2571, 20, min_ratings=2)} == {1}  # rated twice, as no other movie
+
+
+@pytest.mark.parametrize(
+    ("n_ratings", "least"),
+    [
+        ([500] * 11, 20),
+        ([500] * 10 + [3, 2, 1], 3),
+        ([19] * 30, 19),
+        ([4, 2, 9], 2),
+        ([4, 0], 0),
+        ([7], 7),
+    ],
+)
+def test_similar_asks_of_movies_what_the_table_has(n_ratings, least):
+    assert usual_least_ratings(np.array(n_ratings)) == least
+
+
+def test_similar_takes_the_usual_number_unless_told(tiny_factors):
+    factors = tiny_factors()
+    twelve = {name: np.resize(getattr(factors, name), 12) for name in ("titles", "years", "genres", "movie_bias")}
+    seen = np.append(np.arange(11), np.arange(11)).astype(np.int32)  # ten others are rated twice, the twelfth never
+    model = Predictor(
+        replace(
+            factors,
+            **twelve,
+            movie_ids=np.arange(12),
+            movie_factors=np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32),
+            seen_movies=seen,
+            seen_offsets=np.array([0, 11, 22, 22, 22, 22]),
+        )
+    )
+    assert model.least_ratings == 2
+    assert {movie.movie_id for movie in model.similar(0, 20)} == set(range(1, 11))
+    assert {movie.movie_id for movie in model.similar(0, 20, 0)} == set(range(1, 12))
 
 
 def test_similar_to_a_movie_with_no_factors(tiny_factors):

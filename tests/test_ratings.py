@@ -114,6 +114,12 @@ def test_a_declared_range_stands_for_the_tables_own(make_ratings):
     assert declared.rating_range == (0.5, 5.0)
 
 
+@pytest.mark.parametrize(("n_users", "n_movies"), [(1, 1), (3, 20), (20, 2)])
+def test_a_crosstab_takes_what_there_is_unless_asked(make_ratings, n_users, n_movies):
+    ratings = make_ratings([(user, movie, 3) for user in range(n_users) for movie in range(n_movies)])
+    assert crosstab(ratings).values.shape == (min(15, n_users), min(15, n_movies))
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ratings_files import CSV, HEAD, ROWS, refusal_of_file, table_of
 
+from cf_excel.errors import InputError
 from cf_excel.ratings import Ratings
 from cf_excel.readers import load_ratings
 
@@ -91,6 +92,40 @@ def test_no_timestamps_are_none(tmp_path):
     ratings = load_ratings(path)
     assert ratings.timestamp is None
     assert (ratings.titles.tolist(), ratings.years.tolist(), ratings.genres.tolist()) == ([""], [0], [""])
+
+
+def test_a_header_of_any_length(tmp_path):
+    path = tmp_path / "wide.csv"
+    names = [f"a rather long name of a column {i}" for i in range(5_000)]  # 170 KB
+    path.write_text(",".join([*names, "userId,movieId,rating"]) + "\n" + "x," * 5_000 + "15,31,2.5\n")
+    assert table_of(load_ratings(path)) == [(15, 31, 2.5)]
+
+
+def test_no_times_of_a_file_without_a_header(tmp_path):
+    path = tmp_path / "ratings.tsv"
+    path.write_text("15\t31\t2.5\t02/06/2010\n15\t1029\t3\t03/06/2010\n")
+    ratings = load_ratings(path, columns={"timestamp": "none"})
+    assert table_of(ratings) == [(15, 31, 2.5), (15, 1029, 3.0)]
+    assert ratings.timestamp is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "userId,movieId," + "x" * 500_000 + "\n1,2,3\n",
+        "userId,userId,movieId,rating\n".replace("userId", "x" * 200_000) + "1,2,3,4\n",
+        HEAD + '1,2,"' + "no number\n" * 50_000 + '",4\n',
+        HEAD + '1,2,3,"' + "no time\n" * 50_000 + '"\n',
+    ],
+)
+def test_what_is_long_is_cut_in_messages(tmp_path, text):
+    path = tmp_path / "ratings.csv"
+    path.write_text(text)
+    columns = {"user": "x" * 200_000} if text[0] == "x" else None
+    with pytest.raises(InputError) as error:
+        load_ratings(path, columns=columns)
+    assert str(error.value).startswith("ratings.csv")
+    assert len(str(error.value)) < 400
 
 
 REFUSED = {

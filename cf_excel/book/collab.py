@@ -48,19 +48,21 @@ def build_collab(
     ratings: Ratings,
     path: Path,
     *,
-    n_users: int = 15,
-    n_movies: int = 15,
+    n_users: int | None = None,
+    n_movies: int | None = None,
     n_factors: int = 5,
     seed: int = 42,
     extend: Callable[[Draft], Macros | None] | None = None,
 ) -> dict[str, float]:
     """Write the workbook and return the RMSE of each sheet.
 
+    n_users, n_movies: of the table, 15 or as many as there are unless given.
     extend: may add sheets before the workbook is written, and returns its macros and buttons.
     Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
     be too large, FileError where the file can't be written.
     """
     table = _as_shown(crosstab(ratings, n_users, n_movies))
+    n_users, n_movies = table.values.shape
     rated = ~np.isnan(table.values)
     book = CollabBook(n_users, n_movies, n_factors, int(rated.sum()))
     start = Embeddings.random(n_users, n_movies, n_factors, seed)

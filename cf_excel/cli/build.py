@@ -39,8 +39,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "collab: collab_filter.xlsx; functions, once there is a trained model: the same with a sheet that asks it, "
         "collab_filter.xlsm for Excel on Windows and collab_filter_libreoffice.xlsx"
     )
-    collab.add_argument("--top-users", type=whole, default=15, metavar="N", help="most active users (default: 15)")
-    collab.add_argument("--top-movies", type=whole, default=15, metavar="N", help="most rated movies (default: 15)")
+    collab.add_argument("--top-users", type=whole, metavar="N", help="most active users (default: 15, or all of fewer)")
+    collab.add_argument(
+        "--top-movies", type=whole, metavar="N", help="most rated movies (default: 15, or all of fewer)"
+    )
     collab.add_argument("--factors", type=whole, default=5, metavar="N", help="factors of each (default: 5)")
     gradient = parser.add_argument_group("gradient: gradient_descent.xlsx and, with buttons, gradient_descent.xlsm")
     gradient.add_argument("--epochs", type=whole, default=20, metavar="N", help="epochs in the .xlsx (default: 20)")
@@ -85,7 +87,7 @@ def _check(args: argparse.Namespace) -> None:
     check_options(n_epochs=args.epochs, n_points=args.points, slope=args.slope, intercept=args.intercept)
 
 
-def _collab_options(args: argparse.Namespace) -> dict[str, int]:
+def _collab_options(args: argparse.Namespace) -> dict[str, int | None]:
     return {
         "n_users": args.top_users,
         "n_movies": args.top_movies,

@@ -42,7 +42,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     similar.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
     similar.add_argument(
-        "--min-ratings", type=whole, default=20, metavar="N", help="leave out movies with fewer ratings (default: 20)"
+        "--min-ratings",
+        type=whole,
+        metavar="N",
+        help="leave out movies with fewer ratings (default: 20, or fewer in a small table)",
     )
     similar.set_defaults(run=run_similar)
 
@@ -97,7 +100,12 @@ def run_similar(args: argparse.Namespace) -> None:
     movie_id = predictor.movie_id(args.movie)
     movies = predictor.similar(movie_id, args.n, args.min_ratings)
     head = {"movie_id": movie_id, "title": predictor.title(movie_id)}
-    empty = f"no other movie has {args.min_ratings} ratings: pass --min-ratings 0"
+    least = predictor.least_ratings if args.min_ratings is None else args.min_ratings
+    empty = (
+        f"no other movie has {least} ratings: pass --min-ratings 0"
+        if len(predictor.n_ratings) > 1
+        else "the model has no other movie"
+    )
     _print_movies(args, head, "similar", "similarity", movies, empty)
 
 

@@ -106,6 +106,7 @@ def run(args: argparse.Namespace) -> None:
 
     _check_room(path, ratings, args.factors or (15 if args.model == "bayes" else 50))
     val_rows = validation_rows(ratings, args.split, args.seed)
+    _check_held_back(ratings, val_rows, args.split)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport()
     n_train = len(ratings) - len(val_rows)
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
@@ -217,3 +218,18 @@ def _check_options(args: argparse.Namespace) -> None:
             raise InputError(f"{option} is for {whose}")
     if args.ratings_only and (args.user_features or args.movie_features):
         raise InputError("--ratings-only leaves every feature out: leave it out to take those of a table")
+
+
+def _check_held_back(ratings: "Ratings", val_rows: "np.ndarray", split: str) -> None:
+    """Refuse to hold ratings back where that can tell nothing: there are too few, or all are equal."""
+    if split == "none":
+        return
+    low, high = ratings.rating.min(), ratings.rating.max()
+    if not len(val_rows):
+        n = f"{len(ratings)} rating{'s' if len(ratings) > 1 else ''}"
+        raise InputError(f"{ratings.source} has {n}, too few to hold a fifth of them back: pass --split none")
+    if low == high:
+        raise InputError(
+            f"every rating of {ratings.source} is {low:g}, so that those held back would tell nothing: "
+            f"pass --split none, and every prediction will be about {low:g}"
+        )

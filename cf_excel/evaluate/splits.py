@@ -71,9 +71,10 @@ def _fold(ratings: Ratings, rows: np.ndarray, split: str, new_users: np.ndarray 
 
 
 def without(ratings: Ratings, rows: np.ndarray) -> Ratings:
-    """Return the ratings but for some rows; every user and movie stays."""
+    """Return the ratings but for some rows; every user and movie stays, and so does the range of the ratings."""
     kept = np.ones(len(ratings), bool)
     kept[rows] = False
     parts = {name: getattr(ratings, name)[kept] for name in ("user_idx", "movie_idx", "rating")}
     timestamp = None if ratings.timestamp is None else ratings.timestamp[kept]
-    return replace(ratings, **parts, timestamp=timestamp)
+    # The range of a scale is no secret of the rows that are held back (see Ratings.rating_range).
+    return replace(ratings, **parts, timestamp=timestamp, declared_range=ratings.rating_range)

@@ -19,10 +19,11 @@ from cf_excel.learn.features import Block, Precision, movie_blocks, stack
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mae, mse
-from cf_excel.ratings import Ratings, as_written, row_numbers
+from cf_excel.ratings import Ratings, row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
 USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating counts for more
+SMALLEST_SCALE = 1e-15  # of the ratings; precisions grow with its square and must stay finite
 SMALLEST_NOISE = 1e-4  # variance on that scale: ratings without any error would get an infinite weight
 START_STD = 0.3
 MAX_FACTORS = 256
@@ -96,7 +97,7 @@ class BayesFit:
     """A fitted model, in rating units; val_predictions (n_val,) are for val_rows, in rising order.
 
     alpha: the precision of a new user's rating. noise_variance (n_users,): of each user's ratings.
-    rating_range: as declared, or that of the training ratings. features: names of the blocks that were used.
+    rating_range: that of the whole table, where predictions are cut off. features: names of the blocks that were used.
     """
 
     settings: BayesSettings
@@ -176,7 +177,10 @@ class _Model:
             raise InputError(f"{ratings.source} has a rating that is no finite number: drop these rows or fill them")
         self.global_mean = float(rating.mean())
         self.scale = float(rating.std()) / USUAL_STD if rating.min() < rating.max() else 1.0
-        self.rating_range = ratings.declared_range or tuple(as_written(np.float32([rating.min(), rating.max()])))
+        if self.scale < SMALLEST_SCALE:
+            span = rating.max() - rating.min()
+            raise InputError(f"{ratings.source}: ratings differ by {span:.1g} at most: multiply them by {1 / span:.0e}")
+        self.rating_range = ratings.rating_range
         self._place(
             ratings.user_idx[is_training], ratings.movie_idx[is_training], (rating - self.global_mean) / self.scale
         )

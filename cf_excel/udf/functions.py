@@ -42,7 +42,7 @@ ARGUMENTS = {
     "movies": "Id or title of a movie, or a range of them",
     "ratings": "Ratings of these movies, as many cells",
     "n": "How many rows (10 unless given)",
-    "min_ratings": "Least number of ratings of the movies that are shown (20 unless given)",
+    "min_ratings": "Least number of ratings of the movies that are shown (20, or fewer in a small table, unless given)",
     "text": "Words of the title, in any case and order",
     "actual": "Range of ratings",
     "predicted": "Range of predictions, as large",
@@ -128,9 +128,9 @@ class Functions:
         return self._table("CF_RECOMMEND", n, lambda count: self._recommended(user, count))
 
     @_sheet_function
-    def CF_SIMILAR(self, movie: Value, n: Value = 10, min_ratings: Value = 20) -> Value:
+    def CF_SIMILAR(self, movie: Value, n: Value = 10, min_ratings: Value = None) -> Value:
         """The n movies most like a movie (id or title): title and similarity, -1 to 1, n rows. Movies with fewer than
-        min_ratings ratings (20 unless given) are left out."""
+        min_ratings ratings (20, or fewer in a small table, unless given) are left out."""
         return self._table("CF_SIMILAR", n, lambda count: self._similar(movie, count, min_ratings))
 
     @_sheet_function
@@ -205,8 +205,12 @@ class Functions:
         least = _whole(min_ratings, "min_ratings", 0)
         if _is_missing(single):
             return []
-        found = _titles_and_scores(self.load().similar(single, n, 20 if least is None else least))
-        return found or [[f"no other movie has {20 if least is None else least} ratings: give a smaller min_ratings"]]
+        model = self.load()
+        least = model.least_ratings if least is None else least
+        found = _titles_and_scores(model.similar(single, n, least))
+        if len(model.n_ratings) == 1:
+            return [["the model has no other movie"]]
+        return found or [[f"no other movie has {least} ratings: give a smaller min_ratings"]]
 
     def _rated(self, movies: Value, ratings: Value, n: int) -> Rows:
         titles, stars = as_cells(movies).ravel().tolist(), as_cells(ratings).ravel().tolist()

@@ -24,9 +24,9 @@ from cf_excel.book.styles import style_ids
 from cf_excel.book.texts import shown_ids
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
+from cf_excel.predictor import usual_least_ratings
 from cf_excel.ratings import most_rated
 
-LEAST_RATINGS = 20  # of a movie that is listed as similar, at first
 _MOST_RATINGS = 100  # that a dropdown offers
 _EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0) to the highest (1)
 
@@ -111,7 +111,7 @@ def _first_picks(factors: Factors, choices: list[float]) -> Picks:
     user = most_rated(np.diff(factors.seen_offsets), factors.user_ids)[0]
     rated = movies[:N_RATED]
     ratings = [choices[round(share * (len(choices) - 1))] for share in _EXAMPLE[: len(rated)]]
-    least = LEAST_RATINGS if (counts >= LEAST_RATINGS).sum() > N_RATED else 0
+    least = usual_least_ratings(counts)
     seen = set(factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])].tolist())
     movie = next((movie for movie in movies if movie not in seen), movies[0])
     return Picks(int(user), movie, rated, ratings, least)
