@@ -122,7 +122,7 @@ def test_output_in_an_encoding_that_lacks_the_titles(predictor, monkeypatch):
         (["rate", "Toy Story="], "expected a movie, = and a rating"),
         (["rate", "Toy Story=great"], "rating 'great': expected a number from 0.5 to 5"),
         (["rate", "Toy Story=6"], "rating 6 is out of the model's range"),
-        (["rate", "Toy Story=nan"], "rating nan is out"),
+        (["rate", "Toy Story=nan"], "rating 'nan': expected a number from 0.5 to 5"),
         (["rate", "Hamlet=5"], "'Hamlet' is 2 movies"),
         (["rate", "1=5", "-n", "0"], "n 0: expected"),
         (["rate", *(f"{i}=5" for i in (1, 2571, 1411, 3598, 10, 4973, 11, 12))], "you rated every movie"),
