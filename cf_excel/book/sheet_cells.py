@@ -62,6 +62,10 @@ class _Values:
     def rows_xml(self) -> Iterator[str]:
         """Yield the cells of each row."""
         letters = [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
+        if len(letters) == 1:  # a table is written column by column
+            for row, (value,) in enumerate(self.rows, self.block.top):
+                yield f'<c r="{letters[0]}{row}" s="{self.style}"{_content(value)}'
+            return
         for row, values in enumerate(self.rows, self.block.top):
             style = f'{row}" s="{self.style}"'
             yield "".join(
