@@ -18,8 +18,8 @@ from benchmarks.synthetic import movielens_shaped
 from cf_excel.learn.packed import padded
 from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
 from cf_excel.learn.trainer import fit
-from cf_excel.ratings import Ratings, lesson_split
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import Ratings, lesson_split
 
 LARGE_BATCH = 65_536
 WIDTH = padded(lesson_settings("dot-bias").n_factors + 2)

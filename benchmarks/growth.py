@@ -23,7 +23,7 @@ from benchmarks.clock import Watch
 from benchmarks.synthetic import movielens_shaped
 from cf_excel.learn.recipes import lesson_settings, make_data, make_model, make_optimizer
 from cf_excel.learn.trainer import fit
-from cf_excel.ratings import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings, lesson_split
 
 SIZES = ("1e5", "1e6", "1e7", "2.5e7")
 EPOCHS = 3

@@ -14,8 +14,8 @@ from cf_excel.evaluate.run import choose
 from cf_excel.evaluate.splits import make_folds
 from cf_excel.evaluate.systems import peers
 from cf_excel.learn.bayes import BayesSettings, fit_bayes
-from cf_excel.ratings import lesson_split
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import lesson_split
 
 
 def main(rounds: int = 5) -> None:

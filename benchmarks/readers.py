@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cf_excel.lesson_ratings import LESSON_DATA
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.lesson_ratings import LESSON_DATA
+from cf_excel.ratings.readers import load_ratings
 
 N_USERS, N_MOVIES = 200_948, 87_585
 CHUNK_ROWS = 1_000_000
@@ -32,7 +32,7 @@ BYTES_A_ROW = 4 + 4 + 4 + 8  # user_idx, movie_idx, rating, timestamp
 READ = """
 import re, sys, time
 from pathlib import Path
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
 
 def memory(name):
     return int(re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024

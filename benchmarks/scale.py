@@ -15,7 +15,7 @@ from cf_excel.evaluate.splits import without
 from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes import BayesSettings, fit_bayes
 from cf_excel.metrics import mse
-from cf_excel.ratings import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings, validation_rows
 
 WELL_KNOWN = 500  # ratings of a movie whose factors must be found
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cf_excel.learn.features import from_lists
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 RANK = 8
 N_GENRES = 18

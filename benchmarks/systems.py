@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.clock import Watch, now
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 Points = Iterator[tuple[int, float, float]]
 BATCH = 64

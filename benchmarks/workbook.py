@@ -21,8 +21,8 @@ from cf_excel.book.collab import build_collab
 from cf_excel.cli import main
 from cf_excel.learn.sheet import SheetParameters, SheetRatings
 from cf_excel.learn.solver import solve
-from cf_excel.ratings import crosstab
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import crosstab
 
 
 def seconds(call: Callable[[], object]) -> float:

@@ -26,8 +26,8 @@ from cf_excel.learn import collab, trainer
 from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, Module, get_emb
-from cf_excel.lesson_ratings import LESSON_DATA
-from cf_excel.ratings import lesson_split
+from cf_excel.ratings.lesson_ratings import LESSON_DATA
+from cf_excel.ratings.table import lesson_split
 
 __all__ = [
     "CollabFilterDataset",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError, UnknownIdError
-from cf_excel.ratings import canonical_id
+from cf_excel.ratings.table import canonical_id
 
 _TABLE_SPAN = 1 << 22  # ids that span more are looked up one by one: a table of int32 would pass 16 MB
 _YEAR = re.compile(r"\s*\(\d{4}\)$")

@@ -20,8 +20,8 @@ from office import Office, OfficeError
 
 from cf_excel.book.gradient.build import build_gradient
 from cf_excel.model_file import Factors
-from cf_excel.ratings import Ratings, ids_as_array, most_rated
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import Ratings, ids_as_array, most_rated
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 
 def make_ratings(user_idx: np.ndarray, movie_idx: np.ndarray, rating: np.ndarray) -> Ratings:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cf_excel.cli import main
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 ROWS = [(15, 31, 2.5, 1260759144), (15, 1029, 3.0, 1260759179), (7, 31, 4.0, 1260759182)]
 CSV = "userId,movieId,rating,timestamp\n15,31,2.5,1260759144\n15,1029,3.0,1260759179\n7,31,4.0,1260759182\n"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ratings_files import CSV, HEAD, refusal_of_file, write_zip, zipped
 
-from cf_excel import archives
 from cf_excel.errors import CfExcelError, FileError
-from cf_excel.readers import load_ratings
+from cf_excel.ratings import sources as archives
+from cf_excel.ratings.readers import load_ratings
 
 
 def encrypted(content: bytes) -> bytes:

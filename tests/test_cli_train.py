@@ -19,7 +19,7 @@ from cf_excel.cli import main
 from cf_excel.cli.train_report import LinesReport, TerminalReport, verdict
 from cf_excel.learn.progress import Epoch
 from cf_excel.model_file import load_factors
-from cf_excel.ratings import Ratings, data_hash, validation_rows
+from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 SMALL = low_rank_ratings(30, 40)
 
@@ -27,8 +27,8 @@ SMALL = low_rank_ratings(30, 40)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Ratings:
     """Let the command read the planted ratings."""
-    monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: SMALL)
-    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: SMALL)
+    monkeypatch.setattr("cf_excel.ratings.readers.load_ratings", lambda *args, **options: SMALL)
+    monkeypatch.setattr("cf_excel.ratings.lesson_ratings.load_lesson_ratings", lambda: SMALL)
     return SMALL
 
 
@@ -139,7 +139,7 @@ def test_splits(
     full = dict(vars(SMALL), timestamp=np.arange(len(SMALL)))
     names = Ratings.__dataclass_fields__
     ratings = Ratings(**{name: value for name, value in full.items() if name in names})
-    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: ratings)
+    monkeypatch.setattr("cf_excel.ratings.lesson_ratings.load_lesson_ratings", lambda: ratings)
     out = tmp_path / "model.safetensors"
     assert train("--split", split, "--seed", "7", "--epochs", "1", "--out", str(out)) == 0
     record = load_factors(out).record

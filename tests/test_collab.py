@@ -20,7 +20,7 @@ from cf_excel.book.embeddings import Embeddings, sheet_rmse
 from cf_excel.book.layout import CollabBook, GridSheet
 from cf_excel.book.texts import clean_text
 from cf_excel.errors import InputError
-from cf_excel.ratings import Crosstab, crosstab
+from cf_excel.ratings.table import Crosstab, crosstab
 
 USERS = [15, 30, 73, 212, 213, 294, 311, 380, 452, 468, 509, 547, 564, 580, 624]
 MOVIES = [1, 110, 260, 296, 318, 356, 480, 527, 589, 593, 608, 1196, 1198, 1270, 2571]

@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cf_excel import download as module
 from cf_excel.cli import main
 from cf_excel.cli.options import read_ratings
-from cf_excel.download import cache_folder, download
 from cf_excel.errors import FileError, InputError
-from cf_excel.readers import load_ratings
+from cf_excel.ratings import download as module
+from cf_excel.ratings.download import cache_folder, download
+from cf_excel.ratings.readers import load_ratings
 
 
 def zip_bytes(text: str = "userId,movieId,rating\n1,2,3\n") -> bytes:

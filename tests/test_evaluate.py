@@ -16,7 +16,7 @@ from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, grid, make_systems
 from cf_excel.learn import peers
 from cf_excel.metrics import coverage, mae, mse, paired_difference
-from cf_excel.ratings import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings, lesson_split
 
 SMALL = replace(low_rank_ratings(60, 50), timestamp=np.random.default_rng(0).permutation(1500))
 
@@ -191,8 +191,8 @@ def test_candidates_of_bayes_start_with_the_usual_ones() -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: SMALL)
-    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: SMALL)
+    monkeypatch.setattr("cf_excel.ratings.readers.load_ratings", lambda *args, **options: SMALL)
+    monkeypatch.setattr("cf_excel.ratings.lesson_ratings.load_lesson_ratings", lambda: SMALL)
 
 
 def test_the_command_prints_and_saves(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,8 +223,8 @@ def test_without_timestamps_there_is_no_split_by_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = replace(SMALL, timestamp=None)
-    monkeypatch.setattr("cf_excel.readers.load_ratings", lambda *args, **options: bare)
-    monkeypatch.setattr("cf_excel.lesson_ratings.load_lesson_ratings", lambda: bare)
+    monkeypatch.setattr("cf_excel.ratings.readers.load_ratings", lambda *args, **options: bare)
+    monkeypatch.setattr("cf_excel.ratings.lesson_ratings.load_lesson_ratings", lambda: bare)
     assert main(["evaluate", "--models", "dot", "--out", str(tmp_path)]) == 0
     captured = capsys.readouterr()
     assert "planted ratings has no timestamps: no split by time" in captured.err

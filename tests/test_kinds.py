@@ -3,7 +3,7 @@
 import pytest
 from ratings_files import CSV, HEAD, refusal_of_file, zipped
 
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
 
 KINDS = {
     "a web page": ("<!DOCTYPE html>\n<html><head>", "ratings.csv is a web page (HTML): what was saved is not the file"),

@@ -21,7 +21,7 @@ from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mse
 from cf_excel.model_file import Factors, load_factors, save_factors
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import Ratings, lesson_split, validation_rows
+from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
 
 SMALL = low_rank_ratings(40, 50)
 SMALL_VAL = validation_rows(SMALL, "random", 1)

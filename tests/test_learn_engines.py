@@ -28,8 +28,8 @@ from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, train
 from cf_excel.learn.schedules import sgdr
 from cf_excel.learn.trainer import fit
-from cf_excel.ratings import Ratings, lesson_split
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import Ratings, lesson_split
 
 SMALL = low_rank_ratings(30, 40)
 TINY = low_rank_ratings(8, 10)

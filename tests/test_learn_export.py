@@ -12,7 +12,7 @@ from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model_file import load_factors, save_factors
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import data_hash, distinct_ratings, validation_rows
+from cf_excel.ratings.table import data_hash, distinct_ratings, validation_rows
 
 RATINGS = low_rank_ratings(12, 9)
 VAL_ROWS = validation_rows(RATINGS, "random", 3)

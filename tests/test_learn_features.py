@@ -8,7 +8,7 @@ from cf_excel.errors import FileError, InputError
 from cf_excel.learn.bayes import fit_bayes
 from cf_excel.learn.feature_tables import read_blocks
 from cf_excel.learn.features import from_lists, movie_blocks, stack
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 IDS = np.array([5, 7, 9, 11])
 

@@ -11,8 +11,8 @@ from cf_excel.learn.export import to_factors
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, get_emb
 from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.model_file import load_factors, save_factors
-from cf_excel.ratings import Ratings, lesson_split, validation_rows
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
 
 gpu = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")])
 on_devices = pytest.mark.parametrize("device", ["cpu", gpu])

@@ -8,8 +8,8 @@ from cf_excel.learn.devices import pick_device
 from cf_excel.learn.recipes import RECIPES, lesson_settings
 from cf_excel.metrics import mse
 from cf_excel.model_file import KINDS
-from cf_excel.ratings import lesson_split
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import lesson_split
 
 
 def test_every_kind_of_model_file_has_a_recipe() -> None:

@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime
 from cf_excel.errors import InputError
 from cf_excel.learn.sheet import SheetParameters, SheetRatings, rmse_of
 from cf_excel.learn.solver import _Grid, _Projected, solve
-from cf_excel.ratings import crosstab
+from cf_excel.ratings.table import crosstab
 
 OPTIMUM = {False: 0.392901, True: 0.318655}
 

@@ -15,7 +15,7 @@ from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.learn.recipes import lesson_settings, make_data, train
 from cf_excel.learn.trainer import SMOOTHING, fit, flat, predict
-from cf_excel.ratings import lesson_split
+from cf_excel.ratings.table import lesson_split
 
 RATINGS = low_rank_ratings(30, 30)
 VAL_ROWS = lesson_split(len(RATINGS))

@@ -3,7 +3,7 @@
 import pytest
 from ratings_files import CSV, refusal
 
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cf_excel.cli import plot as plot_command
 from cf_excel.errors import FileError, InputError
 from cf_excel.model_file import KINDS, save_factors
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import Ratings, data_hash, validation_rows
+from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 
 @pytest.mark.parametrize(

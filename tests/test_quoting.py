@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ratings_files import refusal_of_file, table_of
 
-from cf_excel import readers
-from cf_excel.archives import Source
 from cf_excel.errors import InputError
-from cf_excel.movies import read_movies
-from cf_excel.quoting import Watch
-from cf_excel.readers import load_ratings
+from cf_excel.ratings import readers
+from cf_excel.ratings.movies import read_movies
+from cf_excel.ratings.quoting import Watch
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.sources import Source
 
 READ = {
     "quotes that are characters in a tab file": (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_excel.errors import InputError
-from cf_excel.ratings import as_written, canonical_id, crosstab, distinct_ratings, ids_as_array, lesson_split
+from cf_excel.ratings.table import as_written, canonical_id, crosstab, distinct_ratings, ids_as_array, lesson_split
 
 
 @pytest.mark.parametrize("same", [15, 15.0, "15", "15.0", " 15 ", "15.000", np.int32(15), np.float32(15)])

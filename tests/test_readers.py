@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ratings_files import CSV, ROWS, refusal, table_of, write_zip
 
-from cf_excel import readers
 from cf_excel.cli import main
 from cf_excel.cli.options import read_ratings
-from cf_excel.lesson_ratings import LESSON_DATA
-from cf_excel.ratings import canonical_id
-from cf_excel.readers import load_ratings
+from cf_excel.ratings import readers
+from cf_excel.ratings.lesson_ratings import LESSON_DATA
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import canonical_id
 
 MOVIES = """movieId,title,genres
 31,"Dangerous ""Minds"", The (1995)",Drama

@@ -8,8 +8,8 @@ import pytest
 from ratings_files import CSV, HEAD, ROWS, refusal_of_file, table_of
 
 from cf_excel.errors import InputError
-from cf_excel.ratings import Ratings
-from cf_excel.readers import load_ratings
+from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import Ratings
 
 LINES = CSV.splitlines()
 DATES = "2009-12-14 02:52:24", "2009-12-14T02:52:59Z", "2009-12-14 03:53:02+01:00"

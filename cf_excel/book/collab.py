@@ -23,7 +23,7 @@ from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.solver import solver_names
 from cf_excel.book.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
 from cf_excel.book.texts import clean_text, shown_ids
-from cf_excel.ratings import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
+from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
 
 START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
 

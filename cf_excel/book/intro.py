@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cf_excel.book.layout import CollabBook
-from cf_excel.ratings import LESSON_SOURCE
+from cf_excel.ratings.table import LESSON_SOURCE
 
 # Excel's Solver takes no more than this many cells to change
 SOLVER_LIMIT = 200

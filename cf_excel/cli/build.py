@@ -17,7 +17,7 @@ from cf_excel.cli.options import (
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.ratings import Ratings
+    from cf_excel.ratings.table import Ratings
 
 KINDS = {
     "collab": ("collab_filter.xlsx",),

@@ -12,7 +12,7 @@ from cf_excel.errors import InputError
 if TYPE_CHECKING:
     from cf_excel.evaluate.run import Result
     from cf_excel.evaluate.systems import System
-    from cf_excel.ratings import Ratings
+    from cf_excel.ratings.table import Ratings
 
 FILES = ("results.json", "results.md", "scoreboard.png", "scoreboard.svg")
 SPLITS = ("lesson", "kfold", "time", "new-users")

@@ -10,7 +10,7 @@ from cf_excel.errors import FileError
 from cf_excel.files import check_target
 
 if TYPE_CHECKING:
-    from cf_excel.ratings import Ratings
+    from cf_excel.ratings.table import Ratings
 
 MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
@@ -63,15 +63,15 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
     """
     named = {column: getattr(args, f"{column}_column") for column in _COLUMNS}
     if not any((args.ratings, args.download, args.movies, args.rating_range, *named.values())):
-        from cf_excel.lesson_ratings import load_lesson_ratings
+        from cf_excel.ratings.lesson_ratings import load_lesson_ratings
 
         return load_lesson_ratings()
 
-    from cf_excel.readers import load_ratings
+    from cf_excel.ratings.readers import load_ratings
 
     path = args.ratings
     if args.download is not None:
-        from cf_excel.download import download
+        from cf_excel.ratings.download import download
 
         path = download(args.download)
     ratings = load_ratings(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cf_excel.predictor import Predictor
-    from cf_excel.ratings import Ratings
+    from cf_excel.ratings.table import Ratings
 
 PICTURES = ("predictions", "biases", "map")
 N_BIASES = 3000
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
     from cf_excel import plots
     from cf_excel.predictor import load_predictor
-    from cf_excel.ratings import most_rated
+    from cf_excel.ratings.table import most_rated
 
     predictor = load_predictor(args.model)
     factors = predictor.factors
@@ -72,7 +72,7 @@ def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> "tuple
     import numpy as np
 
     from cf_excel.metrics import rmse
-    from cf_excel.ratings import data_hash, validation_rows
+    from cf_excel.ratings.table import data_hash, validation_rows
 
     record = predictor.factors.record
     if record.get("data_hash") != data_hash(ratings):

@@ -129,7 +129,7 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
 
 
 def _raw(user: str) -> int | str:
-    from cf_excel.ratings import canonical_id
+    from cf_excel.ratings.table import canonical_id
 
     return canonical_id(user)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cf_excel.learn.features import Block
     from cf_excel.learn.progress import History, Progress
     from cf_excel.model_file import Factors
-    from cf_excel.ratings import Ratings
+    from cf_excel.ratings.table import Ratings
 
 Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]
 
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, verdict
-    from cf_excel.ratings import validation_rows
+    from cf_excel.ratings.table import validation_rows
 
     _check_room(path, ratings, args.factors or (15 if args.model == "bayes" else 50))
     val_rows = validation_rows(ratings, args.split, args.seed)

@@ -15,7 +15,7 @@ from cf_excel.cli.messages import say
 from cf_excel.learn.baselines import bias_baseline, mean_baseline
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 HEADINGS = ("epoch", "train loss", "val MSE", "val RMSE", "val MAE", "seconds")
 Scores = dict[str, tuple[float, float, float]]

@@ -12,7 +12,7 @@ from pathlib import Path
 from cf_excel import __version__
 from cf_excel.evaluate.run import LIST_LENGTH, Result
 from cf_excel.files import make_folder, replacing
-from cf_excel.ratings import Ratings, data_hash
+from cf_excel.ratings.table import Ratings, data_hash
 
 HEADINGS = (
     *("model", "MSE", "RMSE", "MAE", "MSE above the first", "in 50%", "in 90%"),

@@ -10,7 +10,7 @@ from cf_excel import metrics
 from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import Scorer, System
 from cf_excel.metrics import Interval, Ranking
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 LIST_LENGTH = 10
 RANKED_USERS = 200  # of a fold, drawn with the seed: the same ones for every system

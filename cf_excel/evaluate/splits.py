@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings, validation_rows
 
 SPLITS = ("lesson", "kfold", "time", "new-users")
 N_FOLDS = 5

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 SHRINK = 5.0  # ratings' worth of trust in the mean
 ROUNDS = 20

@@ -19,7 +19,7 @@ from cf_excel.learn.features import Block, Precision, movie_blocks, stack
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mae, mse
-from cf_excel.ratings import Ratings, row_numbers
+from cf_excel.ratings.table import Ratings, row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
 USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating counts for more

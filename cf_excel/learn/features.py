@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 FIRST_YEAR, LAST_YEAR, YEARS_IN_BUCKET = 1930, 2020, 5
 Precision = tuple[float, float]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix
 
-from cf_excel.ratings import Ratings
+from cf_excel.ratings.table import Ratings
 
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

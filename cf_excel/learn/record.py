@@ -8,7 +8,7 @@ import numpy as np
 
 from cf_excel import __version__
 from cf_excel.metrics import mae, mse, rmse
-from cf_excel.ratings import Ratings, data_hash, distinct_ratings
+from cf_excel.ratings.table import Ratings, data_hash, distinct_ratings
 
 
 def training_record(trained: Any, ratings: Ratings, split: str, versions: dict[str, str]) -> dict:

@@ -19,7 +19,7 @@ from cf_excel.errors import CfExcelError, InputError
 from cf_excel.lookup import shown
 from cf_excel.model_file import default_model_path
 from cf_excel.predictor import Predictor, ScoredMovie, load_predictor
-from cf_excel.ratings import canonical_id
+from cf_excel.ratings.table import canonical_id
 from cf_excel.udf.values import (
     Found,
     Rows,

@@ -13,7 +13,7 @@ from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
-from cf_excel.ratings import canonical_id
+from cf_excel.ratings.table import canonical_id
 
 Identity = int | str | None
 Places = list[list[Address]]

@@ -12,7 +12,7 @@ from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import Identity
 from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import LayoutError
-from cf_excel.ratings import canonical_id
+from cf_excel.ratings.table import canonical_id
 
 # How a formula compares ids: as equal, ignoring case; as the last that is not above, in sorted ids; as equal texts.
 _MATCHES = dict.fromkeys(("MATCH(#,#,0)", "MATCH(#,#,FALSE)", "MATCH(#,#,)"), "equal")

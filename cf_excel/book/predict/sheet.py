@@ -15,7 +15,7 @@ from cf_excel.book.predict.layout import N_RATED, N_SHOWN, ConfSheet, PredictShe
 from cf_excel.book.rating_choices import nearest, rating_choices
 from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import HIGH, LOW, MIDDLE
-from cf_excel.ratings import distinct_ratings
+from cf_excel.ratings.table import distinct_ratings
 
 _NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells are inputs, the others are functions."
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range

@@ -25,7 +25,7 @@ from cf_excel.book.texts import shown_ids
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
 from cf_excel.predictor import usual_least_ratings
-from cf_excel.ratings import most_rated
+from cf_excel.ratings.table import most_rated
 
 _MOST_RATINGS = 100  # that a dropdown offers
 _EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0) to the highest (1)

@@ -8,7 +8,7 @@ from cf_excel.book.cells import MAX_ROWS
 from cf_excel.errors import InputError
 from cf_excel.model_file import Factors
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import most_rated
+from cf_excel.ratings.table import most_rated
 
 MOST_NUMBERS = 4_000_000  # factors in a file: 3.4 million made one of 29 MB, which LibreOffice opened in 9 seconds
 _USERS_AT_ONCE = 256

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from cf_excel.archives import MAX_LINE_BYTES, Source
 from cf_excel.errors import FileError, InputError
-from cf_excel.kinds import refuse_no_table, refuse_nul
-from cf_excel.quoting import Misquoted, Quoting, Watch, as_doubled, find_quoting
+from cf_excel.ratings.file_kinds import refuse_no_table, refuse_nul
+from cf_excel.ratings.quoting import Misquoted, Quoting, Watch, as_doubled, find_quoting
+from cf_excel.ratings.sources import MAX_LINE_BYTES, Source
 
 T = TypeVar("T")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cf_excel.archives import list_sources
-from cf_excel.movies import read_movies
-from cf_excel.ratings import LESSON_SOURCE, Ratings
+from cf_excel.ratings.movies import read_movies
+from cf_excel.ratings.sources import list_sources
+from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 
 LESSON_DATA = Path(str(files("cf_excel.data"))) / "ml-latest-small-2016.zip"
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from cf_excel.errors import FileError
 from cf_excel.files import check_source
-from cf_excel.kinds import refuse_binary
+from cf_excel.ratings.file_kinds import refuse_binary
 
 # What a compressed file may unpack to. Ratings shrink about fivefold, with long names as ids seventeenfold.
 MAX_UNPACKED_BYTES = 8 * 2**30

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from cf_excel.archives import Source
 from cf_excel.errors import InputError
-from cf_excel.ratings import canonical_id
-from cf_excel.tables import Table, find_columns, look_at
+from cf_excel.ratings.columns import Table, find_columns, look_at
+from cf_excel.ratings.sources import Source
+from cf_excel.ratings.table import canonical_id
 
 # The flags of ml-100k's u.item, in their order (its u.genre); "unknown" says nothing.
 _FLAGS_100K = (

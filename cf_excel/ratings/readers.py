@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cf_excel.archives import Source, list_sources
 from cf_excel.errors import InputError
-from cf_excel.lesson_ratings import LESSON_DATA, load_lesson_ratings
-from cf_excel.movies import Movie, read_movies
-from cf_excel.quoting import Quoting
-from cf_excel.ratings import LESSON_SOURCE, Ratings, canonical_id, ids_as_array
-from cf_excel.tables import Table, find_columns, look_at, shorten
+from cf_excel.ratings.columns import Table, find_columns, look_at, shorten
+from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
+from cf_excel.ratings.movies import Movie, read_movies
+from cf_excel.ratings.quoting import Quoting
+from cf_excel.ratings.sources import Source, list_sources
+from cf_excel.ratings.table import LESSON_SOURCE, Ratings, canonical_id, ids_as_array
 
 # How MovieLens names its files, in every release so far.
 _RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data")
