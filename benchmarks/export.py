@@ -19,7 +19,7 @@ from openpyxl import Workbook
 from benchmarks.predictor import random_factors
 from cf_excel.book.recommender.build import build_recommender
 from cf_excel.book.recommender.results import Recommender
-from cf_excel.model_file import Factors, load_factors
+from cf_excel.model.file import Factors, load_factors
 
 TESTS = Path(__file__).parents[1] / "tests"
 SCRIPT = Path(__file__).with_name("office_timing.py")

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.predictor import random_factors
-from cf_excel.model_file import save_factors
+from cf_excel.model.file import save_factors
 from cf_excel.udf.functions import Functions
 
 ROOT = Path(__file__).parent.parent

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cf_excel.model_file import KINDS, Factors, load_factors, save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import KINDS, Factors, load_factors, save_factors
+from cf_excel.model.predictor import Predictor
 
 
 def random_factors(kind: str, n_users: int = 671, n_movies: int = 9066, n_factors: int = 50) -> Factors:

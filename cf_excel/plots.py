@@ -11,7 +11,7 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.files import make_folder, replacing
 from cf_excel.labels import NEAR, line_to, place_labels
-from cf_excel.lookup import short_title
+from cf_excel.model.lookup import short_title
 
 try:
     from matplotlib import rc_context

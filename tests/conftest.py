@@ -19,7 +19,7 @@ from hypothesis import settings
 from office import Office, OfficeError
 
 from cf_excel.book.gradient.build import build_gradient
-from cf_excel.model_file import Factors
+from cf_excel.model.file import Factors
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings, ids_as_array, most_rated
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from cf_excel.book.recommender.labels import unique_titles
 from cf_excel.book.recommender.layout import N_BEST
-from cf_excel.model_file import Factors
-from cf_excel.predictor import Predictor, ScoredMovie
+from cf_excel.model.file import Factors
+from cf_excel.model.predictor import Predictor, ScoredMovie
 
 TITLES = [
     'He said "no" (1999)',

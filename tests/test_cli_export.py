@@ -7,9 +7,9 @@ import openpyxl
 import pytest
 from recommenders import random_factors
 
-from cf_excel.book.recommender import shrink
 from cf_excel.cli import main
-from cf_excel.model_file import save_factors
+from cf_excel.model import shrink
+from cf_excel.model.file import save_factors
 
 
 @pytest.fixture

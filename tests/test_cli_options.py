@@ -8,7 +8,7 @@ from owned import make
 from recommenders import random_factors
 
 from cf_excel.cli import main
-from cf_excel.model_file import save_factors
+from cf_excel.model.file import save_factors
 
 TABLE = "userId,movieId,rating\n1,2,3\n2,2,4\n1,3,5\n"
 

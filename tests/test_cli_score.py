@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cf_excel.cli import main
-from cf_excel.model_file import save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import save_factors
+from cf_excel.model.predictor import Predictor
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from rich.console import Console
 from cf_excel.cli import main
 from cf_excel.cli.train_report import LinesReport, TerminalReport, verdict
 from cf_excel.learn.progress import Epoch
-from cf_excel.model_file import load_factors
+from cf_excel.model.file import load_factors
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 SMALL = low_rank_ratings(30, 40)

@@ -16,8 +16,8 @@ from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias, EmbeddingNet
-from cf_excel.model_file import Factors, save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import Factors, save_factors
+from cf_excel.model.predictor import Predictor
 
 RATED = ~np.isnan(RATINGS)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cf_excel.cli import make_parser
-from cf_excel.model_file import save_factors
+from cf_excel.model.file import save_factors
 from cf_excel.udf.functions import signatures
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,7 @@
 import pytest
 
 from cf_excel.errors import CfExcelError, InputError
-from cf_excel.predictor import Predictor
+from cf_excel.model.predictor import Predictor
 
 
 def test_a_message_of_megabytes_keeps_what_is_wrong_and_what_to_do():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cf_excel.model_file import save_factors
+from cf_excel.model.file import save_factors
 from cf_excel.udf import excel
 from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
 from cf_excel.udf.vba import UDF_MODULE, wrappers

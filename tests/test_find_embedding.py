@@ -19,7 +19,7 @@ from cf_excel.book.collab import build_collab
 from cf_excel.book.edit.find_embedding import _Reader
 from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.cli import main
-from cf_excel.predictor import Predictor
+from cf_excel.model.predictor import Predictor
 
 RESULTS = [EMB.rating_user_factors, EMB.rating_movie_factors, EMB.predictions, EMB.squared_errors, EMB.rmse]
 OF_30 = int(RATED[USERS.index(30)].sum())  # ratings of user 30

@@ -13,7 +13,7 @@ from test_cli_write import RATED, model_of, saved, values_in
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main
-from cf_excel.predictor import Predictor
+from cf_excel.model.predictor import Predictor
 
 
 def changed(path: Path, title: str, change: Callable[[Worksheet], None]) -> Path:

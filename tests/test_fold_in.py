@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cf_excel.errors import InputError
-from cf_excel.fold_in import noise, user_prior
-from cf_excel.model_file import KINDS
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import KINDS
+from cf_excel.model.fold_in import noise, user_prior
+from cf_excel.model.predictor import Predictor
 
 
 @pytest.fixture

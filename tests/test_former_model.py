@@ -15,7 +15,7 @@ from zip_parts import rewritten
 
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
-from cf_excel.predictor import Predictor
+from cf_excel.model.predictor import Predictor
 
 PART = "xl/worksheets/sheet4.xml"
 OWN = ModelSheet("model", len(USERS), len(MOVIES), 2, "dot")

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_excel.model_file import save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import save_factors
+from cf_excel.model.predictor import Predictor
 from cf_excel.udf import functions as functions_module
 from cf_excel.udf.functions import Functions, help_of, signatures
 from cf_excel.udf.values import ERRORS, as_cells
@@ -320,7 +320,7 @@ def test_the_default_model_is_found_at_each_call(monkeypatch, model_path, tmp_pa
 
 def test_the_model_is_read_once(monkeypatch, model_path, sheet):
     sheet.CF_PREDICT(15, 1)
-    monkeypatch.setattr("cf_excel.predictor.load_factors", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("cf_excel.model.predictor.load_factors", lambda path: pytest.fail("read again"))
     for name, signature in signatures().items():
         getattr(sheet, name)(*[1.0] * len(signature.parameters))
 

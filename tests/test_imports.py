@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "files": {"errors"},
     "metrics": {"errors"},
     "ratings": TABLES | {"data"},
+    "predictor": {"model"},
 }
 HEAVY = {"torch", "numba", "scipy"}
 WITH_HEAVY = {"learn", "lesson", "evaluate", "cli"}

@@ -10,8 +10,8 @@ from cf_excel.errors import InputError
 from cf_excel.learn.export import to_factors
 from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.metrics import mae, mse, rmse
-from cf_excel.model_file import load_factors, save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import load_factors, save_factors
+from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import data_hash, distinct_ratings, validation_rows
 
 RATINGS = low_rank_ratings(12, 9)

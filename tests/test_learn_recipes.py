@@ -7,7 +7,7 @@ from cf_excel.learn.baselines import SHRINK, bias_baseline, mean_baseline
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.recipes import RECIPES, lesson_settings
 from cf_excel.metrics import mse
-from cf_excel.model_file import KINDS
+from cf_excel.model.file import KINDS
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import lesson_split
 

@@ -9,7 +9,7 @@ from test_cli_write import RATED, model_of, saved, values_in
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.errors import InputError
-from cf_excel.predictor import Predictor
+from cf_excel.model.predictor import Predictor
 from cf_excel.udf import live
 from cf_excel.udf.live import LiveBook, LiveSheet
 from cf_excel.udf.macros import write_learned

@@ -12,7 +12,7 @@ from zip_parts import rewritten
 
 from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main
-from cf_excel.model_file import Factors, save_factors
+from cf_excel.model.file import Factors, save_factors
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

@@ -9,8 +9,8 @@ import pytest
 import xlwings
 
 from cf_excel.errors import InputError, UnknownIdError
-from cf_excel.model_file import save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import save_factors
+from cf_excel.model.predictor import Predictor
 from cf_excel.udf import macros
 from cf_excel.udf.macros import run, write_factors, write_learned, write_predictions
 from cf_excel.udf.vba import MACROS, functions_project

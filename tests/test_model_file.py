@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from cf_excel import model_file
 from cf_excel.errors import FileError, InputError
-from cf_excel.model_file import KINDS, default_model_path, load_factors, save_factors
+from cf_excel.model import file as model_file
+from cf_excel.model.file import KINDS, default_model_path, load_factors, save_factors
 
 
 def assert_equal(left, right):

@@ -11,8 +11,8 @@ from cf_excel import plots
 from cf_excel.cli import main
 from cf_excel.cli import plot as plot_command
 from cf_excel.errors import FileError, InputError
-from cf_excel.model_file import KINDS, save_factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import KINDS, save_factors
+from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 

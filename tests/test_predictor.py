@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cf_excel import predictor as predictor_module
 from cf_excel.errors import FileError, InputError, UnknownIdError
-from cf_excel.model_file import KINDS, save_factors
-from cf_excel.predictor import Predictor, load_predictor, usual_least_ratings
+from cf_excel.model import predictor as predictor_module
+from cf_excel.model.file import KINDS, save_factors
+from cf_excel.model.predictor import Predictor, load_predictor, usual_least_ratings
 
 
 def one_prediction(factors, user, movie, user_row=None, cut_off=True):
@@ -371,7 +371,7 @@ def test_threads_share_one_load(tiny_factors, tmp_path, monkeypatch):
 def test_scoring_loads_numpy_and_safetensors_alone(tiny_factors, tmp_path):
     save_factors(tiny_factors(), tmp_path / "model")
     code = (
-        "import sys; from cf_excel.predictor import load_predictor; load_predictor().fold_in(['Toy Story'], [5]);"
+        "import sys; from cf_excel.model.predictor import load_predictor; load_predictor().fold_in(['Toy Story'], [5]);"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     environment = os.environ | {"CF_EXCEL_MODEL": str(tmp_path / "model")}

@@ -20,8 +20,8 @@ from cf_excel.book.recommender.build import build_recommender
 from cf_excel.book.recommender.layout import N_RATED
 from cf_excel.book.recommender.results import Recommender
 from cf_excel.errors import InputError
-from cf_excel.model_file import Factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import Factors
+from cf_excel.model.predictor import Predictor
 
 KINDS = ("dot", "dot-bias", "collab", "bayes")
 LIST = 6  # com.sun.star.sheet.ValidationType.LIST, in the order of its names

@@ -21,7 +21,7 @@ import pytest
 from conftest import missing
 
 from cf_excel.cli import main
-from cf_excel.model_file import save_factors
+from cf_excel.model.file import save_factors
 from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
 from cf_excel.udf.server.guard import Guard
 

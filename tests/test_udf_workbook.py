@@ -19,7 +19,7 @@ from cf_excel.book.predict.layout import PredictSheet
 from cf_excel.book.vba import VbaProject
 from cf_excel.cli import main
 from cf_excel.errors import FileError
-from cf_excel.model_file import save_factors
+from cf_excel.model.file import save_factors
 from cf_excel.udf import vba
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project, wrappers

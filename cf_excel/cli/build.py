@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _usual_kinds() -> list[str]:
     """Return every kind; functions only where there is a model for them to ask."""
-    from cf_excel.model_file import default_model_path
+    from cf_excel.model.file import default_model_path
 
     return [kind for kind in KINDS if kind != "functions" or default_model_path().is_file()]
 

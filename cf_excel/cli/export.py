@@ -9,7 +9,7 @@ from cf_excel.cli.options import add_command, check_outputs, whole
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.model_file import Factors
+    from cf_excel.model.file import Factors
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> None:
     from datetime import date
 
     from cf_excel.book.recommender.build import build_recommender, check_model
-    from cf_excel.book.recommender.shrink import keep_factors, keep_movies
-    from cf_excel.model_file import default_model_path, load_factors
+    from cf_excel.model.file import default_model_path, load_factors
+    from cf_excel.model.shrink import keep_factors, keep_movies
 
     path = args.model or default_model_path()
     factors = load_factors(path)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":
     """Return what fits into one file, and say on stderr what does not."""
-    from cf_excel.book.recommender.shrink import fit_to_sheets
+    from cf_excel.model.shrink import fit_to_sheets
 
     fitted = fit_to_sheets(factors, with_ratings=with_ratings)
     users, movies = len(fitted.user_ids), len(fitted.movie_ids)

@@ -113,7 +113,7 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
     named = [getattr(args, name, None) for name in _INPUTS]
     model = getattr(args, "model", "")
     if model is None:
-        from cf_excel.model_file import default_model_path
+        from cf_excel.model.file import default_model_path
 
         model = default_model_path()
     files = []

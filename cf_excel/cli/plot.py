@@ -11,7 +11,7 @@ from cf_excel.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from cf_excel.predictor import Predictor
+    from cf_excel.model.predictor import Predictor
     from cf_excel.ratings.table import Ratings
 
 PICTURES = ("predictions", "biases", "map")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
 
     from cf_excel import plots
-    from cf_excel.predictor import load_predictor
+    from cf_excel.model.predictor import load_predictor
     from cf_excel.ratings.table import most_rated
 
     predictor = load_predictor(args.model)

@@ -11,7 +11,7 @@ from cf_excel.cli.tables import print_table
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.predictor import Predictor, ScoredMovie
+    from cf_excel.model.predictor import Predictor, ScoredMovie
 
 STANDARD_DEVIATIONS = 1.2816  # below the mean of a normal distribution, 90% lies above
 
@@ -123,7 +123,7 @@ def run_rate(args: argparse.Namespace) -> None:
 
 
 def _predictor(args: argparse.Namespace) -> "Predictor":
-    from cf_excel.predictor import load_predictor
+    from cf_excel.model.predictor import load_predictor
 
     return load_predictor(args.model)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cf_excel.learn.features import Block
     from cf_excel.learn.progress import History, Progress
-    from cf_excel.model_file import Factors
+    from cf_excel.model.file import Factors
     from cf_excel.ratings.table import Ratings
 
 Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]
@@ -91,7 +91,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, show how it went, and write the model."""
     _check_options(args)
-    from cf_excel.model_file import default_model_path, save_factors
+    from cf_excel.model.file import default_model_path, save_factors
 
     path = args.out or default_model_path()
     check_outputs(args, path)
@@ -140,7 +140,7 @@ def _check_room(path: Path, ratings: "Ratings", n_factors: int) -> None:
 
 
 def _is_model(path: Path) -> bool:
-    from cf_excel.model_file import load_factors
+    from cf_excel.model.file import load_factors
 
     try:
         load_factors(path)

@@ -16,7 +16,7 @@ from cf_excel.learn.bayes import RATINGS_ALONE, WITH_CONTENT, BayesSettings, fit
 from cf_excel.learn.bayes_export import bayes_to_factors
 from cf_excel.learn.features import Block
 from cf_excel.learn.peers import Peer, find_peers
-from cf_excel.predictor import Predictor
+from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings
 
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]

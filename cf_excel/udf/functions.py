@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from cf_excel.errors import CfExcelError, InputError
-from cf_excel.lookup import shown
-from cf_excel.model_file import default_model_path
-from cf_excel.predictor import Predictor, ScoredMovie, load_predictor
+from cf_excel.model.file import default_model_path
+from cf_excel.model.lookup import shown
+from cf_excel.model.predictor import Predictor, ScoredMovie, load_predictor
 from cf_excel.ratings.table import canonical_id
 from cf_excel.udf.values import (
     Found,

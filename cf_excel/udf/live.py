@@ -28,7 +28,7 @@ from cf_excel.book.edit.sheet_xml import Address, CellValue
 from cf_excel.book.edit.write_back import check_constants
 from cf_excel.book.texts import typed_value
 from cf_excel.errors import CfExcelError, InputError
-from cf_excel.model_file import Factors
+from cf_excel.model.file import Factors
 
 if TYPE_CHECKING:
     import xlwings

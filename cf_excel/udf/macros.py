@@ -7,7 +7,7 @@ from cf_excel.book.cells import MAX_COLUMNS
 from cf_excel.book.predict.layout import MOVIES_NAME, USERS_NAME
 from cf_excel.book.texts import typed_value
 from cf_excel.errors import CfExcelError, InputError
-from cf_excel.predictor import Predictor, load_predictor
+from cf_excel.model.predictor import Predictor, load_predictor
 
 if TYPE_CHECKING:
     import xlwings

@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.lookup import cut, shown
+from cf_excel.model.lookup import cut, shown
 
 # Excel hands errors over COM as these numbers (the HRESULTs of XlCVError), Office.js and LibreOffice as texts
 ERRORS = {

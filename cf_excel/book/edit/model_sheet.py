@@ -16,11 +16,11 @@ from cf_excel.book.edit.matching import Chosen, decimal
 from cf_excel.book.edit.new_sheet import add_sheet, looks_of, replace_sheet
 from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.edit.sheet_xml import Address
-from cf_excel.book.link import squeezed
 from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.texts import CellValue, shown_value
-from cf_excel.model_file import Factors
-from cf_excel.predictor import Predictor
+from cf_excel.model.file import Factors
+from cf_excel.model.link import squeezed
+from cf_excel.model.predictor import Predictor
 
 
 class CellWriter(Protocol):

@@ -17,7 +17,7 @@ from cf_excel.book.edit.matching import (
     misfit_of_kind,
     numbers_for,
 )
-from cf_excel.model_file import Factors
+from cf_excel.model.file import Factors
 
 _MOST_NAMED = 8
 

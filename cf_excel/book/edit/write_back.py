@@ -12,7 +12,7 @@ from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.edit.results import Results
 from cf_excel.book.edit.sheet_xml import Address
 from cf_excel.errors import InputError
-from cf_excel.model_file import Factors
+from cf_excel.model.file import Factors
 
 
 @dataclass

@@ -23,8 +23,8 @@ from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.styles import style_ids
 from cf_excel.book.texts import shown_ids
 from cf_excel.errors import InputError
-from cf_excel.model_file import Factors
-from cf_excel.predictor import usual_least_ratings
+from cf_excel.model.file import Factors
+from cf_excel.model.predictor import usual_least_ratings
 from cf_excel.ratings.table import most_rated
 
 _MOST_RATINGS = 100  # that a dropdown offers

@@ -16,7 +16,7 @@ from cf_excel.book.recommender.formulas import (
 )
 from cf_excel.book.recommender.names import PANEL, SCALARS
 from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.fold_in import noise
+from cf_excel.model.fold_in import noise
 
 if TYPE_CHECKING:
     from cf_excel.book.recommender.results import Recommender

@@ -5,9 +5,9 @@ predictions are cut off at the highest rating; rounded, so that ties are ties wh
 """
 
 from cf_excel.book.cells import Block
-from cf_excel.book.link import squeezed_formula
 from cf_excel.book.recommender.layout import N_RATED
 from cf_excel.book.recommender.names import PANEL, RecommenderBook
+from cf_excel.model.link import squeezed_formula
 
 DECIMALS = 11  # products of numbers with five decimals have ten: none is halfway between two roundings
 OUT = -1e9  # the score of a movie that does not compete

@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from cf_excel.book.link import squeezed
 from cf_excel.book.recommender.formulas import DECIMALS, OUT, SCORES
 from cf_excel.book.recommender.layout import N_BEST, N_RATED
 from cf_excel.book.recommender.names import RecommenderBook
-from cf_excel.fold_in import noise, user_prior
-from cf_excel.model_file import Factors
+from cf_excel.model.file import Factors
+from cf_excel.model.fold_in import noise, user_prior
+from cf_excel.model.link import squeezed
 
 
 @dataclass(frozen=True, eq=False)

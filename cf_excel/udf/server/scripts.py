@@ -7,7 +7,7 @@ from collections.abc import Callable
 from xlwings import Book, XlwingsError, server
 
 from cf_excel.errors import CfExcelError
-from cf_excel.predictor import Predictor, load_predictor
+from cf_excel.model.predictor import Predictor, load_predictor
 from cf_excel.udf import macros
 
 
