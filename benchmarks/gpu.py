@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.synthetic import movielens_shaped
-from cf_excel.learn.packed import padded
-from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
+from cf_excel.learn.engines.packed_loop import padded
+from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
 from cf_excel.learn.trainer import fit
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings, lesson_split

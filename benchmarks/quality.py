@@ -13,7 +13,7 @@ import numpy as np
 from cf_excel.evaluate.run import choose
 from cf_excel.evaluate.splits import make_folds
 from cf_excel.evaluate.systems import peers
-from cf_excel.learn.bayes import BayesSettings, fit_bayes
+from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import lesson_split
 

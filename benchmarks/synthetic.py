@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cf_excel.learn.features import from_lists
+from cf_excel.learn.bayes.features import from_lists
 from cf_excel.ratings.table import Ratings
 
 RANK = 8

@@ -32,7 +32,7 @@ def _ours(kind: str, drops: tuple[int, ...] = (), **changes: object) -> Callable
     def run(ratings: Ratings, val_rows: np.ndarray) -> Points:
         import torch.nn.functional as F
 
-        from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
+        from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
         from cf_excel.learn.trainer import fit
 
         settings = lesson_settings(kind, device="cpu", **changes)
@@ -58,7 +58,7 @@ def _plain_loop(kind: str) -> Callable[[Ratings, np.ndarray], Points]:
         import torch.nn.functional as F
         from torch.utils.data import DataLoader, TensorDataset
 
-        from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
+        from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings, make_data, make_model, make_optimizer
 
         settings = lesson_settings(kind, device="cpu")
         data, model = make_data(ratings, val_rows, BATCH), make_model(kind, ratings)

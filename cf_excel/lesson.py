@@ -22,9 +22,10 @@ from torch import Tensor, optim
 
 from cf_excel.errors import InputError
 from cf_excel.files import make_folder, replacing
-from cf_excel.learn import collab, trainer
-from cf_excel.learn.columns import ColumnarModelData
+from cf_excel.learn import trainer
 from cf_excel.learn.devices import pick_device
+from cf_excel.learn.lesson import collab_learner as collab
+from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, Module, get_emb
 from cf_excel.ratings.lesson_ratings import LESSON_DATA
 from cf_excel.ratings.table import lesson_split

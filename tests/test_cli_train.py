@@ -320,7 +320,7 @@ def test_a_model_that_is_worse_than_none_replaces_nothing_unless_it_is_named(
 def test_what_is_known_before_is_said_before(
     option: str, small: Ratings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cf_excel.learn.bayes.fit_bayes", lambda *args, **options: pytest.fail("trained"))
+    monkeypatch.setattr("cf_excel.learn.bayes.factorization.fit_bayes", lambda *args, **options: pytest.fail("trained"))
     monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model"))
     missing = tmp_path / "features.csv"
     assert main(["train", option, str(missing)]) == 2

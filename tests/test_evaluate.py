@@ -10,11 +10,11 @@ from planted import low_rank_ratings, make_ratings
 
 from cf_excel.cli import main
 from cf_excel.errors import InputError
+from cf_excel.evaluate import peers
 from cf_excel.evaluate import run as run_module
 from cf_excel.evaluate.run import choose, evaluate
 from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, grid, make_systems
-from cf_excel.learn import peers
 from cf_excel.metrics import coverage, mae, mse, paired_difference
 from cf_excel.ratings.table import Ratings, lesson_split
 

@@ -11,13 +11,13 @@ from planted import low_rank_ratings, make_ratings
 from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
-from cf_excel.learn import bayes
-from cf_excel.learn.arrays import arrays_on, invert, torch_arrays
-from cf_excel.learn.bayes import WITH_CONTENT, BayesFit, BayesSettings, fit_bayes
-from cf_excel.learn.bayes_export import bayes_to_factors
-from cf_excel.learn.features import Block, from_lists
+from cf_excel.learn.bayes import factorization as bayes
+from cf_excel.learn.bayes.arrays import arrays_on, invert, torch_arrays
+from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
+from cf_excel.learn.bayes.factorization import WITH_CONTENT, BayesFit, BayesSettings, fit_bayes
+from cf_excel.learn.bayes.features import Block, from_lists
+from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, Progress
-from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mse
 from cf_excel.model.file import Factors, load_factors, save_factors
 from cf_excel.model.predictor import Predictor

@@ -7,7 +7,7 @@ import torch
 from torch import optim
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.learn.collab import CollabFilterDataset
+from cf_excel.learn.lesson.collab_learner import CollabFilterDataset
 from cf_excel.learn.progress import Epoch, Progress
 
 TABLE = pd.DataFrame(

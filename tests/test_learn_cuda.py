@@ -28,13 +28,13 @@ from test_learn_engines import (
 from torch import nn, optim
 
 from cf_excel.errors import InputError
-from cf_excel.learn.cuda_sgd import CudaSGD, sorted_by_row
-from cf_excel.learn.engines import pick_engine
-from cf_excel.learn.graph_loop import WARM_UP, GraphLoop
-from cf_excel.learn.lazy_kernels import window_maps
-from cf_excel.learn.loop import TorchLoop
+from cf_excel.learn.engines.choice import pick_engine
+from cf_excel.learn.engines.cuda_sgd import CudaSGD, sorted_by_row
+from cf_excel.learn.engines.graph_loop import WARM_UP, GraphLoop
+from cf_excel.learn.engines.lazy_kernels import window_maps
+from cf_excel.learn.engines.loop import TorchLoop
+from cf_excel.learn.lesson.recipes import make_data
 from cf_excel.learn.models import EmbeddingDotBias
-from cf_excel.learn.recipes import make_data
 from cf_excel.learn.schedules import sgdr
 from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit
@@ -53,7 +53,7 @@ def triton(monkeypatch: pytest.MonkeyPatch) -> None:
         missing("Triton")
     if not HAS_GPU:
         monkeypatch.setattr(CudaSGD, "device", "cpu")
-        monkeypatch.setattr("cf_excel.learn.engines.FAST", (CudaSGD, GraphLoop))
+        monkeypatch.setattr("cf_excel.learn.engines.choice.FAST", (CudaSGD, GraphLoop))
 
 
 @pytest.mark.parametrize("case", list(ODD))
@@ -189,13 +189,13 @@ def test_auto_does_not_take_what_has_not_run_on_a_gpu(triton: None, graph: None)
 def test_a_gpu_model_without_triton_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = dot(5, TINY)
     of_fit = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
-    monkeypatch.setattr("cf_excel.learn.engines.FAST", (CudaSGD,))
-    monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: None if name == "triton" else name)
+    monkeypatch.setattr("cf_excel.learn.engines.choice.FAST", (CudaSGD,))
+    monkeypatch.setattr("cf_excel.learn.engines.choice.find_spec", lambda name: None if name == "triton" else name)
     with pytest.raises(InputError, match="engine lazy can't do this fit: it needs triton: install it"):
         pick_engine("lazy", *of_fit)
     monkeypatch.undo()
-    monkeypatch.setattr("cf_excel.learn.engines.FAST", (CudaSGD,))
-    monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: name)
+    monkeypatch.setattr("cf_excel.learn.engines.choice.FAST", (CudaSGD,))
+    monkeypatch.setattr("cf_excel.learn.engines.choice.find_spec", lambda name: name)
     with pytest.raises(InputError, match="it needs a model on the device cuda"):
         pick_engine("lazy", *of_fit)
 
@@ -204,7 +204,7 @@ COMPILE = """
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
-from cf_excel.learn import cuda_kernels
+from cf_excel.learn.engines import cuda_kernels
 
 FLOATS = "users movies table maps user_w movie_w slopes squares".split()
 ROWS = {f"{kind}{part}": "*i64" for kind in ("user", "movie") for part in ("", "_rows", "_order", "_runs")}

@@ -20,12 +20,12 @@ from torch import nn, optim
 import cf_excel
 from cf_excel.cli.train import add_parser
 from cf_excel.errors import InputError
-from cf_excel.learn.columns import ColumnarModelData
-from cf_excel.learn.engines import ENGINES, pick_engine
-from cf_excel.learn.lazy_sgd import WINDOW
+from cf_excel.learn.engines.choice import ENGINES, pick_engine
+from cf_excel.learn.engines.lazy_sgd import WINDOW
+from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings, make_data, make_model, train
+from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.learn.progress import History, Progress
-from cf_excel.learn.recipes import RECIPES, lesson_settings, make_data, make_model, train
 from cf_excel.learn.schedules import sgdr
 from cf_excel.learn.trainer import fit
 from cf_excel.ratings.readers import load_ratings
@@ -220,7 +220,7 @@ def test_fused_adam_is_torchs(make: Callable[[], nn.Module], options: dict) -> N
 
 @pytest.mark.parametrize("p", [0.05, 0.5, 1.0])
 def test_masks_of_dropout_drop_their_share_and_keep_the_mean(p: float) -> None:
-    from cf_excel.learn.adam_kernels import draw_mask
+    from cf_excel.learn.engines.adam_kernels import draw_mask
 
     n = 100_000
     first, second, again = np.empty((3, n), np.float32)
@@ -322,7 +322,7 @@ def test_unknown_engines_and_missing_numba(monkeypatch: pytest.MonkeyPatch) -> N
     fit_of = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(SMALL, 8))
     with pytest.raises(InputError, match="engine 'warp': expected one of auto, torch, lazy, fused, graph"):
         pick_engine("warp", *fit_of)
-    monkeypatch.setattr("cf_excel.learn.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("cf_excel.learn.engines.choice.find_spec", lambda name: None)
     assert pick_engine("auto", *fit_of).name == "torch"
     with pytest.raises(InputError, match="engine lazy can't do this fit: it needs numba"):
         pick_engine("lazy", *fit_of)
@@ -399,7 +399,7 @@ def test_a_fit_interrupted_in_a_large_epoch_keeps_the_epochs_before() -> None:
 
 
 CACHED = """
-from cf_excel.learn import lazy_kernels
+from cf_excel.learn.engines import lazy_kernels
 print(lazy_kernels.__file__)
 print(lazy_kernels.predict._cache.cache_path)
 """
@@ -431,7 +431,7 @@ def test_nothing_is_compiled_within_an_epoch(engine: str, opt: Callable) -> None
             assert compiled_versions() == self.before
 
     def compiled_versions() -> list[int]:
-        from cf_excel.learn import adam_kernels, lazy_kernels
+        from cf_excel.learn.engines import adam_kernels, lazy_kernels
 
         kernels = (lazy_kernels.train, lazy_kernels.catch_up, lazy_kernels.predict)
         kernels += (adam_kernels.train_dot, adam_kernels.train_net, adam_kernels.catch_up)

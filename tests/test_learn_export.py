@@ -7,8 +7,8 @@ import torch
 from planted import low_rank_ratings
 
 from cf_excel.errors import InputError
-from cf_excel.learn.export import to_factors
-from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
+from cf_excel.learn.lesson.lesson_factors import to_factors
+from cf_excel.learn.lesson.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor

@@ -5,9 +5,9 @@ import pytest
 from planted import low_rank_ratings
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.learn.bayes import fit_bayes
-from cf_excel.learn.feature_tables import read_blocks
-from cf_excel.learn.features import from_lists, movie_blocks, stack
+from cf_excel.learn.bayes.factorization import fit_bayes
+from cf_excel.learn.bayes.feature_tables import read_blocks
+from cf_excel.learn.bayes.features import from_lists, movie_blocks, stack
 from cf_excel.ratings.table import Ratings
 
 IDS = np.array([5, 7, 9, 11])

@@ -7,9 +7,9 @@ import pytest
 import torch
 from planted import low_rank_ratings, make_ratings
 
-from cf_excel.learn.export import to_factors
+from cf_excel.learn.lesson.lesson_factors import to_factors
+from cf_excel.learn.lesson.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, get_emb
-from cf_excel.learn.recipes import RECIPES, Trained, lesson_settings, train
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings, lesson_split, validation_rows

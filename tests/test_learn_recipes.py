@@ -3,9 +3,9 @@ import pytest
 from planted import low_rank_ratings, make_ratings
 
 from cf_excel.errors import InputError
-from cf_excel.learn.baselines import SHRINK, bias_baseline, mean_baseline
+from cf_excel.evaluate.baselines import SHRINK, bias_baseline, mean_baseline
 from cf_excel.learn.devices import pick_device
-from cf_excel.learn.recipes import RECIPES, lesson_settings
+from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings
 from cf_excel.metrics import mse
 from cf_excel.model.file import KINDS
 from cf_excel.ratings.readers import load_ratings

@@ -7,7 +7,7 @@ from test_learn_engines import SMALL, Fitted, a_rate_a_batch, assert_equal, data
 from torch import nn
 
 from cf_excel.errors import InputError
-from cf_excel.learn.recipes import lesson_settings, train
+from cf_excel.learn.lesson.recipes import lesson_settings, train
 from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit
 from cf_excel.ratings.table import lesson_split

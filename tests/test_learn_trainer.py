@@ -10,10 +10,10 @@ from planted import low_rank_ratings
 from torch import Tensor, nn, optim
 
 from cf_excel.errors import InputError
-from cf_excel.learn.columns import ColumnarModelData
+from cf_excel.learn.lesson.recipes import lesson_settings, make_data, train
+from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias
 from cf_excel.learn.progress import Epoch, Progress
-from cf_excel.learn.recipes import lesson_settings, make_data, train
 from cf_excel.learn.trainer import SMOOTHING, fit, flat, predict
 from cf_excel.ratings.table import lesson_split
 

@@ -14,7 +14,7 @@ from cf_excel.errors import FileError, InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from cf_excel.learn.features import Block
+    from cf_excel.learn.bayes.features import Block
     from cf_excel.learn.progress import History, Progress
     from cf_excel.model.file import Factors
     from cf_excel.ratings.table import Ratings
@@ -151,8 +151,8 @@ def _is_model(path: Path) -> bool:
 
 def _bayes_trainer(args: argparse.Namespace) -> Trainer:
     """Return the function that fits the model bayes; its settings are checked now."""
-    from cf_excel.learn.bayes import BayesSettings, fit_bayes
-    from cf_excel.learn.bayes_export import bayes_to_factors
+    from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
+    from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 
     sizes = {"n_factors": args.factors, "iterations": args.epochs}
     settings = BayesSettings(
@@ -173,8 +173,8 @@ def _bayes_trainer(args: argparse.Namespace) -> Trainer:
 
 def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     """Return the function that trains a model of the lesson; its settings are checked now."""
-    from cf_excel.learn.export import to_factors
-    from cf_excel.learn.recipes import lesson_settings, train
+    from cf_excel.learn.lesson.lesson_factors import to_factors
+    from cf_excel.learn.lesson.recipes import lesson_settings, train
 
     names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads", "engine")
     optimizer = None if args.optimizer == "lesson" else args.optimizer
@@ -195,7 +195,7 @@ def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Bloc
     """
     if path is None:
         return []
-    from cf_excel.learn.feature_tables import read_blocks
+    from cf_excel.learn.bayes.feature_tables import read_blocks
 
     blocks, dull = read_blocks(path, ids, kind)
     if dull:

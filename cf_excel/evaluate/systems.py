@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.evaluate.baselines import fit_biases
+from cf_excel.evaluate.peers import Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
-from cf_excel.learn.baselines import fit_biases
-from cf_excel.learn.bayes import RATINGS_ALONE, WITH_CONTENT, BayesSettings, fit_bayes
-from cf_excel.learn.bayes_export import bayes_to_factors
-from cf_excel.learn.features import Block
-from cf_excel.learn.peers import Peer, find_peers
+from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
+from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, fit_bayes
+from cf_excel.learn.bayes.features import Block
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings
 
@@ -155,10 +155,10 @@ def _fold_in(fold: Fold, tables: Tables, settings: dict, seed: int) -> Scorer:
 
 
 def _lesson(kind: str) -> System:
-    from cf_excel.learn.recipes import lesson_settings, train
+    from cf_excel.learn.lesson.recipes import lesson_settings, train
 
     def fit(fold: Fold, settings: dict, seed: int) -> Scorer:
-        from cf_excel.learn.export import to_factors
+        from cf_excel.learn.lesson.lesson_factors import to_factors
 
         trained = train(fold.train, NO_ROWS, lesson_settings(kind, seed=seed, **settings))
         predictor = Predictor(to_factors(trained, fold.train, "none"))

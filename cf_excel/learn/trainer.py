@@ -10,9 +10,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cf_excel.errors import InputError
-from cf_excel.learn.columns import ColumnarModelData, Columns
-from cf_excel.learn.engines import pick_engine
-from cf_excel.learn.loop import SMOOTHING, Loop, Loss, flat, predict
+from cf_excel.learn.engines.choice import pick_engine
+from cf_excel.learn.engines.loop import SMOOTHING, Loop, Loss, flat, predict
+from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.learn.schedules import Schedule
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from cf_excel.learn.compiled import compiled, inlined
+from cf_excel.learn.engines.compiled import compiled, inlined
 
 BLOCK = 64  # ratings whose rows stay in the nearest cache from the prediction to the gradient
 TINY = 1e-30  # what is left of the momentum then is nothing, and it must not fall to where processors are slow

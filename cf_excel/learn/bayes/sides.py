@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from cf_excel.learn.arrays import Array, Arrays
-from cf_excel.learn.features import Precision
+from cf_excel.learn.bayes.arrays import Array, Arrays
+from cf_excel.learn.bayes.features import Precision
 
 
 class Design:

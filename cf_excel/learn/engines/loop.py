@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from cf_excel.errors import InputError
-from cf_excel.learn.columns import Columns
+from cf_excel.learn.model_data import Columns
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 

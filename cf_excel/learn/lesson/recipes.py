@@ -12,8 +12,8 @@ from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 
 from cf_excel.errors import InputError
-from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
+from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages

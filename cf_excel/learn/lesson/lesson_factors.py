@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from cf_excel.errors import InputError
+from cf_excel.learn.lesson.recipes import Trained
 from cf_excel.learn.models import EmbeddingNet
-from cf_excel.learn.recipes import Trained
 from cf_excel.learn.record import identities, seen_by_user, training_record
 from cf_excel.model.file import Factors
 from cf_excel.ratings.table import Ratings

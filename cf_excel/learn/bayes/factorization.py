@@ -14,10 +14,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
-from cf_excel.learn.arrays import Array, arrays_on
-from cf_excel.learn.features import Block, Precision, movie_blocks, stack
+from cf_excel.learn.bayes.arrays import Array, arrays_on
+from cf_excel.learn.bayes.features import Block, Precision, movie_blocks, stack
+from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
-from cf_excel.learn.sides import Design, Side
 from cf_excel.metrics import mae, mse
 from cf_excel.ratings.table import Ratings, row_numbers
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from cf_excel.learn.columns import ColumnarModelData, Columns
-from cf_excel.learn.loop import Loss
+from cf_excel.learn.engines.loop import Loss
+from cf_excel.learn.engines.packed_loop import NO_ROWS, PackedLoop, padded, why_not
+from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
-from cf_excel.learn.packed import NO_ROWS, PackedLoop, padded, why_not
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 from cf_excel.learn.sparse_adam import SparseAdam
@@ -62,7 +62,7 @@ class FusedAdam(PackedLoop):
 
     def prepare(self) -> None:
         """Set rates and layers up and compile."""
-        from cf_excel.learn import adam_kernels  # numba is loaded by the fits that it runs
+        from cf_excel.learn.engines import adam_kernels  # numba is loaded by the fits that it runs
 
         self.kernels = adam_kernels
         group = self.opt.param_groups[0]

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.learn.columns import ColumnarModelData
 from cf_excel.learn.devices import pick_device
+from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import CollabModel
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import lesson_cycles, sgdr

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from cf_excel.learn.compiled import compiled, inlined
+from cf_excel.learn.engines.compiled import compiled, inlined
 
 ONE = np.float32(1)
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cf_excel.learn.columns import ColumnarModelData, Columns
-from cf_excel.learn.loop import DIVERGED, SMOOTHING, Loop, Loss, outside, predict
+from cf_excel.learn.engines.loop import DIVERGED, SMOOTHING, Loop, Loss, outside, predict
+from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from cf_excel.learn.columns import ColumnarModelData, Columns
-from cf_excel.learn.loop import Loss
+from cf_excel.learn.engines.loop import Loss
+from cf_excel.learn.engines.packed_loop import NO_ROWS, PackedLoop, why_not
+from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias
-from cf_excel.learn.packed import NO_ROWS, PackedLoop, why_not
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 
@@ -56,7 +56,7 @@ class LazySGD(PackedLoop):
 
     def set_up(self) -> None:
         """Set the maps up and compile."""
-        from cf_excel.learn import lazy_kernels  # numba is loaded by the fits that it runs
+        from cf_excel.learn.engines import lazy_kernels  # numba is loaded by the fits that it runs
 
         self.kernels = lazy_kernels
         self.tables = tuple(table.numpy() for table in (self.users, self.movies, self.last_user, self.last_movie))

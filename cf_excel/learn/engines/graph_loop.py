@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from cf_excel.learn.columns import ColumnarModelData
-from cf_excel.learn.loop import Loss, TorchLoop
+from cf_excel.learn.engines.loop import Loss, TorchLoop
+from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 from cf_excel.learn.sparse_adam import SparseAdam

@@ -6,12 +6,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cf_excel.errors import InputError
-from cf_excel.learn.columns import ColumnarModelData
-from cf_excel.learn.cuda_sgd import CudaSGD
-from cf_excel.learn.fused_adam import FusedAdam
-from cf_excel.learn.graph_loop import GraphLoop
-from cf_excel.learn.lazy_sgd import LazySGD
-from cf_excel.learn.loop import Loop, Loss, TorchLoop
+from cf_excel.learn.engines.cuda_sgd import CudaSGD
+from cf_excel.learn.engines.fused_adam import FusedAdam
+from cf_excel.learn.engines.graph_loop import GraphLoop
+from cf_excel.learn.engines.lazy_sgd import LazySGD
+from cf_excel.learn.engines.loop import Loop, Loss, TorchLoop
+from cf_excel.learn.model_data import ColumnarModelData
 
 FAST = (LazySGD, FusedAdam, CudaSGD, GraphLoop)
 ENGINES = ("auto", "torch", *dict.fromkeys(loop.name for loop in FAST))

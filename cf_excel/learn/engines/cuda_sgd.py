@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cf_excel.learn.columns import Columns
-from cf_excel.learn.lazy_sgd import LazySGD
-from cf_excel.learn.loop import REPORT_EVERY, REPORT_ROWS
-from cf_excel.learn.packed import PackedLoop
+from cf_excel.learn.engines.lazy_sgd import LazySGD
+from cf_excel.learn.engines.loop import REPORT_EVERY, REPORT_ROWS
+from cf_excel.learn.engines.packed_loop import PackedLoop
+from cf_excel.learn.model_data import Columns
 
 LARGEST_TILE = 512  # numbers that a warp holds at once
 
@@ -28,7 +28,7 @@ class CudaSGD(LazySGD):
 
     def set_up(self) -> None:
         """Make the arrays of a window of steps, compile, and record the graph."""
-        from cf_excel.learn import cuda_kernels, lazy_kernels
+        from cf_excel.learn.engines import cuda_kernels, lazy_kernels
 
         self.kernels, self.window_maps = cuda_kernels, lazy_kernels.window_maps
         self.window = min(REPORT_EVERY, max(REPORT_ROWS // self.bs, 1))

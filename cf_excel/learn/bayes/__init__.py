@@ -1,0 +1,1 @@
+"""Variational Bayes matrix factorization with features of users and movies."""
