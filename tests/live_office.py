@@ -11,7 +11,7 @@ import xlwings
 from office import Office, OfficeError
 from xlwings import base_classes
 
-from cf_excel.book.edit.references import column_number
+from cf_excel.xlsx.references import column_number
 
 SCRIPTS = Path(__file__).with_name("live_scripts.py")
 

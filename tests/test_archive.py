@@ -18,10 +18,10 @@ from owned import make, png
 from test_cli_write import model_of, saved
 from zip_parts import rewritten
 
-from cf_excel.book.edit import archive
-from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.cli import main
 from cf_excel.errors import FileError
+from cf_excel.xlsx.edit import zip_archive as archive
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 SHEET = "xl/worksheets/sheet1.xml"
 

@@ -8,13 +8,13 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.worksheet.table import Table
 
-from cf_excel.book.buttons import Button, Macros
-from cf_excel.book.cells import Block
-from cf_excel.book.charts import Chart, Curve
-from cf_excel.book.package import write_workbook
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import style_ids
-from cf_excel.book.vba import VbaProject
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.vba.vba_project import VbaProject
+from cf_excel.xlsx.write.buttons import Button, Macros
+from cf_excel.xlsx.write.charts import Chart, Curve
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
 
 SCRIPT = Path(__file__).parent / "office_macros.py"
 SOURCE = "Public Sub Hello()\nEnd Sub\nPublic Sub Bye()\nEnd Sub\n"

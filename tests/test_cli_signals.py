@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows ends process
 # export, told to end in the middle of its file, twice
 COMMAND = """if True:
     import os, signal, sys
-    import cf_excel.book.package
+    import cf_excel.xlsx.write.new_workbook
     from cf_excel.cli import main
 
     def told(*part):
@@ -25,7 +25,7 @@ COMMAND = """if True:
             os.kill(os.getpid(), signal.Signals[sys.argv[1]])
         raise AssertionError("went on")
 
-    cf_excel.book.package.sheet_xml = told
+    cf_excel.xlsx.write.new_workbook.sheet_xml = told
     signal.signal(signal.Signals[sys.argv[1]], signal.SIG_DFL)  # a parent may ignore it, as nohup does
     sys.exit(main(["build", "--only", "gradient"]))
 """

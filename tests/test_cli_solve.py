@@ -13,13 +13,13 @@ from conftest import IronCalc
 from openpyxl.formula.translate import Translator
 from owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 
-from cf_excel.book.cells import cell
 from cf_excel.book.collab import build_collab
-from cf_excel.book.edit.archive import open_archive
 from cf_excel.book.edit.find_sheet import lesson_sheets
-from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.book.layout import CollabBook
 from cf_excel.cli import main
+from cf_excel.xlsx.cells import cell
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.edit.zip_archive import open_archive
 
 OPTIMA = {"dotprod": 0.392901, "bias": 0.318655, "movielens_emb": 0.392901}
 LESSON = CollabBook(15, 15, 5, 206)

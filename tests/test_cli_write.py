@@ -12,12 +12,12 @@ from conftest import IronCalc
 from owned import BIAS, DOT, EMB, MOVIES, N_FACTORS, N_RATINGS, RATINGS, USERS, course, make
 from test_lossless import small_factors
 
-from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.model.file import Factors, save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.xlsx.cells import Block
 
 RATED = ~np.isnan(RATINGS)
 

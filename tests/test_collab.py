@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_sheet_cells import TEXTS
 
-from cf_excel.book.cells import Block
 from cf_excel.book.collab import build_collab
 from cf_excel.book.embeddings import Embeddings, sheet_rmse
 from cf_excel.book.layout import CollabBook, GridSheet
-from cf_excel.book.texts import clean_text
 from cf_excel.errors import InputError
 from cf_excel.ratings.table import Crosstab, crosstab
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.texts import clean_text
 
 USERS = [15, 30, 73, 212, 213, 294, 311, 380, 452, 468, 509, 547, 564, 580, 624]
 MOVIES = [1, 110, 260, 296, 318, 356, 480, 527, 589, 593, 608, 1196, 1198, 1270, 2571]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_excel.book.compound_file import compound_file
+from cf_excel.xlsx.vba.compound_file import compound_file
 
 NAMES = st.text("abcXYZ_09", min_size=1, max_size=31)
 # sizes around those of a mini sector, a sector, and the largest stream that is kept in mini sectors

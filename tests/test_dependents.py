@@ -8,9 +8,9 @@ from owned import BIAS, DOT, EMB, course, make
 from test_cli_write import model_of, saved
 from test_find_grid import check_results
 
-from cf_excel.book.edit.archive import open_archive
-from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.cli import main
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.edit.zip_archive import open_archive
 
 N_RESULTS = DOT.predictions.n_rows * DOT.predictions.n_columns + 1
 

@@ -11,9 +11,9 @@ from owned import BIAS, DOT, MOVIES, USERS, course, make
 from test_cli_solve import printed_rmse
 from test_cli_write import RATED, model_of, saved, values_in
 
-from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main
 from cf_excel.model.predictor import Predictor
+from cf_excel.xlsx.cells import Block, cell
 
 
 def changed(path: Path, title: str, change: Callable[[Worksheet], None]) -> Path:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
-from cf_excel.book.cells import Block, cell, column_letters, on_sheet
 from cf_excel.book.layout import CollabBook, EmbeddingSheet, GridSheet
 from cf_excel.book.solver import solver_names
 from cf_excel.errors import InputError
+from cf_excel.xlsx.cells import Block, cell, column_letters, on_sheet
 
 SIZES = st.integers(1, 30)
 LESSON = CollabBook(n_users=15, n_movies=15, n_factors=5, n_ratings=206)

@@ -10,9 +10,9 @@ import pytest
 from owned import BIAS, DECORATIONS, DOT, EMB, MOVIES, RATINGS, USERS, course, decorated, make, with_prefix
 from zip_parts import rewritten
 
-from cf_excel.book.cells import Block, cell
 from cf_excel.cli import main
 from cf_excel.model.file import Factors, save_factors
+from cf_excel.xlsx.cells import Block, cell
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

@@ -8,8 +8,8 @@ import pytest
 from test_sheet_cells import write
 
 from cf_excel.book.collab import build_collab
-from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.errors import FileError
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 
 def test_same_inputs_same_bytes(tmp_path):

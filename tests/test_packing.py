@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from owned import make
 
-from cf_excel.book.edit import packing
-from cf_excel.book.edit.archive import open_archive
 from cf_excel.errors import FileError
+from cf_excel.xlsx.edit import compression as packing
+from cf_excel.xlsx.edit.zip_archive import open_archive
 
 
 @pytest.fixture

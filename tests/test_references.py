@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.formula.translate import Translator
 
-from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
-from cf_excel.book.edit.references import same_cells, take_apart
+from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
+from cf_excel.xlsx.references import same_cells, take_apart
 
 
 @pytest.mark.parametrize(

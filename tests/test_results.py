@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_excel.book.cells import Block
-from cf_excel.book.edit.results import Results, rectangles
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.new_values import Results, rectangles
 
 ADDRESSES = st.sets(st.tuples(st.integers(1, 6), st.integers(1, 6)))
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from cf_excel.book import sheet_cells
-from cf_excel.book.cells import Block, one_cell
-from cf_excel.book.package import write_workbook
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import style_ids
-from cf_excel.book.texts import MAX_TEXT, clean_text
 from cf_excel.errors import FileError
+from cf_excel.xlsx.cells import Block, one_cell
+from cf_excel.xlsx.texts import MAX_TEXT, clean_text
+from cf_excel.xlsx.write import sheet_cells
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
 
 TEXTS = [
     "=1+1",

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from openpyxl.formula.translate import Translator
 from test_sheet_xml import MAIN
 
-from cf_excel.book.cells import Block, cell
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_edit import changed_sheet
-from cf_excel.book.edit.sheet_xml import Address, SheetXml
 from cf_excel.errors import FileError
+from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_edit import changed_sheet
+from cf_excel.xlsx.edit.sheet_xml import Address, SheetXml
 
 TAG = f"{{{MAIN}}}"
 NUMBERS = ["0", "5", "12", "-0.5", "1e-7", "3.25E+5", "7"]
@@ -178,7 +178,7 @@ def test_one_broken_row_among_good_ones_is_noticed(spoilt):
 
 
 def test_many_rows_of_one_shape_are_read_once(monkeypatch):
-    from cf_excel.book.edit.sheet_rows import SheetRows
+    from cf_excel.xlsx.edit.sheet_rows import SheetRows
 
     calls, real = [], SheetRows.read_shape
     monkeypatch.setattr(SheetRows, "read_shape", lambda self, row: calls.append(row.number) or real(self, row))

@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from cf_excel.book.cells import Block
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_edit import changed_sheet
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import FileError
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_edit import changed_sheet
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_excel.book.texts import MAX_TEXT, clean_text, shown_ids, shown_value, typed_value, xml_text
 from cf_excel.errors import InputError
+from cf_excel.xlsx.texts import MAX_TEXT, clean_text, shown_ids, shown_value, typed_value, xml_text
 
 
 @given(st.text(st.characters(), max_size=60))

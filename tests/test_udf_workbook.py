@@ -11,12 +11,9 @@ import pytest
 from conftest import development_tool
 from openpyxl import Workbook
 
-from cf_excel.book.buttons import Macros
 from cf_excel.book.collab import build_collab
 from cf_excel.book.layout import CollabBook, MoviesSheet
-from cf_excel.book.package import write_workbook
 from cf_excel.book.predict.layout import PredictSheet
-from cf_excel.book.vba import VbaProject
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
@@ -24,6 +21,9 @@ from cf_excel.udf import vba
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project, wrappers
 from cf_excel.udf.workbook import excel_extension, libreoffice_extension
+from cf_excel.xlsx.vba.vba_project import VbaProject
+from cf_excel.xlsx.write.buttons import Macros
+from cf_excel.xlsx.write.new_workbook import write_workbook
 
 olevba = development_tool("oletools.olevba")
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from cf_excel.book.buttons import Macros
-from cf_excel.book.cells import one_cell
-from cf_excel.book.package import write_workbook
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import style_ids
-from cf_excel.book.vba import VbaProject, compress
+from cf_excel.xlsx.cells import one_cell
+from cf_excel.xlsx.vba.vba_project import VbaProject, compress
+from cf_excel.xlsx.write.buttons import Macros
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
 
 olevba = development_tool("oletools.olevba")
 

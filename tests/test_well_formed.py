@@ -2,8 +2,8 @@
 
 import pytest
 
-from cf_excel.book.well_formed import WellFormed, check_part
 from cf_excel.errors import FileError
+from cf_excel.xlsx.well_formed import WellFormed, check_part
 
 
 def feed(*rows, tail=b"</a>"):

@@ -11,19 +11,19 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.buttons import Macros
-from cf_excel.book.cells import on_sheet
-from cf_excel.book.charts import Chart, Curve
 from cf_excel.book.embeddings import Embeddings, sheet_rmse
 from cf_excel.book.intro import intro_lines, memorising_remark
 from cf_excel.book.layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
-from cf_excel.book.package import write_workbook
 from cf_excel.book.pages import fit_to_page, set_widths, write_intro
-from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.book.solver import solver_names
-from cf_excel.book.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
-from cf_excel.book.texts import clean_text, shown_ids
 from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
+from cf_excel.xlsx.cells import on_sheet
+from cf_excel.xlsx.texts import clean_text, shown_ids
+from cf_excel.xlsx.write.buttons import Macros
+from cf_excel.xlsx.write.charts import Chart, Curve
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
 
 START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
 

@@ -6,7 +6,7 @@ No other module knows a cell address.
 from dataclasses import dataclass
 from functools import cached_property
 
-from cf_excel.book.cells import Block, cell, check_size, one_cell
+from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 NOT_FOUND = "not in the table"
 

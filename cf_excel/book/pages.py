@@ -4,10 +4,10 @@ import textwrap
 
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import Block, column_letters
 from cf_excel.book.intro import Line
 from cf_excel.book.layout import IntroSheet
-from cf_excel.book.sheet_cells import SheetCells
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 
 def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:

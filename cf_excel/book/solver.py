@@ -1,7 +1,7 @@
 """The preset with which Excel's Solver opens ready on a sheet."""
 
-from cf_excel.book.cells import on_sheet
 from cf_excel.book.layout import EmbeddingSheet, GridSheet
+from cf_excel.xlsx.cells import on_sheet
 
 # Excel's Solver keeps its dialog in hidden names of the sheet: here the GRG method, minimise, no constraints.
 _SOLVER_SETTINGS = {

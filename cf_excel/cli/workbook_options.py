@@ -49,8 +49,8 @@ def open_target(args: argparse.Namespace) -> "WriteBack | LiveChanges":
             if live is None:
                 raise
             return live
-    from cf_excel.book.edit.opened import OpenedBook
     from cf_excel.book.edit.write_back import WriteBack
+    from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
     return WriteBack(OpenedBook(args.file), force=args.force)
 
@@ -90,7 +90,7 @@ def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results
         say(*results)
         list_changes(changes)
         return
-    from cf_excel.book.edit.target import backup_path
+    from cf_excel.xlsx.edit.target import backup_path
 
     target = followed(args.out or args.file)
     backup = backup_path(target) if args.backup and os.path.exists(target) else None

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from cf_excel.book.cells import MAX_ROWS
 from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import most_rated
+from cf_excel.xlsx.cells import MAX_ROWS
 
 MOST_NUMBERS = 4_000_000  # factors in a file: 3.4 million made one of 29 MB, which LibreOffice opened in 9 seconds
 _USERS_AT_ONCE = 256

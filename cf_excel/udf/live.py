@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import MODEL_TITLE
 from cf_excel.book.edit.find_grid import check_no_other_form, grid_form_of
 from cf_excel.book.edit.find_sheet import find_sheet
 from cf_excel.book.edit.former_model import former_frame
-from cf_excel.book.edit.formulas import CellFormula, Fill
 from cf_excel.book.edit.found import FoundSheet, Numbers
 from cf_excel.book.edit.matching import Chosen
 from cf_excel.book.edit.model_sheet import model_layout, write_model_cells
-from cf_excel.book.edit.opened import OpenedBook, free_title
-from cf_excel.book.edit.results import rectangles
-from cf_excel.book.edit.sheet_xml import Address, CellValue
 from cf_excel.book.edit.write_back import check_constants
-from cf_excel.book.texts import typed_value
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.file import Factors
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.new_values import rectangles
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
+from cf_excel.xlsx.edit.workbook_file import OpenedBook, free_title
+from cf_excel.xlsx.formulas import CellFormula, Fill
+from cf_excel.xlsx.texts import typed_value
 
 if TYPE_CHECKING:
     import xlwings

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from cf_excel.book.cells import MAX_COLUMNS
 from cf_excel.book.predict.layout import MOVIES_NAME, USERS_NAME
-from cf_excel.book.texts import typed_value
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.predictor import Predictor, load_predictor
+from cf_excel.xlsx.cells import MAX_COLUMNS
+from cf_excel.xlsx.texts import typed_value
 
 if TYPE_CHECKING:
     import xlwings

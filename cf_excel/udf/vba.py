@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from cf_excel.book.vba import VbaProject
 from cf_excel.errors import FileError
 from cf_excel.udf.functions import help_of, signatures
+from cf_excel.xlsx.vba.vba_project import VbaProject
 
 UDF_MODULE = "cf_excel.udf.excel"
 BUILT_WITH = "cf_excel: built with xlwings"  # a line of xlwings.conf that xlwings passes over

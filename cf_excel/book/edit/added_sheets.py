@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from cf_excel.book.cells import Block, cell, check_size, one_cell
 from cf_excel.model.link import squeezed_formula
+from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 MODEL_TITLE = "model"
 MODEL_NOTE = "A trained model of kind "  # the sheet's first words

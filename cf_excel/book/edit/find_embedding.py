@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cf_excel.book.cells import Block, cell
-from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import (
     FoundSheet,
     Numbers,
@@ -22,9 +20,11 @@ from cf_excel.book.edit.found import (
     rmse_results,
 )
 from cf_excel.book.edit.look_up import UNCLEAR, IdTable, Side, moved, read_side
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import LayoutError
+from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.formulas import CellFormula
 
 _OF_ARRAYS = "SUM(#*#)"
 _PREDICTIONS = ("SUMPRODUCT(#,#)", _OF_ARRAYS)

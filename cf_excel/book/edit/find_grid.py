@@ -13,8 +13,6 @@ from itertools import chain
 
 import numpy as np
 
-from cf_excel.book.cells import Block, cell
-from cf_excel.book.edit.formulas import Fill
 from cf_excel.book.edit.found import (
     FoundSheet,
     Identity,
@@ -26,10 +24,12 @@ from cf_excel.book.edit.found import (
     rmse_look,
     rmse_results,
 )
-from cf_excel.book.edit.references import take_apart
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_xml import Address, SheetXml
 from cf_excel.errors import LayoutError
+from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_xml import Address, SheetXml
+from cf_excel.xlsx.formulas import Fill
+from cf_excel.xlsx.references import take_apart
 
 # Where the biases stand in a prediction: nowhere, inside the IF, or outside it, so that blanks get them too.
 _FORMS = {

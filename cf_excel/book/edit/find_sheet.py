@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from cf_excel.book.edit.find_embedding import find_embedding
 from cf_excel.book.edit.find_grid import find_grid
 from cf_excel.book.edit.found import FoundSheet
-from cf_excel.book.edit.sheet_xml import SheetXml
 from cf_excel.errors import InputError, LayoutError
+from cf_excel.xlsx.edit.sheet_xml import SheetXml
 
 if TYPE_CHECKING:
     from cf_excel.book.edit.put_model import Book

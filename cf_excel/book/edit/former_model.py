@@ -11,11 +11,11 @@ from functools import lru_cache
 from xml.etree import ElementTree
 
 from cf_excel.book.edit.added_sheets import MODEL_FORMS, MODEL_NOTE, MODEL_TITLE, ModelSheet
-from cf_excel.book.edit.formulas import CellFormula
-from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.edit.references import take_apart
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.formulas import CellFormula
+from cf_excel.xlsx.references import take_apart
 
 # What programs write into every sheet; anything else is the work of somebody.
 _USUAL = {

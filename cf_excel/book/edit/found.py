@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cf_excel.book.cells import Block, cell
-from cf_excel.book.edit.formulas import CellFormula
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import InputError
 from cf_excel.ratings.table import canonical_id
+from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.formulas import CellFormula
 
 Identity = int | str | None
 Places = list[list[Address]]

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from cf_excel.book.cells import on_sheet
-from cf_excel.book.charts import Chart, Curve
 from cf_excel.book.edit.added_sheets import HistorySheet
 from cf_excel.book.edit.found import FoundSheet
-from cf_excel.book.edit.new_sheet import add_sheet, looks_of
-from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.sheet_cells import SheetCells
+from cf_excel.xlsx.cells import on_sheet
+from cf_excel.xlsx.edit.new_sheet import add_sheet, looks_of
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.write.charts import Chart, Curve
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 _INKS = ("1F4FBF", "E07B39", "2E8B57")
 

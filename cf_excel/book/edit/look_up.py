@@ -7,12 +7,12 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
-from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import Identity
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import LayoutError
 from cf_excel.ratings.table import canonical_id
+from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.formulas import CellFormula
 
 # How a formula compares ids: as equal, ignoring case; as the last that is not above, in sorted ids; as equal texts.
 _MATCHES = dict.fromkeys(("MATCH(#,#,0)", "MATCH(#,#,FALSE)", "MATCH(#,#,)"), "equal")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cf_excel.book.edit.found import FoundSheet, Identity, Numbers
-from cf_excel.book.edit.opened import OpenedBook
 from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
 from cf_excel.model.lookup import IdIndex
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 # The kind of model that the predictions of each form can show.
 _KIND_OF = {"dot": "dot", "rows": "dot", "bias": "bayes"}

@@ -7,20 +7,20 @@ from typing import Protocol
 
 import numpy as np
 
-from cf_excel.book.cells import Block
 from cf_excel.book.edit.added_sheets import MODEL_FORMS, MODEL_TITLE, ModelSheet
 from cf_excel.book.edit.former_model import former_frame, marked_note
-from cf_excel.book.edit.formulas import CellFormula
 from cf_excel.book.edit.found import FoundSheet
 from cf_excel.book.edit.matching import Chosen, decimal
-from cf_excel.book.edit.new_sheet import add_sheet, looks_of, replace_sheet
-from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.edit.sheet_xml import Address
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.texts import CellValue, shown_value
 from cf_excel.model.file import Factors
 from cf_excel.model.link import squeezed
 from cf_excel.model.predictor import Predictor
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.new_sheet import add_sheet, looks_of, replace_sheet
+from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.formulas import CellFormula
+from cf_excel.xlsx.texts import CellValue, shown_value
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 
 class CellWriter(Protocol):

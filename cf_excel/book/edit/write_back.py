@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cf_excel.book.cells import cell
 from cf_excel.book.edit.found import FoundSheet, Numbers
 from cf_excel.book.edit.matching import Chosen
-from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_xml import Address
 from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
+from cf_excel.xlsx.cells import cell
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 
 @dataclass

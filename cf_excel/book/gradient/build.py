@@ -6,20 +6,20 @@ from pathlib import Path
 from openpyxl import Workbook
 from openpyxl.workbook.defined_name import DefinedName
 
-from cf_excel.book.buttons import Button, Macros
-from cf_excel.book.cells import Block, on_sheet
-from cf_excel.book.charts import Chart, Curve
 from cf_excel.book.gradient.descent import Descent, Line, descend
 from cf_excel.book.gradient.intro import gradient_lines
 from cf_excel.book.gradient.layout import ComparisonChart, DataSheet, OptimizerSheet
 from cf_excel.book.gradient.optimizers import OPTIMIZERS, Optimizer
 from cf_excel.book.gradient.sheet import OptimizerWriter, history_curve
-from cf_excel.book.package import write_workbook
 from cf_excel.book.pages import fit_to_page, set_widths, write_intro
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import style_ids
-from cf_excel.book.vba import VbaProject
 from cf_excel.errors import InputError
+from cf_excel.xlsx.cells import Block, on_sheet
+from cf_excel.xlsx.vba.vba_project import VbaProject
+from cf_excel.xlsx.write.buttons import Button, Macros
+from cf_excel.xlsx.write.charts import Chart, Curve
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
 
 BUTTONS = {"One epoch": "OneEpoch", "Five epochs": "FiveEpochs", "Reset": "Reset"}
 MOST_POINTS, MOST_EPOCHS, MOST_ROWS, MOST_SLOPE = 10_000, 1_000, 100_000, 1e6

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from cf_excel.book.cells import Block, cell, on_sheet, one_cell
+from cf_excel.xlsx.cells import Block, cell, on_sheet, one_cell
 
 FAR = 1e15  # beyond that a weight is held, so that a learning rate that is too high makes no #NUM!
 N_STATE = 6

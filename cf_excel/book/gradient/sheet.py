@@ -8,13 +8,13 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import Block, on_sheet
-from cf_excel.book.charts import BLUE, RED, Chart, Curve
 from cf_excel.book.gradient.descent import START, Descent, Line
 from cf_excel.book.gradient.layout import RUNAWAY, RUNS_AWAY, DataSheet, OptimizerSheet
 from cf_excel.book.gradient.optimizers import Optimizer
 from cf_excel.book.pages import fit_to_page, set_widths
-from cf_excel.book.sheet_cells import SheetCells
+from cf_excel.xlsx.cells import Block, on_sheet
+from cf_excel.xlsx.write.charts import BLUE, RED, Chart, Curve
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 _COLUMNS = {
     ("epoch",): "index",

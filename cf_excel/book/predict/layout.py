@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from cf_excel.book.cells import Block, on_sheet, one_cell
 from cf_excel.book.layout import CollabBook, GridSheet, MoviesSheet
+from cf_excel.xlsx.cells import Block, on_sheet, one_cell
 
 USERS_NAME, MOVIES_NAME = "cf_users", "cf_movies"
 N_SHOWN = 10

@@ -8,14 +8,14 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import Block
 from cf_excel.book.collab import Draft
 from cf_excel.book.pages import fit_to_page, set_widths
 from cf_excel.book.predict.layout import N_RATED, N_SHOWN, ConfSheet, PredictSheet
 from cf_excel.book.rating_choices import nearest, rating_choices
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import HIGH, LOW, MIDDLE
 from cf_excel.ratings.table import distinct_ratings
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE
 
 _NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells are inputs, the others are functions."
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range

@@ -9,8 +9,6 @@ from openpyxl import Workbook
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import Block, column_letters
-from cf_excel.book.package import write_workbook
 from cf_excel.book.rating_choices import rating_choices
 from cf_excel.book.recommender.calc import write_calc
 from cf_excel.book.recommender.labels import shown_genres, unique_titles
@@ -19,13 +17,15 @@ from cf_excel.book.recommender.layout import N_RATED, TableSheet
 from cf_excel.book.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
 from cf_excel.book.recommender.predict import write_predict
 from cf_excel.book.recommender.results import Picks, Recommender, Results
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import style_ids
-from cf_excel.book.texts import shown_ids
 from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
 from cf_excel.model.predictor import usual_least_ratings
 from cf_excel.ratings.table import most_rated
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.texts import shown_ids
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
 
 _MOST_RATINGS = 100  # that a dropdown offers
 _EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0) to the highest (1)

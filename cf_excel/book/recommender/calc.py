@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cf_excel.book.cells import Block
 from cf_excel.book.recommender.formulas import (
     LISTS,
     SCORES,
@@ -15,8 +14,9 @@ from cf_excel.book.recommender.formulas import (
     scalar_formulas,
 )
 from cf_excel.book.recommender.names import PANEL, SCALARS
-from cf_excel.book.sheet_cells import SheetCells
 from cf_excel.model.fold_in import noise
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 if TYPE_CHECKING:
     from cf_excel.book.recommender.results import Recommender

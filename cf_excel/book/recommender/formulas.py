@@ -4,10 +4,10 @@ Cells are called by their names (see RecommenderBook.names). Movies compete by t
 predictions are cut off at the highest rating; rounded, so that ties are ties whatever the order of the additions.
 """
 
-from cf_excel.book.cells import Block
 from cf_excel.book.recommender.layout import N_RATED
 from cf_excel.book.recommender.names import PANEL, RecommenderBook
 from cf_excel.model.link import squeezed_formula
+from cf_excel.xlsx.cells import Block
 
 DECIMALS = 11  # products of numbers with five decimals have ten: none is halfway between two roundings
 OUT = -1e9  # the score of a movie that does not compete

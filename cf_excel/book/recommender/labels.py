@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cf_excel.book.texts import clean_text
+from cf_excel.xlsx.texts import clean_text
 
 _LONGEST = 200  # characters; programs differ in how much of a text they look up, 255 is the least
 _LONGEST_ID = 40

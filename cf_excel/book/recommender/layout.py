@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cf_excel.book.cells import Block, cell, check_size, one_cell
+from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 N_BEST = 10
 N_RATED = 5

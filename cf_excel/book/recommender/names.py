@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from cf_excel.book.cells import Block, on_sheet, one_cell
 from cf_excel.book.recommender.layout import CalcSheet, PredictSheet, TableSheet
+from cf_excel.xlsx.cells import Block, on_sheet, one_cell
 
 SCALARS = (
     *("user_row", "movie_row", "first_rating", "last_rating", "user_offset", "movie_offset", "movie_length"),

@@ -8,7 +8,6 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.book.cells import Block, column_letters
 from cf_excel.book.recommender.formulas import (
     LISTS,
     NOTHING_RATED,
@@ -19,8 +18,9 @@ from cf_excel.book.recommender.formulas import (
 )
 from cf_excel.book.recommender.labels import shown_genres
 from cf_excel.book.recommender.layout import N_BEST, N_RATED, PredictSheet
-from cf_excel.book.sheet_cells import SheetCells
-from cf_excel.book.styles import BAR
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import BAR
 
 if TYPE_CHECKING:
     from cf_excel.book.recommender.results import Recommender

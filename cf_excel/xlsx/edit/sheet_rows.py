@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
 
-from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS
-from cf_excel.book.cells import cell as address
-from cf_excel.book.edit.markup import VALUE, Cell, Tags, WrittenFormula, prefix_of
-from cf_excel.book.edit.references import column_number
-from cf_excel.book.edit.xml_check import check_xml
 from cf_excel.errors import FileError
+from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS
+from cf_excel.xlsx.cells import cell as address
+from cf_excel.xlsx.edit.markup import VALUE, Cell, Tags, WrittenFormula, prefix_of
+from cf_excel.xlsx.edit.xml_check import check_xml
+from cf_excel.xlsx.references import column_number
 
 _HIDDEN = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 SPOT = b"\0"  # stands nowhere in XML

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
 
-from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block
-from cf_excel.book.edit.formulas import Fill
-from cf_excel.book.edit.markup import tag_prefix
-from cf_excel.book.edit.references import same_cells, take_apart
-from cf_excel.book.edit.results import Results, rectangles
-from cf_excel.book.edit.sheet_xml import Address
+from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block
+from cf_excel.xlsx.edit.markup import tag_prefix
+from cf_excel.xlsx.edit.new_values import Results, rectangles
+from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.formulas import Fill
+from cf_excel.xlsx.references import same_cells, take_apart
 
 if TYPE_CHECKING:
-    from cf_excel.book.edit.opened import OpenedBook
+    from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 _WORD = re.compile(r"[^\W\d][\w.]*")
 # What a formula may reach with these can't be told from its text: they count as dependent. CELL with one argument alone

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from urllib.parse import unquote
 
-from cf_excel.book.edit.packing import BROKEN, Packing, Part, background, check_packed, unpack
-from cf_excel.book.edit.xml_check import check_xml
 from cf_excel.errors import FileError
 from cf_excel.files import check_source, replacing
+from cf_excel.xlsx.edit.compression import BROKEN, Packing, Part, background, check_packed, unpack
+from cf_excel.xlsx.edit.xml_check import check_xml
 
 MAX_PARTS = 20_000
 MAX_UNPACKED_BYTES = 2**31

@@ -6,11 +6,11 @@ from functools import cached_property
 from html import unescape
 from itertools import zip_longest
 
-from cf_excel.book.cells import Block, cell
-from cf_excel.book.edit.formulas import CellFormula, Fill
-from cf_excel.book.edit.markup import Cell, WrittenFormula, attributes_of
-from cf_excel.book.edit.sheet_rows import Row, Shape, SheetRows
 from cf_excel.errors import FileError
+from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.markup import Cell, WrittenFormula, attributes_of
+from cf_excel.xlsx.edit.sheet_rows import Row, Shape, SheetRows
+from cf_excel.xlsx.formulas import CellFormula, Fill
 
 Address = tuple[int, int]  # row, column
 CellValue = str | float | bool | None

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from cf_excel.book.cells import Block
-from cf_excel.book.parts import CHART_TYPE, DRAWING_MAIN, OFFICE, Parts, drawing_of
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.opc import CHART_TYPE, DRAWING_MAIN, OFFICE, Parts, drawing_of
 
 BLUE, RED = "1F4FBF", "D32F2F"
 _CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"

@@ -14,9 +14,9 @@ from itertools import islice
 
 import numpy as np
 
-from cf_excel.book.cells import Block, column_letters
-from cf_excel.book.texts import CellValue, shown_value, xml_text
-from cf_excel.book.well_formed import WellFormed
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.texts import CellValue, shown_value, xml_text
+from cf_excel.xlsx.well_formed import WellFormed
 
 _ROWS_AT_ONCE = 500
 _SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData></sheetData>")

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from cf_excel.book.cells import Block, cell
-from cf_excel.book.edit.markup import VALUE, Cell
-from cf_excel.book.edit.results import Results, Table
-from cf_excel.book.edit.sheet_rows import SPOT, Row, Shape
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
-from cf_excel.book.edit.xml_check import check_xml
+from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.markup import VALUE, Cell
+from cf_excel.xlsx.edit.new_values import Results, Table
+from cf_excel.xlsx.edit.sheet_rows import SPOT, Row, Shape
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.xml_check import check_xml
 
 Edit = tuple[int, int, bytes]  # from where to where in a row, and what takes the place
 

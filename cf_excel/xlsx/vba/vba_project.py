@@ -9,7 +9,7 @@ import struct
 import uuid
 from dataclasses import dataclass, field
 
-from cf_excel.book.compound_file import compound_file
+from cf_excel.xlsx.vba.compound_file import compound_file
 
 _CODE_PAGE = "cp1252"
 _CHUNK = 4096

@@ -12,18 +12,18 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from cf_excel.book.cells import Block
-from cf_excel.book.edit.archive import Archive, open_archive
-from cf_excel.book.edit.dependents import lasting
 from cf_excel.book.edit.find_grid import check_no_other_form, grid_form, products_in
 from cf_excel.book.edit.find_sheet import find_sheet
 from cf_excel.book.edit.found import FoundSheet
-from cf_excel.book.edit.markup import tag_prefix
-from cf_excel.book.edit.references import take_apart
-from cf_excel.book.edit.results import Results
-from cf_excel.book.edit.sheet_edit import changed_sheet
-from cf_excel.book.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.errors import FileError
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.dependents import lasting
+from cf_excel.xlsx.edit.markup import tag_prefix
+from cf_excel.xlsx.edit.new_values import Results
+from cf_excel.xlsx.edit.sheet_edit import changed_sheet
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.zip_archive import Archive, open_archive
+from cf_excel.xlsx.references import take_apart
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRICT = "http://purl.oclc.org/ooxml/"

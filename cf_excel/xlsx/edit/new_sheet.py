@@ -2,12 +2,12 @@
 
 import re
 
-from cf_excel.book.cells import Block
-from cf_excel.book.charts import Chart, anchor_xml
 from cf_excel.book.edit.found import FoundSheet
-from cf_excel.book.edit.opened import OpenedBook
-from cf_excel.book.parts import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, OFFICE
-from cf_excel.book.sheet_cells import SheetCells, sheet_xml
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.opc import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, OFFICE
+from cf_excel.xlsx.write.charts import Chart, anchor_xml
+from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"

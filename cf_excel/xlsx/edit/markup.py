@@ -7,8 +7,8 @@ from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
 
-from cf_excel.book.cells import Block
-from cf_excel.book.edit.references import column_number
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.references import column_number
 
 _ADDRESS = re.compile(rb"\$?([A-Z]{1,3})\$?(\d{1,7})")
 _PLACE = re.compile(rb"""\sr\s*=\s*["']\$?([A-Z]{1,3})\$?(\d{1,7})["']""")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cf_excel.book.cells import Block
-from cf_excel.book.edit.references import Reference, take_apart
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.references import Reference, take_apart
 
 
 @dataclass(frozen=True)

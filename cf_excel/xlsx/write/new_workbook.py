@@ -10,12 +10,12 @@ from pathlib import Path
 
 from openpyxl import Workbook
 
-from cf_excel.book.buttons import Macros, add_buttons, add_macros
-from cf_excel.book.charts import Chart, add_charts
-from cf_excel.book.parts import Parts, mended
-from cf_excel.book.sheet_cells import SheetCells, sheet_xml
-from cf_excel.book.well_formed import check_part
 from cf_excel.files import replacing
+from cf_excel.xlsx.opc import Parts, mended
+from cf_excel.xlsx.well_formed import check_part
+from cf_excel.xlsx.write.buttons import Macros, add_buttons, add_macros
+from cf_excel.xlsx.write.charts import Chart, add_charts
+from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 
 _COMPRESSION = 3
 _TIME = (2018, 1, 1, 0, 0, 0)

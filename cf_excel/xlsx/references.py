@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cf_excel.book.cells import MAX_COLUMNS, MAX_ROWS, Block
+from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block
 
 # A word or a quoted name that is no reference is passed over whole, so that no text is searched again and again.
 _TOKEN = re.compile(

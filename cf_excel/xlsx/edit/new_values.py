@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cf_excel.book.cells import Block
-from cf_excel.book.edit.sheet_xml import Address, CellValue
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 
 
 class Table(NamedTuple):

@@ -9,10 +9,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from openpyxl import Workbook
 
-from cf_excel.book.cells import Block
-from cf_excel.book.charts import corners_xml
-from cf_excel.book.parts import DRAWING, OFFICE, Parts
-from cf_excel.book.vba import WORKBOOK_CODE_NAME, VbaProject
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.opc import DRAWING, OFFICE, Parts
+from cf_excel.xlsx.vba.vba_project import WORKBOOK_CODE_NAME, VbaProject
+from cf_excel.xlsx.write.charts import corners_xml
 
 _COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"

@@ -1,0 +1,1 @@
+"""Write new workbooks: streamed cells with their results, styles, charts and buttons."""
