@@ -17,9 +17,9 @@ import numpy as np
 from openpyxl import Workbook
 
 from benchmarks.predictor import random_factors
-from cf_excel.book.recommender.build import build_recommender
-from cf_excel.book.recommender.results import Recommender
 from cf_excel.model.file import Factors, load_factors
+from cf_excel.sheets.recommender.calc_results import Recommender
+from cf_excel.sheets.recommender.recommender_book import build_recommender
 
 TESTS = Path(__file__).parents[1] / "tests"
 SCRIPT = Path(__file__).with_name("office_timing.py")

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 
-from cf_excel.book.collab import build_collab
 from cf_excel.cli import main
-from cf_excel.learn.sheet import SheetParameters, SheetRatings
-from cf_excel.learn.solver import solve
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import crosstab
+from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings
+from cf_excel.sheets.fill.solver import solve
+from cf_excel.sheets.lesson.collab import build_collab
 
 
 def seconds(call: Callable[[], object]) -> float:

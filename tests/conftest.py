@@ -18,10 +18,10 @@ import pytest
 from hypothesis import settings
 from office import Office, OfficeError
 
-from cf_excel.book.gradient.build import build_gradient
 from cf_excel.model.file import Factors
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings, ids_as_array, most_rated
+from cf_excel.sheets.gradient.gradient_books import build_gradient
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

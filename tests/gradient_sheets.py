@@ -1,7 +1,7 @@
 """The sheets of gradient descent, as the tests look at them."""
 
-from cf_excel.book.gradient.layout import OptimizerSheet
-from cf_excel.book.gradient.optimizers import OPTIMIZERS
+from cf_excel.sheets.gradient.gradient_layout import OptimizerSheet
+from cf_excel.sheets.gradient.optimizers import OPTIMIZERS
 
 TITLES = [optimizer.title for optimizer in OPTIMIZERS]
 BY_TITLE = {optimizer.title: optimizer for optimizer in OPTIMIZERS}

@@ -70,10 +70,6 @@ if __name__ == "__main__":
     # what is loaded late would count, too
     import scipy.optimize  # noqa: F401
 
-    import cf_excel.book.edit.history_sheet
-    import cf_excel.book.edit.matching
-    import cf_excel.book.edit.write_back
-    import cf_excel.learn.solver  # noqa: F401
     from cf_excel.cli import main
 
     before, outcomes, code = Path(original).read_bytes(), [], 9

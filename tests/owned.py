@@ -14,7 +14,7 @@ import xlwings
 from openpyxl.formula.translate import Translator
 from sliced import with_slicer
 
-from cf_excel.book.layout import EmbeddingSheet, GridSheet
+from cf_excel.sheets.lesson.lesson_layout import EmbeddingSheet, GridSheet
 from cf_excel.xlsx.cells import Block, cell
 
 USERS, MOVIES, N_FACTORS = [7, 15, 30, 42, 73], [1, 110, 260, 296], 2

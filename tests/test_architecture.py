@@ -68,4 +68,4 @@ def test_the_command_line_starts_light():
 
 
 def test_building_needs_no_torch():
-    assert loaded_by("import cf_excel.book.collab") & {"torch", "matplotlib", "xlwings"} == set()
+    assert loaded_by("import cf_excel.sheets.lesson.collab") & {"torch", "matplotlib", "xlwings"} == set()

@@ -10,8 +10,8 @@ import pytest
 from owned import make
 
 import cf_excel
-from cf_excel.book.collab import build_collab
 from cf_excel.cli import main, make_parser
+from cf_excel.sheets.lesson.collab import build_collab
 
 
 def commands() -> list[str]:

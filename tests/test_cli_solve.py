@@ -13,10 +13,10 @@ from conftest import IronCalc
 from openpyxl.formula.translate import Translator
 from owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 
-from cf_excel.book.collab import build_collab
-from cf_excel.book.edit.find_sheet import lesson_sheets
-from cf_excel.book.layout import CollabBook
 from cf_excel.cli import main
+from cf_excel.sheets.find.find_sheet import lesson_sheets
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.xlsx.cells import cell
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.edit.zip_archive import open_archive

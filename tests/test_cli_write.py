@@ -12,11 +12,11 @@ from conftest import IronCalc
 from owned import BIAS, DOT, EMB, MOVIES, N_FACTORS, N_RATINGS, RATINGS, USERS, course, make
 from test_lossless import small_factors
 
-from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.model.file import Factors, save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.fill.added_layout import ModelSheet
 from cf_excel.xlsx.cells import Block
 
 RATED = ~np.isnan(RATINGS)
@@ -271,7 +271,7 @@ def test_the_courses_workbook_names_movies_by_index(tmp_path, office, capsys):
 
 
 def test_text_ids(tmp_path, make_ratings, office):
-    from cf_excel.book.collab import build_collab
+    from cf_excel.sheets.lesson.collab import build_collab
 
     ratings = make_ratings([(f"u{i}", f"m*{j}", (i + j) % 5 + 1) for i in range(3) for j in range(3)])
     path = tmp_path / "t.xlsx"
@@ -294,7 +294,7 @@ def test_large_sheets_that_do_not_fit_are_not_read(tmp_path, capsys, monkeypatch
     model = saved(model_of("collab"), tmp_path)
     said = []
     for limit in (2**21, 0):
-        monkeypatch.setattr("cf_excel.book.edit.matching._LARGE", limit)
+        monkeypatch.setattr("cf_excel.sheets.fill.matching._LARGE", limit)
         path = make(tmp_path / f"{limit}.xlsx")
         assert main(["write", str(path), "--model", model]) == 0
         said.append(sorted(capsys.readouterr().out.replace(path.name, "x.xlsx").splitlines()))

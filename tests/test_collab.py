@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_sheet_cells import TEXTS
 
-from cf_excel.book.collab import build_collab
-from cf_excel.book.embeddings import Embeddings, sheet_rmse
-from cf_excel.book.layout import CollabBook, GridSheet
 from cf_excel.errors import InputError
 from cf_excel.ratings.table import Crosstab, crosstab
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.sheets.lesson.embeddings import Embeddings, sheet_rmse
+from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.texts import clean_text
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from cf_excel.book.collab import build_collab
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
+from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.udf import doctor
 from cf_excel.udf.doctor import Check, Machine, examine
 from cf_excel.udf.workbook import excel_extension

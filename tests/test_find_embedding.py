@@ -14,10 +14,10 @@ from test_cli_solve import printed_rmse
 from test_cli_write import RATED, model_of, saved, values_in
 from test_find_grid import check_results
 
-from cf_excel.book.collab import build_collab
-from cf_excel.book.edit.find_embedding import _Reader
 from cf_excel.cli import main
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.find.find_embedding import _Reader
+from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 

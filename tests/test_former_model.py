@@ -13,9 +13,9 @@ from test_cli_write import model_of, saved, values_in
 from test_lossless import differing_cells, packed
 from zip_parts import rewritten
 
-from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.fill.added_layout import ModelSheet
 
 PART = "xl/worksheets/sheet4.xml"
 OWN = ModelSheet("model", len(USERS), len(MOVIES), 2, "dot")

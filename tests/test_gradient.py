@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_collab import block_values
 
-from cf_excel.book.gradient.build import build_gradient, check_options
-from cf_excel.book.gradient.descent import Line
-from cf_excel.book.gradient.layout import RUNS_AWAY, DataSheet
-from cf_excel.book.gradient.optimizers import OPTIMIZERS
 from cf_excel.cli import main
 from cf_excel.errors import InputError
 from cf_excel.learn.schedules import lesson_cycles, sgdr
+from cf_excel.sheets.gradient.descent import Line
+from cf_excel.sheets.gradient.gradient_books import build_gradient, check_options
+from cf_excel.sheets.gradient.gradient_layout import RUNS_AWAY, DataSheet
+from cf_excel.sheets.gradient.optimizers import OPTIMIZERS
 
 # the estimates subtract nearly equal numbers: two programs agree on fewer of their digits
 ROUNDING = 1e-10
@@ -217,7 +217,7 @@ def test_a_learning_rate_that_is_too_high_shows_a_sentence(gradient_folder, offi
 @pytest.mark.libreoffice
 def test_weights_that_run_away_are_cached_as_they_are(tmp_path, office, monkeypatch):
     wild = [replace(optimizer, inputs=optimizer.inputs | {"learning_rate": 1.0}) for optimizer in OPTIMIZERS]
-    monkeypatch.setattr("cf_excel.book.gradient.build.OPTIMIZERS", wild)
+    monkeypatch.setattr("cf_excel.sheets.gradient.gradient_books.OPTIMIZERS", wild)
     build_gradient(tmp_path, n_epochs=3)
     found = office.recalculate(tmp_path / "gradient_descent.xlsx")["sgd"]
     cached = openpyxl.load_workbook(tmp_path / "gradient_descent.xlsx", data_only=True)["sgd"]

@@ -14,8 +14,8 @@ from office import Office
 from test_collab import block_values
 from test_vba import macro_workbook, sources
 
-from cf_excel.book.gradient.build import BUTTONS, build_gradient
-from cf_excel.book.gradient.layout import HISTORY_FULL, HISTORY_ROWS
+from cf_excel.sheets.gradient.gradient_books import BUTTONS, build_gradient
+from cf_excel.sheets.gradient.gradient_layout import HISTORY_FULL, HISTORY_ROWS
 from cf_excel.xlsx.vba.vba_project import VbaProject
 
 SCRIPT = Path(__file__).parent / "office_macros.py"

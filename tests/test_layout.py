@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
-from cf_excel.book.layout import CollabBook, EmbeddingSheet, GridSheet
-from cf_excel.book.solver import solver_names
 from cf_excel.errors import InputError
+from cf_excel.sheets.lesson.lesson_layout import CollabBook, EmbeddingSheet, GridSheet
+from cf_excel.sheets.lesson.solver_names import solver_names
 from cf_excel.xlsx.cells import Block, cell, column_letters, on_sheet
 
 SIZES = st.integers(1, 30)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from cf_excel.errors import InputError
-from cf_excel.learn.sheet import SheetParameters, SheetRatings, rmse_of
-from cf_excel.learn.solver import _Grid, _Projected, solve
 from cf_excel.ratings.table import crosstab
+from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings, rmse_of
+from cf_excel.sheets.fill.solver import _Grid, _Projected, solve
 
 OPTIMUM = {False: 0.392901, True: 0.318655}
 
@@ -152,7 +152,7 @@ def test_users_and_movies_without_a_rating_keep_their_numbers():
 
 
 def test_a_large_sheet_is_fitted_by_regressions_alone(monkeypatch):
-    monkeypatch.setattr("cf_excel.learn.solver._LARGE", 1000)
+    monkeypatch.setattr("cf_excel.sheets.fill.solver._LARGE", 1000)
     _, (before, after) = solve(planted(with_bias=True), random_start(12, 9, 3, with_bias=True, seed=0))
     assert after < 0.1 < before
 

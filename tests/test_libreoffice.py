@@ -14,12 +14,12 @@ from conftest import missing
 from office import Office
 from openpyxl.worksheet.formula import ArrayFormula
 
-from cf_excel.book.collab import build_collab
-from cf_excel.book.layout import CollabBook, MoviesSheet
-from cf_excel.book.predict.layout import PredictSheet
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
+from cf_excel.sheets.panel.panel_layout import PredictSheet
 from cf_excel.udf import libreoffice, worker
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.libreoffice import MODULE, SCRIPT, basic_source, install, uninstall

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cf_excel.book.edit.added_sheets import ModelSheet
-from cf_excel.book.recommender.formulas import scaled
 from cf_excel.model.link import squeezed, squeezed_formula
+from cf_excel.sheets.fill.added_layout import ModelSheet
+from cf_excel.sheets.recommender.calc_formulas import scaled
 
 X = np.array([-1e300, -800.0, -5.0, 0.0, 0.25, 40.0, 800.0])
 

@@ -6,10 +6,10 @@ from live_office import open_live
 from owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 from test_cli_write import RATED, model_of, saved, values_in
 
-from cf_excel.book.edit.added_sheets import ModelSheet
 from cf_excel.cli import main
 from cf_excel.errors import InputError
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.fill.added_layout import ModelSheet
 from cf_excel.udf import live
 from cf_excel.udf.live import LiveBook, LiveSheet
 from cf_excel.udf.macros import write_learned

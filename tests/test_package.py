@@ -7,8 +7,8 @@ import sys
 import pytest
 from test_sheet_cells import write
 
-from cf_excel.book.collab import build_collab
 from cf_excel.errors import FileError
+from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cf_excel.book.rating_choices import nearest, rating_choices
+from cf_excel.sheets.rating_choices import nearest, rating_choices
 
 NUMBERS = st.floats(-1e308, 1e308)
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 from recommenders import TITLES, random_factors, same_list
 
-from cf_excel.book.recommender.build import build_recommender
-from cf_excel.book.recommender.layout import N_RATED
-from cf_excel.book.recommender.results import Recommender
 from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.recommender.calc_results import Recommender
+from cf_excel.sheets.recommender.recommender_book import build_recommender
+from cf_excel.sheets.recommender.recommender_layout import N_RATED
 from cf_excel.xlsx.cells import Block
 
 KINDS = ("dot", "dot-bias", "collab", "bayes")

@@ -10,9 +10,9 @@ import openpyxl
 import pytest
 from recommenders import random_factors, same_list
 
-from cf_excel.book.recommender.build import build_recommender
-from cf_excel.book.recommender.lambdas import in_file_syntax
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.recommender.lambdas import in_file_syntax
+from cf_excel.sheets.recommender.recommender_book import build_recommender
 from cf_excel.xlsx.cells import Block
 
 KINDS = ("dot", "dot-bias", "collab", "bayes")

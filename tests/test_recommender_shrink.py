@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from recommenders import random_factors
 
-from cf_excel.book.recommender.labels import unique_titles
 from cf_excel.errors import InputError
 from cf_excel.model import shrink
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.recommender.movie_labels import unique_titles
 
 
 @pytest.fixture(params=["collab", "bayes"])

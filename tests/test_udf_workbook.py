@@ -11,12 +11,12 @@ import pytest
 from conftest import development_tool
 from openpyxl import Workbook
 
-from cf_excel.book.collab import build_collab
-from cf_excel.book.layout import CollabBook, MoviesSheet
-from cf_excel.book.predict.layout import PredictSheet
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
+from cf_excel.sheets.panel.panel_layout import PredictSheet
 from cf_excel.udf import vba
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project, wrappers

@@ -11,8 +11,8 @@ from conftest import missing
 from test_excel import CALLS, MISSING, NOT_AVAILABLE
 
 import cf_excel
-from cf_excel.book.collab import build_collab
 from cf_excel.model.file import save_factors
+from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.udf import workbook
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.workbook import excel_extension

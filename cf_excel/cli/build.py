@@ -78,7 +78,7 @@ def _usual_kinds() -> list[str]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from cf_excel.book.gradient.build import check_options
+    from cf_excel.sheets.gradient.gradient_books import check_options
 
     if args.factors < 1:
         raise InputError(f"--factors {args.factors}: expected 1 or more")
@@ -97,7 +97,7 @@ def _collab_options(args: argparse.Namespace) -> dict[str, int | None]:
 
 
 def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
-    from cf_excel.book.collab import build_collab
+    from cf_excel.sheets.lesson.collab import build_collab
 
     path = folder / KINDS["collab"][0]
     rmse = build_collab(ratings, path, **_collab_options(args))
@@ -107,7 +107,7 @@ def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") ->
 
 
 def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
-    from cf_excel.book.collab import build_collab
+    from cf_excel.sheets.lesson.collab import build_collab
     from cf_excel.udf.workbook import excel_extension, libreoffice_extension
 
     options, scale = _collab_options(args), ratings.rating_range
@@ -119,7 +119,7 @@ def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings")
 
 
 def _build_gradient(args: argparse.Namespace, folder: Path) -> None:
-    from cf_excel.book.gradient.build import build_gradient
+    from cf_excel.sheets.gradient.gradient_books import build_gradient
 
     descents = build_gradient(
         folder,

@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> None:
     check_outputs(args, args.out)
     from datetime import date
 
-    from cf_excel.book.recommender.build import build_recommender, check_model
     from cf_excel.model.file import default_model_path, load_factors
     from cf_excel.model.shrink import keep_factors, keep_movies
+    from cf_excel.sheets.recommender.recommender_book import build_recommender, check_model
 
     path = args.model or default_model_path()
     factors = load_factors(path)

@@ -9,8 +9,8 @@ from cf_excel.cli.workbook_options import add_workbook_options, finish, open_tar
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.book.edit.found import FoundSheet, Numbers
-    from cf_excel.learn.sheet import SheetParameters
+    from cf_excel.sheets.fill.sheet_fit import SheetParameters
+    from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
 
 _MOST_STEPS = 1_000_000  # a sheet has room for the RMSE of each
 
@@ -51,10 +51,10 @@ def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     _check(args)
     changes = open_target(args)
-    from cf_excel.book.edit.find_sheet import lesson_sheets
-    from cf_excel.book.edit.history_sheet import add_history
-    from cf_excel.learn.sheet import SheetRatings, rmse_of
-    from cf_excel.learn.solver import solve
+    from cf_excel.sheets.fill.history_sheet import add_history
+    from cf_excel.sheets.fill.sheet_fit import SheetRatings, rmse_of
+    from cf_excel.sheets.fill.solver import solve
+    from cf_excel.sheets.find.find_sheet import lesson_sheets
 
     if args.history and changes.is_live:
         raise InputError(f"--history adds a sheet to the file: close {args.file} in Excel, or pass --out for a copy")
@@ -108,7 +108,7 @@ def _start(sheet: "FoundSheet", seed: int, *, anew: bool) -> "SheetParameters":
     """Return the sheet's numbers; blank cells, and with anew those of everyone who rated or is rated, are random."""
     import numpy as np
 
-    from cf_excel.learn.sheet import SheetParameters
+    from cf_excel.sheets.fill.sheet_fit import SheetParameters
 
     rng, arrays = np.random.default_rng(seed), {}
     rated = {"user": sheet.user_idx, "movie": sheet.movie_idx}
@@ -123,7 +123,7 @@ def _start(sheet: "FoundSheet", seed: int, *, anew: bool) -> "SheetParameters":
 
 
 def _numbers(parameters: "SheetParameters") -> "Numbers":
-    from cf_excel.book.edit.found import Numbers
+    from cf_excel.sheets.find.found_sheet import Numbers
 
     return Numbers(**vars(parameters))
 

@@ -14,7 +14,7 @@ from cf_excel.errors import InputError, OpenInExcelError
 from cf_excel.files import followed
 
 if TYPE_CHECKING:
-    from cf_excel.book.edit.write_back import WriteBack
+    from cf_excel.sheets.fill.write_back import WriteBack
     from cf_excel.udf.live import LiveChanges
 
 _SUFFIXES = (".xlsx", ".xlsm")
@@ -49,7 +49,7 @@ def open_target(args: argparse.Namespace) -> "WriteBack | LiveChanges":
             if live is None:
                 raise
             return live
-    from cf_excel.book.edit.write_back import WriteBack
+    from cf_excel.sheets.fill.write_back import WriteBack
     from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
     return WriteBack(OpenedBook(args.file), force=args.force)

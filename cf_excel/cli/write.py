@@ -34,8 +34,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Match the ids, write factors into the sheets that the model fits, and add the sheet model."""
     changes = open_target(args)
-    from cf_excel.book.edit.put_model import put_model
     from cf_excel.model.file import load_factors
+    from cf_excel.sheets.fill.put_model import put_model
 
     factors = load_factors(args.model)
     report = put_model(changes.book, changes, factors, wanted=args.sheet, movies_by_row=args.movie_ids == "index")

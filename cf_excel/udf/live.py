@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from cf_excel.book.edit.added_sheets import MODEL_TITLE
-from cf_excel.book.edit.find_grid import check_no_other_form, grid_form_of
-from cf_excel.book.edit.find_sheet import find_sheet
-from cf_excel.book.edit.former_model import former_frame
-from cf_excel.book.edit.found import FoundSheet, Numbers
-from cf_excel.book.edit.matching import Chosen
-from cf_excel.book.edit.model_sheet import model_layout, write_model_cells
-from cf_excel.book.edit.write_back import check_constants
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.file import Factors
+from cf_excel.sheets.fill.added_layout import MODEL_TITLE
+from cf_excel.sheets.fill.former_model import former_frame
+from cf_excel.sheets.fill.matching import Chosen
+from cf_excel.sheets.fill.model_sheet import model_layout, write_model_cells
+from cf_excel.sheets.fill.write_back import check_constants
+from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form_of
+from cf_excel.sheets.find.find_sheet import find_sheet
+from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_values import rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue

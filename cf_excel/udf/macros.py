@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from cf_excel.book.predict.layout import MOVIES_NAME, USERS_NAME
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.predictor import Predictor, load_predictor
+from cf_excel.sheets.panel.panel_layout import MOVIES_NAME, USERS_NAME
 from cf_excel.xlsx.cells import MAX_COLUMNS
 from cf_excel.xlsx.texts import typed_value
 
@@ -30,7 +30,7 @@ def write_learned(book: "xlwings.Book", model: Predictor) -> None:
 
     A message says what was done. Raises InputError as put_model and write_factors do.
     """
-    from cf_excel.book.edit.put_model import put_model
+    from cf_excel.sheets.fill.put_model import put_model
     from cf_excel.udf.live import LiveBook, LiveChanges
 
     changes = LiveChanges(LiveBook(book))

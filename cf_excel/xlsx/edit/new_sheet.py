@@ -2,7 +2,7 @@
 
 import re
 
-from cf_excel.book.edit.found import FoundSheet
+from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.opc import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, OFFICE

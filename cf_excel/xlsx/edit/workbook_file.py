@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from cf_excel.book.edit.find_grid import check_no_other_form, grid_form, products_in
-from cf_excel.book.edit.find_sheet import find_sheet
-from cf_excel.book.edit.found import FoundSheet
 from cf_excel.errors import FileError
+from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form, products_in
+from cf_excel.sheets.find.find_sheet import find_sheet
+from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.dependents import lasting
 from cf_excel.xlsx.edit.markup import tag_prefix

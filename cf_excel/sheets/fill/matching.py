@@ -1,0 +1,151 @@
+"""Match a workbook's ids with a trained model's, by value and never by position."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cf_excel.errors import InputError
+from cf_excel.model.file import Factors
+from cf_excel.model.lookup import IdIndex
+from cf_excel.sheets.find.found_sheet import FoundSheet, Identity, Numbers
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+
+# The kind of model that the predictions of each form can show.
+_KIND_OF = {"dot": "dot", "rows": "dot", "bias": "bayes"}
+_LARGE = 2**21
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """Rows of the model for the users and movies of a sheet, -1 where the model has none."""
+
+    users: np.ndarray
+    movies: np.ndarray
+
+    def unknown(self, sheet: FoundSheet) -> dict[str, list[Identity]]:
+        """Return the sheet's ids that the model lacks, by side; blank headers are none."""
+        sides = {"user": (sheet.user_ids, self.users), "movie": (sheet.movie_ids, self.movies)}
+        return {
+            side: [
+                identity for identity, row in zip(ids, rows.tolist(), strict=True) if row < 0 and identity is not None
+            ]
+            for side, (ids, rows) in sides.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The part of a model that a workbook asks for: rows of the model, and the workbook's ratings of those pairs.
+
+    ratings: (n_users, n_movies), NaN where there is none.
+    """
+
+    users: np.ndarray
+    movies: np.ndarray
+    ratings: np.ndarray
+
+
+def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -> Matched:
+    """Return the model's rows for a sheet's ids.
+
+    movies_by_row: the sheet's movie ids are rows of the ratings' movies in order of first appearance, counted from 0,
+    as in the course's own workbook.
+    """
+    movie_ids = np.arange(len(factors.movie_ids)) if movies_by_row else factors.movie_ids
+    return Matched(
+        _rows(IdIndex("user", factors.user_ids), sheet.user_ids), _rows(IdIndex("movie", movie_ids), sheet.movie_ids)
+    )
+
+
+def large_misfits(book: OpenedBook, factors: Factors) -> list[str]:
+    """Return the large sheets that the model can't fit and that need no reading, because another names the ids."""
+    forms = {title: form for title in book.titles if (form := book.form(title))}
+    misfits = [title for title, form in forms.items() if factors.kind != _KIND_OF[form]]
+    small = [title for title in forms if book.sheet_size(title) < _LARGE]
+    read = [title for title in forms if title in small or title not in misfits] or list(forms)[:1]
+    return [title for title in forms if title not in read]
+
+
+def misfit_of_kind(title: str, form: str, factors: Factors, n_factors: int) -> str:
+    """Return why a sheet of this form can't use a model, and which model it can; "" where the kind is right."""
+    wanted = _KIND_OF[form]
+    if factors.kind == wanted:
+        return ""
+    shows = "adds plain biases" if form == "bias" else "shows plain products"
+    train = f"train --model {wanted} --factors {n_factors}"
+    return f"sheet {title} {shows}, the model is of kind {factors.kind}: {train} makes one that fits"
+
+
+def misfit(sheet: FoundSheet, factors: Factors) -> str:
+    """Return why a sheet's formulas can't use a model, and which model they can; "" where they can."""
+    form = "bias" if sheet.with_bias else "dot"
+    reason = misfit_of_kind(sheet.title, form, factors, sheet.n_factors)
+    n_factors = factors.user_factors.shape[1]
+    if reason or n_factors == sheet.n_factors:
+        return reason
+    other = f"train --model {_KIND_OF[form]} --factors {sheet.n_factors} or build --factors {n_factors}"
+    return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
+
+
+def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Numbers:
+    """Return the model's numbers for a sheet's cells, NaN where the model lacks the user or movie.
+
+    The sheet has no cell for the mean rating: the user's bias carries it.
+    """
+    users = _picked(factors.user_factors, matched.users)
+    movies = _picked(factors.movie_factors, matched.movies)
+    if not sheet.with_bias:
+        return Numbers(users, movies)
+    user_bias = _picked(factors.user_bias[:, None], matched.users)[:, 0] + factors.global_mean
+    return Numbers(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
+
+
+def choose(sheets: list[FoundSheet], factors: Factors, matches: list[Matched]) -> Chosen:
+    """Return the users, movies and ratings that the sheets have and the model knows, in order of first appearance.
+
+    Raises InputError where there are none.
+    """
+    users, movies = (_known([getattr(matched, side) for matched in matches]) for side in ("users", "movies"))
+    if not users or not movies:
+        side = "users" if not users else "movies"
+        raise InputError(
+            f"the model knows none of the workbook's {side} (such as {_example(sheets[0], side)}): it was trained on "
+            "other ids"
+        )
+    ratings = np.full((len(users), len(movies)), np.nan)
+    for sheet, matched in zip(reversed(sheets), reversed(matches), strict=True):
+        user, movie = matched.users[sheet.user_idx], matched.movies[sheet.movie_idx]
+        for u, m, rating in zip(user.tolist(), movie.tolist(), sheet.rating.tolist(), strict=True):
+            if u >= 0 and m >= 0:
+                ratings[users[u], movies[m]] = rating
+    return Chosen(np.array(list(users)), np.array(list(movies)), ratings)
+
+
+def decimal(numbers: np.ndarray) -> np.ndarray:
+    """Return float32 numbers as float64 of as few digits as name them: a cell shows 0.1, not 0.10000000149011612."""
+    return numbers.astype(str).astype(float)
+
+
+def _known(parts: list[np.ndarray]) -> dict[int, int]:
+    """Return the known rows in order of first appearance, each with its place."""
+    rows = dict.fromkeys(row for part in parts for row in part.tolist() if row >= 0)
+    return {row: place for place, row in enumerate(rows)}
+
+
+def _rows(index: IdIndex, ids: list[Identity]) -> np.ndarray:
+    rows = np.full(len(ids), -1)
+    named = [i for i, identity in enumerate(ids) if identity is not None]
+    if named:
+        wanted = np.empty(len(named), object)
+        wanted[:] = [ids[i] for i in named]
+        rows[named] = index.rows(wanted)
+    return rows
+
+
+def _picked(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.where(rows[:, None] >= 0, decimal(table[rows]), np.nan)
+
+
+def _example(sheet: FoundSheet, side: str) -> Identity:
+    ids = sheet.user_ids if side == "users" else sheet.movie_ids
+    return next((identity for identity in ids if identity is not None), None)

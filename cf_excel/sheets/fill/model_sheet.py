@@ -1,0 +1,156 @@
+"""The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from cf_excel.model.file import Factors
+from cf_excel.model.link import squeezed
+from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.fill.added_layout import MODEL_FORMS, MODEL_TITLE, ModelSheet
+from cf_excel.sheets.fill.former_model import former_frame, marked_note
+from cf_excel.sheets.fill.matching import Chosen, decimal
+from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.new_sheet import add_sheet, looks_of, replace_sheet
+from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.formulas import CellFormula
+from cf_excel.xlsx.texts import CellValue, shown_value
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+
+
+class CellWriter(Protocol):
+    """Takes the cells of a sheet, as SheetCells does."""
+
+    def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
+        """Put texts and numbers into a block; None and NaN make blank cells."""
+
+    def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
+        """Fill a block from the formula of its first cell, with the results beside it."""
+
+
+def model_layout(title: str, factors: Factors, chosen: Chosen) -> ModelSheet:
+    """Return where everything is on the sheet."""
+    shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
+    return ModelSheet(title, *shape, MODEL_FORMS[factors.kind])
+
+
+def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
+    """Add the sheet, in the place of one that an earlier call added.
+
+    Return its name and the RMSE of the predictions of the workbook's ratings, in rating units.
+    """
+    former = former_frame(book)
+    layout = model_layout(MODEL_TITLE if former else book.free_title(MODEL_TITLE), factors, chosen)
+    cells = SheetCells(looks_of(sheets))
+    rmse = write_model_cells(cells, layout, factors, chosen)
+    tall = any("upright" in sheet.looks for sheet in sheets)
+    cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15
+    if former:
+        replace_sheet(book, layout.title, cells, former, widths=layout.widths)
+    else:
+        add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths)
+    return layout.title, rmse
+
+
+def write_model_cells(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> float:
+    """Write numbers and formulas; return the RMSE of the predictions of the workbook's ratings, in rating units."""
+    cells = _Noted(cells)
+    predictions = sheet_predictions(factors, chosen)
+    rmse = _rmse(chosen.ratings, predictions)
+    _write_numbers(cells, layout, factors, chosen)
+    cells.put(layout.user_ids, "id", [[identity] for identity in factors.user_ids[chosen.users].tolist()])
+    titles = factors.titles[chosen.movies].tolist()
+    for block, name in ((layout.predictions, "predictions"), (layout.ratings, "ratings, as they were then")):
+        cells.put(layout.section(block), "plain", [[name]])
+        cells.put(layout.titles(block), "upright", [titles])
+        cells.put(layout.headers(block), "id", [factors.movie_ids[chosen.movies].tolist()])
+    cells.put(layout.ratings, "rating", chosen.ratings)
+    formula = layout.formulas.get(layout.predictions)
+    if formula:
+        cells.fill(layout.predictions, "prediction", formula, predictions)
+    else:
+        cells.put(layout.predictions, "prediction", predictions)
+    _write_head(cells, layout, factors, rmse)
+    return rmse
+
+
+def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
+    """Return the predictions, (n_users, n_movies) float64, as the sheet's formulas compute them."""
+    if factors.kind == "net":
+        ids = factors.user_ids[chosen.users][:, None], factors.movie_ids[chosen.movies][None, :]
+        return Predictor(factors).predict(*ids).astype(float)
+    users, movies = (
+        decimal(table[rows])
+        for table, rows in ((factors.user_factors, chosen.users), (factors.movie_factors, chosen.movies))
+    )
+    x = np.zeros((len(users), len(movies)))
+    for k in range(users.shape[1]):  # not with @: BLAS sums in an order that depends on the processor
+        x = x + users[:, k, None] * movies[None, :, k]
+    if factors.kind == "dot":
+        return x
+    x = x + decimal(factors.user_bias[chosen.users, None]) + decimal(factors.movie_bias[None, chosen.movies])
+    low, high = factors.rating_range
+    if factors.kind == "bayes":
+        return np.clip(factors.global_mean + x, low, high)
+    return squeezed(x, low, high)
+
+
+def _write_head(cells: "_Noted", layout: ModelSheet, factors: Factors, rmse: float) -> None:
+    how = {
+        "dot": "each prediction is a formula: the user's factors times the movie's",
+        "squeezed": "each prediction is a formula: factors and biases, squeezed into the range by the sigmoid",
+        "clipped": "each prediction is a formula: the mean rating, factors and biases, cut off at the range",
+        "net": "the predictions are values: a neural net does not fit into a cell's formula",
+    }[layout.kind]
+    cells.put(layout.setting_names, "id", [["lowest", "highest", "mean", "RMSE"]])
+    for block, value in ((layout.low, factors.rating_range[0]), (layout.high, factors.rating_range[1])):
+        cells.put(block, "rating", [[value]])
+    cells.put(layout.mean, "prediction", [[factors.global_mean if layout.kind == "clipped" else None]])
+    cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
+    cells.put(layout.note, "plain", [[marked_note(factors.kind, layout, how, cells.written)]])
+
+
+class _Noted:
+    """Writes cells and keeps in mind what: values as cells show them, and formulas."""
+
+    def __init__(self, cells: CellWriter) -> None:
+        self._cells = cells
+        self.written: list[tuple[Address, CellValue | CellFormula]] = []
+
+    def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
+        self._cells.put(block, style, rows)
+        values = (value for row in rows for value in (row.tolist() if isinstance(row, np.ndarray) else row))
+        self.written += ((place, shown_value(value)) for place, value in zip(_places(block), values, strict=True))
+
+    def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
+        self._cells.fill(block, style, formula, results)
+        first = block.top, block.left
+        self.written += (
+            ((row, column), CellFormula(formula, row - first[0], column - first[1])) for row, column in _places(block)
+        )
+
+
+def _places(block: Block) -> Iterator[Address]:
+    return itertools.product(range(block.top, block.bottom + 1), range(block.left, block.right + 1))
+
+
+def _write_numbers(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:
+    names = [f"factor {k}" for k in range(1, layout.n_factors + 1)]
+    cells.put(layout.section(layout.user_bias), "plain", [["users"]])
+    cells.put(layout.headers(layout.user_bias), "id", [["bias"]])
+    cells.put(layout.headers(layout.user_factors), "id", [names])
+    cells.put(layout.movie_labels, "id", [[f"movie {name}"] for name in ("bias", *names)])
+    cells.put(layout.user_bias, "input", decimal(factors.user_bias[chosen.users, None]))
+    cells.put(layout.user_factors, "input", decimal(factors.user_factors[chosen.users]))
+    cells.put(layout.movie_bias, "input", decimal(factors.movie_bias[None, chosen.movies]))
+    cells.put(layout.movie_factors, "input", decimal(factors.movie_factors[chosen.movies].T))
+
+
+def _rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:
+    errors = (ratings - predictions)[~np.isnan(ratings)]
+    return math.sqrt(math.fsum((errors**2).tolist()) / max(1, len(errors)))

@@ -1,0 +1,61 @@
+"""Find the lesson's sheets in a workbook, a file's or one that is open in Excel."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from cf_excel.errors import InputError, LayoutError
+from cf_excel.sheets.find.find_embedding import find_embedding
+from cf_excel.sheets.find.find_grid import find_grid
+from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.xlsx.edit.sheet_xml import SheetXml
+
+if TYPE_CHECKING:
+    from cf_excel.sheets.fill.put_model import Book
+
+
+def find_sheet(title: str, form: str, sheet: SheetXml) -> FoundSheet | None:
+    """Return what a sheet holds whose predictions have a form of the lesson's: "dot", "bias" or "rows"."""
+    find = find_embedding if form == "rows" else find_grid
+    return find(title, sheet)
+
+
+def lesson_sheets(
+    book: "Book", wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
+) -> list[FoundSheet]:
+    """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
+
+    notes: gets a line for each sheet that can't be followed, and what the others' owner may want to know.
+    Raises InputError where there is none.
+    """
+    if wanted != "all":
+        titles = [title for title in book.titles if title.lower() == wanted.lower()]
+        if not titles:
+            raise InputError(f"{book.path.name} has no sheet {wanted} (there are: {', '.join(book.titles)[:200]})")
+        found = [book.find(titles[0])]
+        if found[0] is None:
+            raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
+    else:
+        found, refused = _all_found(book, [title for title in book.titles if title not in skip])
+        if not found and refused:
+            raise refused[0]
+        if not found:
+            raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
+        if notes is not None:
+            notes += [f"left alone: {error}" for error in refused]
+    if notes is not None:
+        notes += [note for sheet in found for note in sheet.notes]
+    return found
+
+
+def _all_found(book: "Book", titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
+    """Return the sheets of the lesson's kinds, and why others that look like them can't be followed."""
+    book.read_ahead(titles)
+    found, refused = [], []
+    for title in titles:
+        try:
+            sheet = book.find(title)
+        except LayoutError as error:
+            refused.append(error)
+        else:
+            found += [sheet] if sheet else []
+    return found, refused

@@ -1,0 +1,67 @@
+"""The points, and what every row of an optimizer's sheet holds, computed as the sheet computes it."""
+
+import math
+import random
+from dataclasses import dataclass
+
+from cf_excel.sheets.gradient.gradient_layout import FAR
+from cf_excel.sheets.gradient.optimizers import Optimizer, Row
+
+START = {"start_b": 1.0, "start_a": 1.0}
+
+
+@dataclass(frozen=True)
+class Line:
+    """The points that the optimizers learn: x drawn from 1 to 100, y = slope * x + intercept."""
+
+    slope: float
+    intercept: float
+    x: list[int]
+
+    @classmethod
+    def draw(cls, n_points: int, slope: float, intercept: float, seed: int) -> "Line":
+        """Draw the points; the same seed gives the same points in every version of Python."""
+        rng = random.Random(seed)
+        return cls(slope, intercept, [1 + int(rng.random() * 100) for _ in range(n_points)])
+
+    @property
+    def y(self) -> list[float]:
+        return [self.slope * x + self.intercept for x in self.x]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Rows of all epochs, and by epoch from 0 (the start) the RMSE and the weights after it."""
+
+    rows: list[Row]
+    rmse: list[float]
+    b: list[float]
+    a: list[float]
+
+
+def descend(optimizer: Optimizer, line: Line, n_epochs: int) -> Descent:
+    """Run an optimizer over the points, one step a point, in their order."""
+    inputs = {**START, **optimizer.inputs, "points": len(line.x)}
+    points = list(zip(line.x, line.y, strict=True))
+    b, a = inputs["start_b"], inputs["start_a"]
+    above: Row = dict.fromkeys(optimizer.state_names, 0.0) | {"step": 0, "new_b": b, "new_a": a}
+    descent = Descent([], [_rmse([a * x + b - y for x, y in points])], [b], [a])
+    for epoch in range(1, n_epochs + 1):
+        for x, y in points:
+            row: Row = {"epoch": epoch, "step": above["step"] + 1, "x": x, "y": y}
+            row["b"], row["a"] = (min(max(-FAR, above[f"new_{w}"]), FAR) for w in "ba")
+            row["prediction"] = row["a"] * x + row["b"]
+            row["error"] = row["prediction"] - y
+            row["de_db"] = 2 * row["error"]
+            row["de_da"] = x * row["de_db"]
+            optimizer.step(row, above, inputs)
+            descent.rows.append(row)
+            above = row
+        descent.rmse.append(_rmse([row["error"] for row in descent.rows[-len(points) :]]))
+        descent.b.append(above["new_b"])
+        descent.a.append(above["new_a"])
+    return descent
+
+
+def _rmse(errors: list[float]) -> float:
+    return math.sqrt(math.fsum(error * error for error in errors) / len(errors))

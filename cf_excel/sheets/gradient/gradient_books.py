@@ -1,0 +1,129 @@
+"""Build the workbooks of gradient descent: all epochs by formulas, or one epoch and buttons that run it."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from openpyxl import Workbook
+from openpyxl.workbook.defined_name import DefinedName
+
+from cf_excel.errors import InputError
+from cf_excel.sheets.gradient.descent import Descent, Line, descend
+from cf_excel.sheets.gradient.gradient_intro import gradient_lines
+from cf_excel.sheets.gradient.gradient_layout import ComparisonChart, DataSheet, OptimizerSheet
+from cf_excel.sheets.gradient.optimizer_sheet import OptimizerWriter, history_curve
+from cf_excel.sheets.gradient.optimizers import OPTIMIZERS, Optimizer
+from cf_excel.sheets.page_setup import fit_to_page, set_widths, write_intro
+from cf_excel.xlsx.cells import Block, on_sheet
+from cf_excel.xlsx.vba.vba_project import VbaProject
+from cf_excel.xlsx.write.buttons import Button, Macros
+from cf_excel.xlsx.write.charts import Chart, Curve
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
+
+BUTTONS = {"One epoch": "OneEpoch", "Five epochs": "FiveEpochs", "Reset": "Reset"}
+MOST_POINTS, MOST_EPOCHS, MOST_ROWS, MOST_SLOPE = 10_000, 1_000, 100_000, 1e6
+COLORS = ("1F4FBF", "F57C00", "388E3C", "8E24AA", "D32F2F", "0097A7", "6D4C41")
+
+
+def check_options(*, n_epochs: int, n_points: int, slope: float, intercept: float) -> None:
+    """Raise InputError, naming the option, where a workbook of gradient descent can't be built from these."""
+    for option, value, most in (("--epochs", n_epochs, MOST_EPOCHS), ("--points", n_points, MOST_POINTS)):
+        if not 1 <= value <= most:
+            raise InputError(f"{option} {value}: expected 1 to {most:,}")
+    if n_epochs * n_points > MOST_ROWS:
+        raise InputError(
+            f"--epochs {n_epochs} --points {n_points}: expected at most {MOST_ROWS:,} rows, epochs times points"
+        )
+    for option, value in (("--slope", slope), ("--intercept", intercept)):
+        if not abs(value) <= MOST_SLOPE:  # NaN is not
+            raise InputError(f"{option} {value}: expected a number from -1,000,000 to 1,000,000")
+
+
+def build_gradient(
+    folder: Path,
+    *,
+    n_epochs: int = 20,
+    n_points: int = 29,
+    slope: float = 2.0,
+    intercept: float = 30.0,
+    seed: int = 42,
+) -> dict[str, Descent]:
+    """Write gradient_descent.xlsx and gradient_descent.xlsm into a folder and return the descents by sheet.
+
+    Raises InputError for numbers that make no workbook, FileError where a file can't be written.
+    """
+    check_options(n_epochs=n_epochs, n_points=n_points, slope=slope, intercept=intercept)
+    line = Line.draw(n_points, slope, intercept, seed)
+    descents = {optimizer.title: descend(optimizer, line, n_epochs) for optimizer in OPTIMIZERS}
+    _write_book(folder / "gradient_descent.xlsx", line, descents, n_epochs, with_buttons=False)
+    _write_book(folder / "gradient_descent.xlsm", line, descents, 1, with_buttons=True)
+    return descents
+
+
+def _write_book(path: Path, line: Line, descents: dict[str, Descent], n_epochs: int, *, with_buttons: bool) -> None:
+    workbook, data = Workbook(), DataSheet(len(line.x))
+    sheets = {o.title: _layout(o, data.n_points, n_epochs, with_buttons) for o in OPTIMIZERS}
+    workbook.active.title = "intro"
+    for title in (data.title, *sheets):
+        workbook.create_sheet(title)
+    styles = style_ids(workbook)
+    cells = {worksheet.title: SheetCells(styles) for worksheet in workbook.worksheets}
+    charts = {data.title: [_write_data(workbook, cells[data.title], data, line)]}
+    for optimizer in OPTIMIZERS:
+        title = optimizer.title
+        writer = OptimizerWriter(workbook[title], cells[title], sheets[title], optimizer, descents[title])
+        writer.write(data)
+        charts[title] = writer.charts(data, line)
+    lines = gradient_lines(line, n_epochs, with_buttons=with_buttons)
+    rmse = {
+        title: (on_sheet(title, sheet.result.column(1)), descents[title].rmse[n_epochs])
+        for title, sheet in sheets.items()
+    }
+    write_intro(workbook["intro"], cells["intro"], lines, rmse)
+    workbook["intro"].page_setup.fitToHeight = 1
+    workbook["intro"].page_setup.orientation = "portrait"
+    charts["intro"] = [_comparison(sheets, descents, ComparisonChart(len(lines)).place)]
+    write_workbook(path, workbook, cells, charts=charts, macros=_macros(sheets) if with_buttons else None)
+
+
+def _layout(optimizer: Optimizer, n_points: int, n_epochs: int, with_buttons: bool) -> OptimizerSheet:
+    state = tuple(state.names for state in optimizer.state)
+    return OptimizerSheet(optimizer.title, state, n_points, n_epochs, with_buttons)
+
+
+def _macros(sheets: dict[str, OptimizerSheet]) -> Macros:
+    source = (files("cf_excel.data") / "epochs.bas").read_text(encoding="ascii")
+    buttons = {
+        title: [Button(caption, macro, sheet.button(i)) for i, (caption, macro) in enumerate(BUTTONS.items())]
+        for title, sheet in sheets.items()
+    }
+    return Macros(VbaProject({"Epochs": source}), buttons)
+
+
+def _comparison(sheets: dict[str, OptimizerSheet], descents: dict[str, Descent], place: Block) -> Chart:
+    compared = (optimizer.title for optimizer in OPTIMIZERS if optimizer.compared)
+    curves = [
+        history_curve(sheets[title], descents[title], (0, 1), title, color)
+        for title, color in zip(compared, COLORS, strict=True)
+    ]
+    return Chart("RMSE by epoch", "epoch", "RMSE", curves, place, logarithmic=True)
+
+
+def _write_data(workbook: Workbook, cells: SheetCells, data: DataSheet, line: Line) -> Chart:
+    cells.put(data.heading, "title", [["The points"]])
+    cells.put(data.note, "note", [["Every optimizer starts from y = x + 1 and looks for this line. Change it!"]])
+    cells.put(data.labels, "plain", [["slope"], ["intercept"], ["points"]])
+    cells.put(data.slope, "setting", [[line.slope]])
+    cells.put(data.intercept, "setting", [[line.intercept]])
+    cells.put(data.headers, "header", [["x", "y"]])
+    cells.put(data.x, "setting", [[x] for x in line.x])
+    cells.fill(data.points, "derived", data.formulas[data.points], [len(line.x)])
+    cells.fill(data.y, "derived", data.formulas[data.y], line.y)
+    for name, address in data.names.items():
+        workbook.defined_names.add(DefinedName(name, attr_text=address))
+    worksheet = workbook[data.title]
+    set_widths(worksheet, {data.labels: 11, data.slope: 9, data.headers: 9})
+    fit_to_page(worksheet)
+    points = (on_sheet(data.title, data.x), line.x), (on_sheet(data.title, data.y), line.y)
+    return Chart("The points", "x", "y", [Curve("points", *points, size=6, joined=False)], data.chart)

@@ -1,0 +1,1 @@
+"""The lesson's workbook: ratings, embeddings and predictions by formulas."""

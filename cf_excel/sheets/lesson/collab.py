@@ -1,0 +1,274 @@
+"""Build the collaborative-filtering workbook: the lesson's sheets over a crosstab of real ratings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from openpyxl import Workbook
+from openpyxl.formatting.rule import ColorScaleRule, FormulaRule
+from openpyxl.styles import Font
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.worksheet import Worksheet
+
+from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
+from cf_excel.sheets.lesson.embeddings import Embeddings, sheet_rmse
+from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
+from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
+from cf_excel.sheets.lesson.solver_names import solver_names
+from cf_excel.sheets.page_setup import fit_to_page, set_widths, write_intro
+from cf_excel.xlsx.cells import on_sheet
+from cf_excel.xlsx.texts import clean_text, shown_ids
+from cf_excel.xlsx.write.buttons import Macros
+from cf_excel.xlsx.write.charts import Chart, Curve
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
+
+START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A workbook before it is written, for sheets that are added to it (see predict.sheet).
+
+    table: ids and titles as cells show them.
+    """
+
+    workbook: Workbook
+    cells: dict[str, SheetCells]
+    styles: dict[str, int]
+    book: CollabBook
+    movies: MoviesSheet
+    table: Crosstab
+    predictions: dict[str, np.ndarray]
+
+
+def build_collab(
+    ratings: Ratings,
+    path: Path,
+    *,
+    n_users: int | None = None,
+    n_movies: int | None = None,
+    n_factors: int = 5,
+    seed: int = 42,
+    extend: Callable[[Draft], Macros | None] | None = None,
+) -> dict[str, float]:
+    """Write the workbook and return the RMSE of each sheet.
+
+    n_users, n_movies: of the table, 15 or as many as there are unless given.
+    extend: may add sheets before the workbook is written, and returns its macros and buttons.
+    Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
+    be too large, FileError where the file can't be written.
+    """
+    table = _as_shown(crosstab(ratings, n_users, n_movies))
+    n_users, n_movies = table.values.shape
+    rated = ~np.isnan(table.values)
+    book = CollabBook(n_users, n_movies, n_factors, int(rated.sum()))
+    start = Embeddings.random(n_users, n_movies, n_factors, seed)
+    products = start.products()
+    dot = np.where(rated, products, 0.0)
+    biased = np.where(rated, products + start.user_bias[:, None] + start.movie_bias[None, :], 0.0)
+    rmse = {
+        "dotprod": sheet_rmse(table.values, dot),
+        "bias": sheet_rmse(table.values, biased),
+        "movielens_emb": sheet_rmse(table.values, dot),
+    }
+
+    workbook = Workbook()
+    workbook.active.title = "intro"
+    styles = style_ids(workbook)
+    cells = {"intro": SheetCells(styles)}
+    is_lesson = ratings.source == LESSON_SOURCE and (n_users, n_movies, n_factors) == (15, 15, 5)
+    lines = intro_lines(book, source=ratings.source, seed=seed, is_lesson=is_lesson, with_functions=extend is not None)
+    shown = {s.title: (on_sheet(s.title, s.rmse), rmse[s.title]) for s in (book.dotprod, book.bias, book.movielens_emb)}
+    write_intro(workbook["intro"], cells["intro"], lines, shown)
+    for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
+        worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
+        _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title])
+        remark = memorising_remark(book, with_bias=sheet.with_bias)
+        cells[sheet.title].put(sheet.remark, "note", [[remark]])
+        _rating_scale(worksheet, sheet, ratings.rating_range)
+    sheet = book.movielens_emb
+    worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
+    charts = _write_embedding(worksheet, cells[sheet.title], sheet, table, start, products, rmse[sheet.title])
+    cells[sheet.title].put(sheet.remark, "note", [[memorising_remark(book, with_bias=False)]])
+    movies = MoviesSheet(ratings.n_movies)
+    cells[movies.title] = SheetCells(styles)
+    _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
+    macros = None
+    if extend:
+        predictions = {"dotprod": dot, "bias": biased}
+        macros = extend(Draft(workbook, cells, styles, book, movies, table, predictions))
+    write_workbook(path, workbook, cells, charts={sheet.title: charts}, macros=macros)
+    return rmse
+
+
+def _write_grid(
+    worksheet: Worksheet,
+    cells: SheetCells,
+    sheet: GridSheet,
+    table: Crosstab,
+    start: Embeddings,
+    predictions: np.ndarray,
+    rmse: float,
+) -> None:
+    numbers = [f"factor {k}" for k in range(1, sheet.n_factors + 1)]
+    labels = ["bias", *numbers] if sheet.with_bias else numbers
+    formulas = sheet.formulas
+    cells.put(sheet.rating_users, "id", [[user_id] for user_id in table.user_ids])
+    cells.put(sheet.rating_movies, "id", [table.movie_ids])
+    cells.put(sheet.ratings, "rating", table.values)
+    cells.put(sheet.note, "note", [[START_NOTE]])
+    cells.put(sheet.movie_titles, "upright", [table.titles])
+    cells.put(sheet.movie_labels, "side_note", [[f"movie {label}"] for label in labels])
+    cells.put(sheet.user_labels, "header", [labels])
+    cells.put(sheet.movie_factors, "input", start.movie_factors.T)
+    cells.put(sheet.user_factors, "input", start.user_factors)
+    if sheet.movie_bias and sheet.user_bias:
+        cells.put(sheet.movie_bias, "input", start.movie_bias[None, :])
+        cells.put(sheet.user_bias, "input", start.user_bias[:, None])
+    for block, ids in ((sheet.prediction_users, table.user_ids), (sheet.prediction_movies, table.movie_ids)):
+        cells.fill(block, "id", formulas[block], ids)
+    cells.fill(sheet.predictions, "prediction", formulas[sheet.predictions], predictions)
+    cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
+    cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
+    cells.row_heights[sheet.movie_titles.top] = 120
+    worksheet.freeze_panes = sheet.freeze
+    set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
+    _finish(worksheet, sheet)
+
+
+def _as_shown(table: Crosstab) -> Crosstab:
+    """Return the table with ids and titles as cells show them."""
+    return replace(
+        table,
+        user_ids=shown_ids("user", table.user_ids),
+        movie_ids=shown_ids("movie", table.movie_ids),
+        titles=list(map(clean_text, table.titles)),
+    )
+
+
+def _rating_scale(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
+    low, high = rating_range
+    scale = ColorScaleRule(
+        start_type="num",
+        start_value=low,
+        start_color=LOW,
+        mid_type="num",
+        mid_value=(low + high) / 2,
+        mid_color=MIDDLE,
+        end_type="num",
+        end_value=high,
+        end_color=HIGH,
+    )
+    blank = FormulaRule(formula=[sheet.blank_rule], font=Font(color=QUIET_INK), stopIfTrue=True)
+    for rule in (blank, scale):
+        worksheet.conditional_formatting.add(sheet.predictions.address, rule)
+
+
+def _write_embedding(
+    worksheet: Worksheet,
+    cells: SheetCells,
+    sheet: EmbeddingSheet,
+    table: Crosstab,
+    start: Embeddings,
+    products: np.ndarray,
+    rmse: float,
+) -> list[Chart]:
+    user, movie = np.nonzero(~np.isnan(table.values))
+    rating = table.values[user, movie]
+    k = sheet.n_factors
+    numbers = [f"factor {i}" for i in range(1, k + 1)]
+    cells.put(sheet.note, "note", [[START_NOTE]])
+    cells.put(sheet.user_labels, "header", [["row", "user", *numbers]])
+    cells.put(sheet.user_rows, "index", [[row] for row in range(1, sheet.n_users + 1)])
+    cells.put(sheet.user_ids, "id", [[user_id] for user_id in table.user_ids])
+    cells.put(sheet.user_factors, "input", start.user_factors)
+    cells.put(sheet.movie_labels, "header", [["title", "movie", *numbers]])
+    cells.put(sheet.movie_titles, "plain", [[title] for title in table.titles])
+    cells.put(sheet.movie_ids, "id", [[movie_id] for movie_id in table.movie_ids])
+    cells.put(sheet.movie_factors, "input", start.movie_factors)
+    names = ["userId", "movieId", "rating", "user row", *numbers, "movie row", *numbers, "prediction", "error²"]
+    cells.put(sheet.headers, "header", [names])
+    rows = [[table.user_ids[u], table.movie_ids[m], r] for u, m, r in zip(user, movie, rating, strict=True)]
+    cells.put(sheet.ratings, "rating", rows or [[None] * 3])
+
+    text_users, text_movies = (isinstance(ids[0], str) for ids in (table.user_ids, table.movie_ids))
+    formulas = sheet.formulas(text_users=text_users, text_movies=text_movies)
+    predicted = products[user, movie]
+    looked_up = (
+        (sheet.user_index, "index", user + 1, NOT_FOUND),
+        (sheet.rating_user_factors, "looked_up", start.user_factors[user], 0.0),
+        (sheet.movie_index, "index", movie + 1, NOT_FOUND),
+        (sheet.rating_movie_factors, "looked_up", start.movie_factors[movie], 0.0),
+        (sheet.predictions, "prediction", predicted, 0.0),
+        (sheet.squared_errors, "error", (rating - predicted) ** 2, ""),
+    )
+    arrays = {sheet.user_index: text_users, sheet.movie_index: text_movies}
+    for block, style, results, without_rating in looked_up:
+        if not len(rating):
+            results = [without_rating] * block.n_columns
+        cells.fill(block, style, formulas[block], results, array=arrays.get(block, False))
+    cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
+    cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
+
+    worksheet.freeze_panes = sheet.freeze
+    set_widths(
+        worksheet,
+        {
+            sheet.movie_titles: min(60, max(20, *(len(title) for title in table.titles))),
+            sheet.movie_ids: 9,
+            sheet.movie_factors: 8,
+            sheet.ratings: 9,
+            sheet.user_index: 9,
+            sheet.rating_user_factors: 8,
+            sheet.movie_index: 10,
+            sheet.rating_movie_factors: 8,
+            sheet.predictions: 10.5,
+            sheet.squared_errors: 8,
+            sheet.rmse: 9,
+        },
+    )
+    _finish(worksheet, sheet)
+    if not len(rating):
+        return []
+    actual, shown = sheet.charted(sheet.ratings.column(2)), sheet.charted(sheet.predictions)
+    points = (
+        (on_sheet(sheet.title, actual), rating[: actual.n_rows]),
+        (on_sheet(sheet.title, shown), predicted[: shown.n_rows]),
+    )
+    curve = Curve("ratings", *points, size=5, joined=False)
+    return [Chart("Predicted against actual rating", "rating", "prediction", [curve], sheet.chart)]
+
+
+def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, ratings: Ratings) -> None:
+    count = np.bincount(ratings.movie_idx, minlength=ratings.n_movies)
+    # ratings are multiples of a half, or few: a float64 sum in file order is the same on every machine
+    total = np.bincount(ratings.movie_idx, weights=ratings.rating, minlength=ratings.n_movies)
+    order = most_rated(count, ratings.movie_ids)
+    years = [int(year) or None for year in ratings.years[order]]
+    columns = (
+        ratings.movie_ids[order].tolist(),
+        ratings.titles[order].tolist(),
+        years,
+        [genres.replace("|", ", ") for genres in ratings.genres[order]],
+        count[order].tolist(),
+        (total[order] / count[order]).tolist(),
+    )
+    cells.put(sheet.headers, "header_left", [["movieId", "title", "year", "genres", "ratings", "mean rating"]])
+    styles = ("id_left", "plain", "id_left", "plain", "plain", "mean")
+    for i, (values, style) in enumerate(zip(columns, styles, strict=True)):
+        cells.put(sheet.table.column(i), style, [[value] for value in values])
+    worksheet.freeze_panes = sheet.freeze
+    worksheet.auto_filter.ref = sheet.whole.address
+    widths = (10, 60, 8, 48, 10, 13)
+    set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
+    worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"
+    fit_to_page(worksheet)
+
+
+def _finish(worksheet: Worksheet, sheet: GridSheet | EmbeddingSheet) -> None:
+    for name, value in solver_names(sheet).items():
+        worksheet.defined_names.add(DefinedName(name, attr_text=value, hidden=True))
+    fit_to_page(worksheet)

@@ -1,0 +1,40 @@
+"""What every sheet shares: widths of columns, one page in print, and the first sheet's table of texts."""
+
+import textwrap
+
+from openpyxl.worksheet.worksheet import Worksheet
+
+from cf_excel.sheets.lesson.intro import Line
+from cf_excel.sheets.lesson.lesson_layout import IntroSheet
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+
+
+def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
+    """Set the widths of the columns of each block, in characters."""
+    for block, width in widths.items():
+        for column in range(block.left, block.right + 1):
+            worksheet.column_dimensions[column_letters(column)].width = width
+
+
+def fit_to_page(worksheet: Worksheet) -> None:
+    """Print in landscape, as wide as one page."""
+    worksheet.page_setup.orientation = "landscape"
+    worksheet.page_setup.fitToHeight = 0
+    worksheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def write_intro(worksheet: Worksheet, cells: SheetCells, lines: list[Line], rmse: dict[str, tuple[str, float]]) -> None:
+    """Write the first sheet. rmse: by name of a sheet the address of its RMSE, and its value."""
+    sheet = IntroSheet(len(lines))
+    for i, line in enumerate(lines):
+        cells.put(sheet.names.row(i), line.style, [[line.name or None]])
+        cells.put(sheet.texts.row(i), "wrapped", [[line.text or None]])
+        if line.rmse_of:
+            address, value = rmse[line.rmse_of]
+            cells.fill(sheet.rmse(i), "result", address, [value])
+        # not every program fits the height of a row to its text
+        cells.row_heights[i + 1] = 24 if line.style == "title" else 16 * max(1, len(textwrap.wrap(line.text, 106)))
+    set_widths(worksheet, {sheet.names: 18, sheet.texts: 100, sheet.rmse(0): 11})
+    worksheet.sheet_view.showGridLines = False
+    fit_to_page(worksheet)

@@ -1,0 +1,176 @@
+"""Write the recommender's front sheet, which people see."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+from openpyxl.formatting.rule import DataBarRule
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
+
+from cf_excel.sheets.recommender.calc_formulas import (
+    LISTS,
+    NOTHING_RATED,
+    heading_formulas,
+    rating_formula,
+    remark_formulas,
+    shown_formulas,
+)
+from cf_excel.sheets.recommender.movie_labels import shown_genres
+from cf_excel.sheets.recommender.recommender_layout import N_BEST, N_RATED, PredictSheet
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import BAR
+
+if TYPE_CHECKING:
+    from cf_excel.sheets.recommender.calc_results import Recommender
+
+
+def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: "Recommender", made: date | None) -> None:
+    """Put the panels onto the sheet, with dropdowns, data bars and the results of the first picks."""
+    book, results = recommender.book, recommender.results
+    sheet = book.predict
+    cells.put(sheet.heading, "banner", [["What to watch next"]])
+    cells.put(sheet.notes, "note", [[line] for line in _notes(recommender, made)])
+    _write_picks(cells, recommender)
+    _write_ratings(cells, recommender)
+    for i, name in enumerate(LISTS):
+        _write_list(cells, recommender, i, name)
+    cells.put(sheet.least_label, "panel_note", [["rated at least this often:"]])
+    cells.put(sheet.least_ratings, "pick_number", [[results.picks.least_ratings]])
+    lines = _help(recommender)
+    for i, (style, line) in enumerate(lines):
+        cells.put(sheet.help_lines(len(lines)).row(i).column(0), style, [[line]])
+    cells.row_heights |= {sheet.heading.top: 32} | dict.fromkeys(sheet.tall_rows, 20)
+    _finish(worksheet, sheet, results.factors.rating_range)
+
+
+def _notes(recommender: "Recommender", made: date | None) -> list[str]:
+    book, metrics = recommender.book, recommender.factors.record.get("metrics")
+    rmse = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+    facts = [f"Model: {recommender.factors.kind}"]
+    facts += [f"{book.n_factors} factors for each of {book.n_users:,} users and {book.n_movies:,} movies"]
+    if isinstance(rmse, (int, float)):
+        before = recommender.factors.record.get("factors_before")
+        of = f" of all {before} factors" if before else ""
+        facts += [f"typical error {rmse:.2f} rating points (validation RMSE{of})"]
+    if made:
+        facts += [f"trained {made:%Y-%m-%d}"]
+    return [
+        "Change the yellow cells: everything else follows, by formulas over the other sheets.",
+        "; ".join(facts) + ".",
+    ]
+
+
+def _write_picks(cells: SheetCells, recommender: "Recommender") -> None:
+    book, results = recommender.book, recommender.results
+    sheet, picks = book.predict, results.picks
+    _write_heading(cells, sheet.pick_heading, "Pick a user and a movie")
+    cells.put(sheet.pick_labels, "plain", [["User"], ["Movie"], ["Rating"]])
+    style = "pick_text" if isinstance(recommender.user_id, str) else "pick"
+    cells.put(sheet.picked_user, style, [[recommender.user_id]])
+    cells.put(sheet.picked_movie, "pick_text", [[recommender.movie_title]])
+    cells.fill(sheet.rating, "big_score", rating_formula(results.factors.kind), [results.rating])
+    remark = ""
+    if book.ratings:
+        has = "has" if results.times_rated[picks.movie] else "has not"
+        remark = f"This user {has} rated this movie."
+    remarks = remark_formulas(book)
+    cells.fill(sheet.pick_remark, "note", remarks[sheet.pick_remark], np.array([remark], object))
+
+
+def _write_ratings(cells: SheetCells, recommender: "Recommender") -> None:
+    book, picks = recommender.book, recommender.results.picks
+    sheet, blank = book.predict, N_RATED - len(picks.rated)
+    _write_heading(cells, sheet.rate_heading, f"Or rate {N_RATED} movies yourself (these are examples)")
+    cells.put(sheet.rate_numbers, "index", [[i] for i in range(1, N_RATED + 1)])
+    titles = [recommender.titles[row] for row in picks.rated]
+    cells.put(sheet.rated_titles, "pick_text", [[title] for title in titles + [None] * blank])
+    cells.put(sheet.given_ratings, "pick_number", [[rating] for rating in picks.ratings + [None] * blank])
+    formula = remark_formulas(book)[sheet.rate_remarks]
+    cells.fill(sheet.rate_remarks, "note", formula, np.array([""] * N_RATED, object))
+
+
+def _write_list(cells: SheetCells, recommender: "Recommender", i: int, name: str) -> None:
+    book, results = recommender.book, recommender.results
+    kind, panel = results.factors.kind, book.predict.list_at(name)
+    heading = {
+        "best": f"Ten best for user {recommender.user_id}",
+        "similar": f"Movies like {recommender.movie_title}",
+        "yours": "Ten best for you" if results.picks.rated else NOTHING_RATED,
+    }[name]
+    cells.fill(panel.heading.column(0), "panel", heading_formulas()[name], np.array([heading], object))
+    for column in range(1, 2 if name == "similar" else 4):
+        cells.put(panel.heading.column(column), "panel", [[None]])
+    headers = {"header": None, "header_left": "movie", "header_note": "genres"}
+    headers["header_right"] = "similarity" if name == "similar" else "rating"
+    for column, (style, header) in enumerate(headers.items()):
+        cells.put(panel.headers.column(column), style, [[header]])
+    cells.put(panel.column(0), "index", [[j] for j in range(1, N_BEST + 1)])
+    for (block, formula), style, shown in zip(
+        shown_formulas(book, kind, i).items(), ("shrunk", "quiet", "score"), _shown(recommender, name), strict=True
+    ):
+        cells.fill(block, style, formula, np.array(shown, object))
+
+
+def _shown(recommender: "Recommender", name: str) -> tuple[list[str], list[str], list[float | str]]:
+    """Return titles, genres and scores of a list."""
+    results, genres = recommender.results, recommender.factors.genres
+    scores, rows = results.best(results.scores[name])
+    scaled = [score if score == "" or name == "similar" else float(results.scaled(score)) for score in scores]
+    titles = ["" if row == "" else recommender.titles[row - 1] for row in rows]
+    return titles, ["" if row == "" else shown_genres(genres[row - 1]) for row in rows], scaled
+
+
+def _help(recommender: "Recommender") -> list[tuple[str, str]]:
+    who, what = (_in_formula(value) for value in (recommender.user_id, recommender.movie_title))
+    add = "CF.RECOMMEND lists what is new to the user; add TRUE for all movies."
+    if not recommender.book.ratings:
+        add = "This file holds no ratings: CF.RECOMMEND lists movies that the user knows, too."
+    return [
+        ("name", "In Excel 365 these work in any cell"),
+        ("code", f"=CF.PREDICT({who}, {what})"),
+        ("code", f"=CF.RECOMMEND({who}, 10)"),
+        ("code", f"=CF.SIMILAR({what}, 10, 20)"),
+        ("code", "=CF.RATE(rated_titles, given_ratings, 10)"),
+        ("note", f"Movies by title or id. {add}"),
+        ("note", "The 20 leaves out movies that were rated less often. Copy a line, and press Enter."),
+    ]
+
+
+def _in_formula(value: int | str) -> str:
+    return str(value) if isinstance(value, int) else '"' + value.replace('"', '""') + '"'
+
+
+def _write_heading(cells: SheetCells, block: Block, text: str) -> None:
+    cells.put(block, "panel", [[text] + [None] * (block.n_columns - 1)])
+
+
+def _finish(worksheet: Worksheet, sheet: PredictSheet, rating_range: tuple[float, float]) -> None:
+    for cells, source, words in (
+        (sheet.picked_user, "user_ids", "Pick a user from the list."),
+        (sheet.picked_movie, "movie_list", "Pick a movie from the list, in alphabetical order."),
+        (sheet.rated_titles, "movie_list", "Pick a movie from the list, in alphabetical order."),
+        (sheet.given_ratings, "rating_list", "Pick a rating from the list."),
+    ):
+        dropdown = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=True)
+        dropdown.error, dropdown.errorTitle = words, "Not in the list"
+        dropdown.add(cells.span())
+        worksheet.add_data_validation(dropdown)
+    whole = DataValidation("whole", operator="greaterThanOrEqual", formula1="0", showErrorMessage=True)
+    whole.error, whole.errorTitle = "A whole number, 0 or more.", "How many ratings?"
+    whole.add(sheet.least_ratings.first)
+    worksheet.add_data_validation(whole)
+    low, high = rating_range
+    bars = [(sheet.rating, low, high), *((sheet.list_at(name).column(3), low, high) for name in ("best", "yours"))]
+    for block, start, end in [*bars, (sheet.list_at("similar").column(3), 0, 1)]:
+        rule = DataBarRule("num", start, "num", end, color=BAR, showValue=True)
+        worksheet.conditional_formatting.add(block.span(), rule)
+    for column, width in sheet.widths.items():
+        worksheet.column_dimensions[column_letters(column)].width = width
+    worksheet.sheet_view.showGridLines = False
+    worksheet.sheet_view.selection[0].activeCell = worksheet.sheet_view.selection[0].sqref = sheet.picked_user.first
+    worksheet.page_setup.orientation = "landscape"
+    worksheet.page_setup.fitToHeight = 1
+    worksheet.sheet_properties.pageSetUpPr.fitToPage = True
+    worksheet.print_area = sheet.printed

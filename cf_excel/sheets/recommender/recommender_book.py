@@ -1,0 +1,159 @@
+"""Write a trained model as a workbook in which people pick, rate and see predictions, by formulas alone."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from openpyxl import Workbook
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.worksheet import Worksheet
+
+from cf_excel.errors import InputError
+from cf_excel.model.file import Factors
+from cf_excel.model.predictor import usual_least_ratings
+from cf_excel.ratings.table import most_rated
+from cf_excel.sheets.rating_choices import rating_choices
+from cf_excel.sheets.recommender.ask_sheets import write_predict
+from cf_excel.sheets.recommender.calc import write_calc
+from cf_excel.sheets.recommender.calc_results import Picks, Recommender, Results
+from cf_excel.sheets.recommender.lambdas import lambda_names
+from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
+from cf_excel.sheets.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
+from cf_excel.sheets.recommender.recommender_layout import N_RATED, TableSheet
+from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.texts import shown_ids
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import style_ids
+
+_MOST_RATINGS = 100  # that a dropdown offers
+_EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0) to the highest (1)
+
+
+def build_recommender(
+    factors: Factors, path: Path, *, digits: int = 5, with_ratings: bool = True, made: date | None = None
+) -> Recommender:
+    """Write the workbook and return what it holds.
+
+    digits: decimals of factors and biases. made: the date of the model. Raises InputError for a model of kind net and
+    for one that does not fit on sheets or has ids that no cell tells apart, FileError where the file can't be written.
+    """
+    check_model(factors, digits)
+    written = _as_written(factors, digits)
+    choices = rating_choices(*written.rating_range, _rating_values(written))
+    user_ids, movie_ids = shown_ids("user", written.user_ids.tolist()), shown_ids("movie", written.movie_ids.tolist())
+    n_users, n_factors = written.user_factors.shape
+    n_ratings = len(written.seen_movies) if with_ratings else 0
+    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices))
+    titles = unique_titles(written.titles, movie_ids)
+    results = Results(written, _first_picks(written, choices), with_ratings and n_ratings > 0)
+    recommender = Recommender(written, user_ids, movie_ids, titles, book, results)
+
+    workbook = Workbook()
+    workbook.active.title = book.predict.title
+    styles = style_ids(workbook)
+    cells = {book.predict.title: SheetCells(styles)}
+    write_predict(workbook.active, cells[book.predict.title], recommender, made)
+    for sheet in filter(None, (book.users, book.movies, book.ratings)):
+        cells[sheet.title] = SheetCells(styles)
+        workbook.create_sheet(sheet.title).freeze_panes = sheet.freeze
+    _write_users(workbook["users"], cells["users"], recommender)
+    _write_movies(workbook["movies"], cells["movies"], recommender)
+    if book.ratings:
+        _write_ratings(cells["ratings"], recommender)
+    cells[book.calc.title] = SheetCells(styles)
+    write_calc(cells[book.calc.title], recommender, choices)
+    workbook.create_sheet(book.calc.title).sheet_state = "hidden"
+    for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
+        workbook.defined_names.add(DefinedName(name, attr_text=text))
+    write_workbook(path, workbook, cells)
+    return recommender
+
+
+def check_model(factors: Factors, digits: int) -> None:
+    """Raise InputError for a model or a number of decimals that makes no workbook."""
+    if factors.kind == "net":
+        raise InputError("a model of kind net is a neural net, too large for formulas: train one of another kind")
+    if not 1 <= digits <= 15:
+        raise InputError(f"--digits {digits}: expected 1 to 15")
+
+
+def _as_written(factors: Factors, digits: int) -> Factors:
+    """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
+    order = np.argsort(factors.user_ids, kind="stable")
+    counts = np.diff(factors.seen_offsets)[order]
+    seen = [np.sort(factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])]) for user in order]
+    rounded = lambda array: np.round(array.astype(np.float64), digits) + 0.0  # noqa: E731  (-0.0 becomes 0)
+    return replace(
+        factors,
+        user_ids=factors.user_ids[order],
+        user_factors=rounded(factors.user_factors[order]),
+        movie_factors=rounded(factors.movie_factors),
+        user_bias=rounded(factors.user_bias[order]),
+        movie_bias=rounded(factors.movie_bias),
+        seen_offsets=np.concatenate([[0], np.cumsum(counts)]),
+        seen_movies=np.concatenate(seen),
+    )
+
+
+def _rating_values(factors: Factors) -> list[float]:
+    """Return the ratings that the model was trained on, nothing where its record does not tell; anybody writes one."""
+    values = factors.record.get("rating_values")
+    known = isinstance(values, list) and len(values) <= _MOST_RATINGS
+    return values if known and all(type(value) in (int, float) for value in values) else []
+
+
+def _first_picks(factors: Factors, choices: list[float]) -> Picks:
+    """Return picks to start with: the most active user, a much rated movie new to that user, an example of ratings."""
+    counts = np.bincount(factors.seen_movies, minlength=len(factors.movie_ids))
+    movies = most_rated(counts, factors.movie_ids).tolist()
+    user = most_rated(np.diff(factors.seen_offsets), factors.user_ids)[0]
+    rated = movies[:N_RATED]
+    ratings = [choices[round(share * (len(choices) - 1))] for share in _EXAMPLE[: len(rated)]]
+    least = usual_least_ratings(counts)
+    seen = set(factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])].tolist())
+    movie = next((movie for movie in movies if movie not in seen), movies[0])
+    return Picks(int(user), movie, rated, ratings, least)
+
+
+def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
+    factors, sheet = recommender.factors, recommender.book.users
+    numbers = np.column_stack([factors.user_bias, factors.user_factors])
+    _write_headers(cells, sheet, [*USER_COLUMNS.values()], recommender.book.n_factors)
+    cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
+    cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
+    _set_widths(worksheet, {sheet.columns(0): 10})
+
+
+def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
+    factors, sheet, results = recommender.factors, recommender.book.movies, recommender.results
+    columns = (
+        recommender.movie_ids,
+        recommender.titles,
+        [int(year) or None for year in factors.years],
+        [shown_genres(genres) or None for genres in factors.genres],
+        results.n_ratings.tolist(),
+    )
+    numbers = np.column_stack([results.lengths, factors.movie_bias, factors.movie_factors])
+    _write_headers(cells, sheet, [*MOVIE_COLUMNS.values()], recommender.book.n_factors)
+    for i, values in enumerate(columns):
+        cells.put(sheet.columns(i), "plain", [[value] for value in values])
+    cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
+    _set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
+
+
+def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
+    factors, sheet = recommender.factors, recommender.book.ratings
+    users = np.repeat(np.arange(len(factors.user_ids)), np.diff(factors.seen_offsets))
+    cells.put(sheet.headers, "header", [["user row", "movie row"]])
+    cells.put(sheet.table, "plain", np.column_stack([users, factors.seen_movies]) + 1)
+
+
+def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_factors: int) -> None:
+    cells.put(sheet.headers, "header_left", [[*names, *(f"factor {i}" for i in range(1, n_factors + 1))]])
+
+
+def _set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
+    for block, width in widths.items():
+        worksheet.column_dimensions[column_letters(block.left)].width = width
