@@ -61,7 +61,7 @@ def time_libreoffice(folder: Path, model: Path, users: list, movies: list) -> No
     from office import Office
     from openpyxl.worksheet.formula import ArrayFormula
 
-    from cf_excel.udf.libreoffice import install
+    from cf_excel.udf.libreoffice_setup import install
 
     paths = {}
     for name in ("none", "one by one", "array", "grid"):
@@ -120,7 +120,7 @@ def windows_call(model: Path) -> Iterator[Call]:
     """Give the call of the COM server in Windows' Python under Wine."""
     from test_windows import Excel, server_command, windows_environment, windows_path
 
-    from cf_excel.udf.workbook import settings
+    from cf_excel.udf.panel_workbooks import settings
 
     folder = Path(os.environ["CF_EXCEL_WINDOWS"])
     named = dict(settings()) | {"Interpreter_Win": windows_path(folder / "py" / "python.exe")}

@@ -147,7 +147,7 @@ class _Pyplot:
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):  # what inspects an object asks for these
             raise AttributeError(name)
-        from cf_excel import plots  # noqa: F401  (says what to install where matplotlib is missing)
+        from cf_excel.plots import figures as plots  # noqa: F401  (says what to install where matplotlib is missing)
 
         return getattr(import_module("matplotlib.pyplot"), name)
 
@@ -175,7 +175,7 @@ class _Seaborn:
         """
         if kind != "hex" or options:
             return self.__getattr__("jointplot")(x=x, y=y, kind=kind, **options)
-        from cf_excel import plots
+        from cf_excel.plots import figures as plots
 
         predictions, ratings = (np.asarray(values, np.float64).reshape(-1) for values in (x, y))
         if not len(predictions) == len(ratings) > 0:

@@ -9,9 +9,9 @@ from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
-from cf_excel.udf import doctor
-from cf_excel.udf.doctor import Check, Machine, examine
-from cf_excel.udf.workbook import excel_extension
+from cf_excel.udf import checks as doctor
+from cf_excel.udf.checks import Check, Machine, examine
+from cf_excel.udf.panel_workbooks import excel_extension
 
 EXCEL = r"C:\Program Files\Microsoft Office\root\Office16\EXCEL.EXE"
 

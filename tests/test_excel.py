@@ -11,7 +11,7 @@ import pytest
 from cf_excel.model.file import save_factors
 from cf_excel.udf import excel
 from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
-from cf_excel.udf.vba import UDF_MODULE, wrappers
+from cf_excel.udf.functions_vba import UDF_MODULE, wrappers
 
 HERE = Path(__file__).parent
 MISSING, NOT_AVAILABLE = -2147352572, -2146826246

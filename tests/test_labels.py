@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cf_excel.labels import NEAR, crossed, line_to, place_labels
+from cf_excel.plots.labels import NEAR, crossed, line_to, place_labels
 
 AREA = np.array([0.0, 0.0, 800.0, 600.0])
 

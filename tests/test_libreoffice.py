@@ -20,10 +20,11 @@ from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
 from cf_excel.sheets.panel.panel_layout import PredictSheet
-from cf_excel.udf import libreoffice, worker
+from cf_excel.udf import libreoffice_setup as libreoffice
+from cf_excel.udf import worker
 from cf_excel.udf.functions import Functions, signatures
-from cf_excel.udf.libreoffice import MODULE, SCRIPT, basic_source, install, uninstall
-from cf_excel.udf.workbook import libreoffice_extension
+from cf_excel.udf.libreoffice_setup import MODULE, SCRIPT, basic_source, install, uninstall
+from cf_excel.udf.panel_workbooks import libreoffice_extension
 
 SCRIPTS = Path(__file__).parent / "functions_scripts.py"
 LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>

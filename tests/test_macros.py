@@ -12,8 +12,8 @@ from cf_excel.errors import InputError, UnknownIdError
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.udf import macros
+from cf_excel.udf.functions_vba import MACROS, functions_project
 from cf_excel.udf.macros import run, write_factors, write_learned, write_predictions
-from cf_excel.udf.vba import MACROS, functions_project
 
 
 class Sheet:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import cf_excel
-from cf_excel import plots
 from cf_excel.cli import main
 from cf_excel.cli import plot as plot_command
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.file import KINDS, save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.plots import figures as plots
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 
@@ -216,7 +216,7 @@ def test_plot_refuses_in_one_line_and_writes_nothing(record, words, model, tmp_p
 def test_plot_without_matplotlib_says_what_to_install(model, tmp_path, monkeypatch, capsys):
     model()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "cf_excel.plots")
+    monkeypatch.delitem(sys.modules, "cf_excel.plots.figures")
     monkeypatch.delattr(cf_excel, "plots")
     assert main(["plot", "--out", str(tmp_path)]) == 2
     assert (
@@ -228,7 +228,7 @@ def test_no_pyplot_state(tmp_path):
     code = """
 import pathlib, sys
 import numpy as np
-from cf_excel import plots
+from cf_excel.plots import figures as plots
 figure = plots.plot_predictions(np.linspace(1, 5, 50), np.arange(50) % 5 + 1.0, "heading")
 plots.save_figure(figure, pathlib.Path(sys.argv[1]))
 print("matplotlib.pyplot" in sys.modules)

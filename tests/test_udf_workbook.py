@@ -17,10 +17,10 @@ from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
 from cf_excel.sheets.panel.panel_layout import PredictSheet
-from cf_excel.udf import vba
+from cf_excel.udf import functions_vba as vba
 from cf_excel.udf.functions import Functions, signatures
-from cf_excel.udf.vba import MACROS, UDF_MODULE, functions_project, wrappers
-from cf_excel.udf.workbook import excel_extension, libreoffice_extension
+from cf_excel.udf.functions_vba import MACROS, UDF_MODULE, functions_project, wrappers
+from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension
 from cf_excel.xlsx.vba.vba_project import VbaProject
 from cf_excel.xlsx.write.buttons import Macros
 from cf_excel.xlsx.write.new_workbook import write_workbook

@@ -13,9 +13,9 @@ from test_excel import CALLS, MISSING, NOT_AVAILABLE
 import cf_excel
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
-from cf_excel.udf import workbook
+from cf_excel.udf import panel_workbooks as workbook
 from cf_excel.udf.functions import Functions, signatures
-from cf_excel.udf.workbook import excel_extension
+from cf_excel.udf.panel_workbooks import excel_extension
 
 HERE = Path(__file__).parent / "windows"
 ROOT = Path(cf_excel.__file__).parent.parent

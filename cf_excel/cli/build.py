@@ -108,7 +108,7 @@ def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") ->
 
 def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
     from cf_excel.sheets.lesson.collab import build_collab
-    from cf_excel.udf.workbook import excel_extension, libreoffice_extension
+    from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension
 
     options, scale = _collab_options(args), ratings.rating_range
     excel, calc = (folder / name for name in KINDS["functions"])

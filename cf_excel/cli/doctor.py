@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print every check. Raises InputError where something is wrong."""
     from cf_excel.errors import InputError
-    from cf_excel.udf.doctor import examine
+    from cf_excel.udf.checks import examine
 
     checks = examine(args.workbook)
     marks = {"ok": "ok     ", "wrong": "WRONG  ", "unknown": "unknown"}

@@ -144,7 +144,7 @@ def _tell(result: "Result") -> None:
 def _chart(folder: Path, boards: "list[list[Result]]") -> list[Path]:
     """Draw the errors of every split, where matplotlib is installed."""
     try:
-        from cf_excel.plots import plot_scoreboard, save_figure
+        from cf_excel.plots.figures import plot_scoreboard, save_figure
     except InputError as error:
         note(f"no chart: {error}")
         return []

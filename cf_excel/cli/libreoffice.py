@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Install or uninstall."""
     from cf_excel.errors import FileError
-    from cf_excel.udf.libreoffice import default_profile, install, lacks_python, uninstall
+    from cf_excel.udf.libreoffice_setup import default_profile, install, lacks_python, uninstall
 
     if args.profile is not None and not args.profile.is_dir():
         raise FileError(f"--profile {args.profile}: there is no such folder; expected LibreOffice's folder `user`")

@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> None:
     check_outputs(args, *(args.out / f"{name}.{ending}" for name in PICTURES for ending in ("png", "svg")))
     import numpy as np
 
-    from cf_excel import plots
     from cf_excel.model.predictor import load_predictor
+    from cf_excel.plots import figures as plots
     from cf_excel.ratings.table import most_rated
 
     predictor = load_predictor(args.model)

@@ -12,8 +12,8 @@ LICENSE_NOTE = (
     "xlwings-server and the part of xlwings that it uses are not open source: PolyForm Noncommercial License 1.0.0 "
     "(https://polyformproject.org/licenses/noncommercial/1.0.0) or a paid licence (https://www.xlwings.org/pricing)"
 )
-_FUNCTIONS = "from cf_excel.udf.server.functions import *\n"
-_SCRIPTS = "from cf_excel.udf.server.scripts import train_model, write_factors, write_predictions\n"
+_FUNCTIONS = "from cf_excel.udf.server.custom_functions import *\n"
+_SCRIPTS = "from cf_excel.udf.server.custom_scripts import train_model, write_factors, write_predictions\n"
 _TASK_PANE = """{% extends "base.html" %}
 {% block content %}
 <div class="container-fluid pt-3 ps-3">

@@ -10,8 +10,8 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.files import make_folder, replacing
-from cf_excel.labels import NEAR, line_to, place_labels
 from cf_excel.model.lookup import short_title
+from cf_excel.plots.labels import NEAR, line_to, place_labels
 
 try:
     from matplotlib import rc_context

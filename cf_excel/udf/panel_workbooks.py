@@ -7,7 +7,7 @@ from importlib.metadata import version
 from cf_excel.sheets.lesson.collab import Draft
 from cf_excel.sheets.panel.panel_sheet import add_conf_sheet, add_predict_sheet
 from cf_excel.udf.functions import Functions
-from cf_excel.udf.vba import BUILT_WITH, MACROS, UDF_MODULE, functions_project
+from cf_excel.udf.functions_vba import BUILT_WITH, MACROS, UDF_MODULE, functions_project
 from cf_excel.xlsx.write.buttons import Button, Macros
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from cf_excel.errors import CfExcelError, FileError
 from cf_excel.files import check_source
 from cf_excel.model.file import default_model_path, load_factors
-from cf_excel.udf.vba import BUILT_WITH, UDF_MODULE
+from cf_excel.udf.functions_vba import BUILT_WITH, UDF_MODULE
 
 _SECURITY = r"Software\Microsoft\Office\16.0\Excel\Security"
 _POLICIES = r"Software\Policies\Microsoft\Office\16.0\Excel\Security"
