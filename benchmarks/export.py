@@ -3,7 +3,7 @@
     python -m benchmarks.export [MODEL]
 
 Without a model, random ones of the lesson's size with 10 and 50 factors. Writing is timed beside openpyxl writing the
-factors alone, alternating; times are medians. Times in LibreOffice need it and its Python bridge (see tests/office.py).
+factors alone, alternating; times are medians. Times in LibreOffice need it and its Python bridge.
 """
 
 import statistics
@@ -57,7 +57,7 @@ def picks(recommender: Recommender) -> dict[str, list]:
 def main() -> None:
     """Print a line for every file."""
     sys.path.insert(0, str(TESTS))
-    from office import Office, OfficeError
+    from support.office import Office, OfficeError
 
     try:
         office = Office()

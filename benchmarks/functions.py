@@ -58,8 +58,8 @@ def time_calls(host: str, call: Call, users: list, movies: list) -> None:
 def time_libreoffice(folder: Path, model: Path, users: list, movies: list) -> None:
     """Time the recalculation of workbooks that differ in their formulas alone."""
     import openpyxl
-    from office import Office
     from openpyxl.worksheet.formula import ArrayFormula
+    from support.office import Office
 
     from cf_excel.udf.libreoffice_setup import install
 
@@ -82,7 +82,7 @@ def time_libreoffice(folder: Path, model: Path, users: list, movies: list) -> No
     install(profile / "user")
     office = Office(profile=profile, CF_EXCEL_MODEL=str(model))
     try:
-        script = ROOT / "tests" / "functions_scripts.py"
+        script = ROOT / "tests" / "support" / "functions_scripts.py"
         times = {n: office.call("recalculation", str(path), 3, script=script) for n, path in paths.items()}
     finally:
         office.close()

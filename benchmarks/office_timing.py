@@ -1,10 +1,10 @@
-"""What benchmarks/export.py times inside LibreOffice; runs in tests/office_worker.py."""
+"""What benchmarks/export.py times inside LibreOffice; runs in tests/support/office_worker.py."""
 
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from office_scripts import opened
 
 

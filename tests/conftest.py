@@ -5,18 +5,15 @@ import os
 import shutil
 import signal
 import subprocess
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
-import ironcalc
 import numpy as np
 import pytest
 from hypothesis import settings
-from office import Office, OfficeError
+from support.hosts import HOSTS_REQUIRED, missing
+from support.office import Office, OfficeError
 
 from cf_excel.model.file import Factors
 from cf_excel.ratings.readers import load_ratings
@@ -25,21 +22,6 @@ from cf_excel.sheets.gradient.gradient_books import build_gradient
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-
-# where this is set, as on the integration machine, a missing program is a failure and not a skip
-HOSTS_REQUIRED = bool(os.environ.get("CF_EXCEL_REQUIRE_HOSTS"))
-
-
-def development_tool(module: str) -> ModuleType:
-    """Import a development tool, whose own warnings are not ours."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return import_module(module)
-
-
-def missing(host: str) -> None:
-    """Skip, or fail where the programs must be there."""
-    (pytest.fail if HOSTS_REQUIRED else pytest.skip)(f"{host} is not installed")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -117,19 +99,6 @@ def validator_errors() -> Callable[[Path], list[str]]:
         return [] if report["ok"] else [json.dumps(error) for error in report["errors"]] or ["not ok"]
 
     return validate
-
-
-class IronCalc:
-    """A workbook recalculated by IronCalc, an engine independent of all others."""
-
-    def __init__(self, path: Path) -> None:
-        self._model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
-        self._model.evaluate()
-        self._sheets = {sheet["name"]: i for i, sheet in enumerate(self._model.get_worksheets_properties())}
-
-    def value(self, sheet: str, row: int, column: int) -> object:
-        """Return the value of one cell."""
-        return self._model.get_cell_value(self._sheets[sheet], row, column)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,84 @@
+"""python -m cf_excel export."""
+
+import re
+
+import numpy as np
+import openpyxl
+import pytest
+from support.recommenders import random_factors
+
+from cf_excel.cli import main
+from cf_excel.model import shrink
+from cf_excel.model.file import save_factors
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_factors(random_factors("bayes"), path)
+    return path
+
+
+def test_export_writes_the_workbook_and_says_what_it_holds(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(model))
+    monkeypatch.chdir(tmp_path)
+    assert main(["export"]) == 0
+    out = capsys.readouterr().out
+    n = len(random_factors("bayes").seen_movies)
+    assert re.match(rf"wrote recommender\.xlsx: 40 users, 120 movies, 4 factors, {n:,} ratings, 0\.\d MB\n", out)
+    assert "it tells who rated what: pass --no-ratings" in out
+    assert openpyxl.load_workbook(tmp_path / "recommender.xlsx").sheetnames[0] == "predict"
+
+
+def test_a_small_file_without_ratings(model, tmp_path, capsys):
+    path = tmp_path / "small.xlsx"
+    options = ["--no-ratings", "--top-movies", "30", "--factors", "2", "--digits", "3"]
+    assert main(["export", "--model", str(model), "--out", str(path), *options]) == 0
+    out = capsys.readouterr().out
+    small = shrink.keep_movies(random_factors("bayes"), 30)
+    small, change = shrink.keep_factors(small, 2)
+    assert f"2 factors: predictions change by {change:.3f} rating points (RMS over all pairs)\n" in out
+    assert "40 users, 30 movies, 2 factors, 0 ratings" in out
+    assert "who rated what" not in out
+    workbook = openpyxl.load_workbook(path)
+    sheet, _, area = workbook.defined_names["user_factors"].attr_text.partition("!")
+    found = [[cell.value for cell in row] for row in workbook[sheet][area.replace("$", "")]]
+    order = np.argsort(small.user_ids)
+    np.testing.assert_allclose(found, small.user_factors[order], atol=0.00051)
+    notes = [row[1].value or "" for row in workbook["predict"].iter_rows(max_row=3)]
+    assert "validation RMSE of all 4 factors" in " ".join(notes)
+
+
+def test_what_does_not_fit_is_said_in_one_line(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shrink, "MOST_NUMBERS", 4 * 50)
+    assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.xlsx")]) == 0
+    line = "note: the file takes the 25 most active of 40 users and the 25 most rated of 120 movies: more does not fit"
+    assert capsys.readouterr().err == f"{line} (without ratings more may: --no-ratings)\n"
+    assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.xlsx"), "--no-ratings"]) == 0
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--out", "r.xls"], "--out r.xls: expected a name that ends in .xlsx"),
+        (["--out", "nowhere/r.xlsx"], "can't write nowhere"),
+        (["--digits", "0"], "--digits 0: expected 1 to 15"),
+        (["--top-movies", "121"], "--top-movies 121: expected 1 to 120, the movies in the model"),
+        (["--factors", "5"], "--factors 5: expected 1 to 4, the factors in the model"),
+        (["--model", "nowhere"], "there is no model at nowhere"),
+    ],
+)
+def test_what_makes_no_workbook_gets_one_line(model, tmp_path, capsys, monkeypatch, options, says):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "--model", str(model), *options]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert captured.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_neural_net_makes_no_workbook(tmp_path, tiny_factors, capsys):
+    save_factors(tiny_factors("net"), tmp_path / "net")
+    assert main(["export", "--model", str(tmp_path / "net"), "--out", str(tmp_path / "r.xlsx")]) == 2
+    assert "a model of kind net is a neural net, too large for formulas" in capsys.readouterr().err

@@ -1,0 +1,286 @@
+"""The lesson's workbook in every program that opens it here: LibreOffice, IronCalc, openpyxl, pandas, the validator."""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from support.cell_texts import TEXTS
+from support.hosts import IronCalc
+from support.models import block_values
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.table import Crosstab, crosstab
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.sheets.lesson.embeddings import Embeddings, sheet_rmse
+from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet
+from cf_excel.xlsx.texts import clean_text
+
+USERS = [15, 30, 73, 212, 213, 294, 311, 380, 452, 468, 509, 547, 564, 580, 624]
+MOVIES = [1, 110, 260, 296, 318, 356, 480, 527, 589, 593, 608, 1196, 1198, 1270, 2571]
+SHAPES = [(1, 1, 1), (2, 3, 1), (15, 15, 5), (40, 25, 10)]
+EXACT = 1e-12
+
+
+def formula_cells(path: Path) -> Iterator[tuple[str, int, int, object]]:
+    """Give (sheet, row, column, cached result) of every formula cell."""
+    cached = openpyxl.load_workbook(path, data_only=True)
+    for sheet in openpyxl.load_workbook(path).worksheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    result = cached[sheet.title].cell(cell.row, cell.column).value
+                    yield sheet.title, cell.row, cell.column, "" if result is None else result
+
+
+def compare(path: Path, office) -> int:
+    """Compare every cached result with both engines; return the number of formulas."""
+    recalculated, ironcalc = office.recalculate(path), IronCalc(path)
+    assert {name: sheet["errors"] for name, sheet in recalculated.items() if sheet["errors"]} == {}
+    formulas = list(formula_cells(path))
+    for sheet, row, column, cached in formulas:
+        for engine, value in (
+            ("LibreOffice", recalculated[sheet]["values"][row - 1][column - 1]),
+            ("IronCalc", ironcalc.value(sheet, row, column)),
+        ):
+            where = engine, sheet, row, column, cached, value
+            if isinstance(cached, str):
+                assert value == cached, where
+            else:
+                assert value == pytest.approx(cached, rel=EXACT, abs=EXACT), where
+    return len(formulas)
+
+
+def expected(table: Crosstab, start: Embeddings, *, with_bias: bool) -> tuple[np.ndarray, float]:
+    """Compute predictions and RMSE with plain numpy."""
+    predictions = start.user_factors @ start.movie_factors.T
+    if with_bias:
+        predictions = predictions + start.user_bias[:, None] + start.movie_bias
+    rated = ~np.isnan(table.values)
+    predictions = np.where(rated, predictions, 0)
+    errors = (table.values - predictions)[rated]
+    return predictions, float(np.sqrt(np.mean(errors**2))) if rated.any() else 0.0
+
+
+def test_lesson_crosstab(lesson_ratings):
+    table = crosstab(lesson_ratings)
+    assert table.user_ids == USERS
+    assert table.movie_ids == MOVIES
+    assert (~np.isnan(table.values)).sum() == 206
+    frame = pd.DataFrame(
+        {
+            "user": lesson_ratings.user_ids[lesson_ratings.user_idx],
+            "movie": lesson_ratings.movie_ids[lesson_ratings.movie_idx],
+            "rating": lesson_ratings.rating,
+        }
+    )
+    inside = frame[frame.user.isin(USERS) & frame.movie.isin(MOVIES)]
+    np.testing.assert_array_equal(table.values, inside.pivot(index="user", columns="movie", values="rating"))
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_sheets_agree_with_numpy(tmp_path, lesson_ratings, office, seed):
+    path = tmp_path / "c.xlsx"
+    printed = build_collab(lesson_ratings, path, seed=seed)
+    table, book = crosstab(lesson_ratings), CollabBook(15, 15, 5, 206)
+    start = Embeddings.random(15, 15, 5, seed)
+    recalculated, ironcalc = office.recalculate(path), IronCalc(path)
+    for sheet in (book.dotprod, book.bias):
+        predictions, rmse = expected(table, start, with_bias=sheet.with_bias)
+        found = recalculated[sheet.title]
+        np.testing.assert_allclose(block_values(found, sheet.predictions), predictions, rtol=0, atol=EXACT)
+        assert block_values(found, sheet.rmse) == pytest.approx(rmse, abs=EXACT)
+        assert ironcalc.value(sheet.title, sheet.rmse.top, sheet.rmse.left) == pytest.approx(rmse, abs=EXACT)
+        assert printed[sheet.title] == pytest.approx(rmse, abs=EXACT)
+    sheet = book.movielens_emb
+    predictions, rmse = expected(table, start, with_bias=False)
+    rated = ~np.isnan(table.values)
+    found = recalculated[sheet.title]
+    np.testing.assert_allclose(block_values(found, sheet.predictions)[:, 0], predictions[rated], rtol=0, atol=EXACT)
+    assert block_values(found, sheet.rmse) == pytest.approx(rmse, abs=EXACT)
+    assert ironcalc.value(sheet.title, sheet.rmse.top, sheet.rmse.left) == pytest.approx(rmse, abs=EXACT)
+
+
+@pytest.mark.libreoffice
+@pytest.mark.validator
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_cached_results_equal_recalculated_ones(tmp_path, busy_ratings, office, validator_errors, shape):
+    path = tmp_path / "c.xlsx"
+    n_users, n_movies, n_factors = shape
+    build_collab(busy_ratings, path, n_users=n_users, n_movies=n_movies, n_factors=n_factors)
+    grid = n_users * n_movies + n_users + n_movies + 1
+    assert compare(path, office) > 2 * grid
+    assert validator_errors(path) == []
+
+
+@pytest.mark.slow
+def test_two_million_cells(tmp_path, lesson_ratings):
+    path = tmp_path / "c.xlsx"
+    printed = build_collab(lesson_ratings, path, n_users=200, n_movies=200, n_factors=50)
+    table, start = crosstab(lesson_ratings, 200, 200), Embeddings.random(200, 200, 50, 42)
+    book = CollabBook(200, 200, 50, int((~np.isnan(table.values)).sum()))
+    ironcalc = IronCalc(path)
+    for sheet in (book.dotprod, book.bias, book.movielens_emb):
+        _, rmse = expected(table, start, with_bias=sheet is book.bias)
+        assert ironcalc.value(sheet.title, sheet.rmse.top, sheet.rmse.left) == pytest.approx(rmse, abs=EXACT)
+        assert printed[sheet.title] == pytest.approx(rmse, abs=EXACT)
+
+
+@pytest.mark.libreoffice
+@settings(
+    max_examples=20,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would open hundreds of workbooks
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_sparse_crosstab(tmp_path, make_ratings, office, data):
+    """Random shapes, seeds and sparse ratings, ids of both kinds."""
+    n_users, n_movies = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
+    n_factors, seed = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 2**63))
+    user = data.draw(st.sampled_from([lambda i: i + 1, lambda i: f"user {i}", lambda i: f"u*~?{i}"]))
+    movie = data.draw(st.sampled_from([lambda i: 100 - i, lambda i: "aA"[i % 2] * (i // 2 + 1)]))
+    pairs = [(u, m) for u in range(n_users + 1) for m in range(n_movies + 1)]
+    chosen = data.draw(st.lists(st.sampled_from(pairs), unique=True)) + [(u, n_movies + 1) for u in range(n_users)]
+    chosen += [(n_users + 1, m) for m in range(n_movies)]
+    ratings = make_ratings([(user(u), movie(m), data.draw(st.integers(1, 10)) / 2) for u, m in chosen])
+    path = tmp_path / "c.xlsx"
+    printed = build_collab(ratings, path, n_users=n_users, n_movies=n_movies, n_factors=n_factors, seed=seed)
+    table = crosstab(ratings, n_users, n_movies)
+    for title, with_bias in (("dotprod", False), ("bias", True), ("movielens_emb", False)):
+        _, rmse = expected(table, Embeddings.random(n_users, n_movies, n_factors, seed), with_bias=with_bias)
+        assert printed[title] == pytest.approx(rmse, abs=EXACT)
+    compare(path, office)
+
+
+@pytest.mark.libreoffice
+@pytest.mark.validator
+def test_titles_and_ids_of_every_kind(tmp_path, make_ratings, office, validator_errors):
+    ids = [
+        "2020-01-01",
+        "1.50",
+        "007",
+        "1e5",
+        "=1+1",
+        "TRUE",
+        "a*",
+        "a?",
+        "~",
+        "A",
+        "a",
+        "é",
+        "עברית",
+        "🎬",
+        '"q"',
+        "x\x01",
+        "x\x02",
+    ]
+    titles = dict(zip(ids, TEXTS, strict=False))
+    ratings = make_ratings([(f"={i}", movie, 3.5) for movie in ids for i in range(3)], titles)
+    path = tmp_path / "c.xlsx"
+    build_collab(ratings, path, n_users=3, n_movies=len(ids), n_factors=2)
+    compare(path, office)
+    assert validator_errors(path) == []
+    sheet = CollabBook(3, len(ids), 2, 3 * len(ids)).movielens_emb
+    recalculated = office.recalculate(path)["movielens_emb"]
+    assert block_values(recalculated, sheet.movie_ids)[:, 0].tolist() == list(map(clean_text, sorted(ids)))
+    assert block_values(recalculated, sheet.movie_index)[:, 0].tolist() == [float(i + 1) for i in range(len(ids))] * 3
+    assert block_values(recalculated, sheet.movie_titles)[:, 0].tolist() == [titles.get(i, "") for i in sorted(ids)]
+
+
+def test_ids_that_no_cell_tells_apart_are_named(tmp_path, make_ratings):
+    ratings = make_ratings([("a\rb", 1, 3), ("a\nb", 1, 4)])
+    with pytest.raises(InputError, match=r"^users 'a\\nb' and 'a\\rb' are different ids, but the same text in a cell"):
+        build_collab(ratings, tmp_path / "c.xlsx", n_users=2, n_movies=1)
+
+
+@pytest.mark.libreoffice
+def test_an_edited_id_that_is_not_there_says_so(tmp_path, lesson_ratings, office):
+    path = tmp_path / "c.xlsx"
+    build_collab(lesson_ratings, path)
+    sheet = CollabBook(15, 15, 5, 206).movielens_emb
+    found = office.recalculate(path, {sheet.title: {sheet.ratings.first: 999}})[sheet.title]
+    assert found["errors"] == ""
+    assert found["values"][sheet.user_index.top - 1][sheet.user_index.left - 1] == "not in the table"
+    assert found["values"][sheet.squared_errors.top - 1][sheet.squared_errors.left - 1] == ""
+
+
+@pytest.mark.libreoffice
+def test_a_cleared_rating_no_longer_counts(tmp_path, lesson_ratings, office):
+    path = tmp_path / "c.xlsx"
+    build_collab(lesson_ratings, path)
+    table, sheet = crosstab(lesson_ratings), CollabBook(15, 15, 5, 206).dotprod
+    assert not np.isnan(table.values[0, 0])
+    found = office.recalculate(path, {sheet.title: {sheet.ratings.first: ""}})[sheet.title]
+    table.values[0, 0] = np.nan
+    _, rmse = expected(table, Embeddings.random(15, 15, 5, 42), with_bias=False)
+    assert block_values(found, sheet.rmse) == pytest.approx(rmse, abs=EXACT)
+
+
+def test_pandas_and_previewers_see_numbers(tmp_path, lesson_ratings):
+    path = tmp_path / "c.xlsx"
+    printed = build_collab(lesson_ratings, path)
+    frame = pd.read_excel(path, sheet_name="bias", header=None)
+    rmse = CollabBook(15, 15, 5, 206).bias.rmse
+    assert frame.iat[rmse.top - 1, rmse.left - 1] == printed["bias"]
+    with zipfile.ZipFile(path) as package:
+        charts = [package.read(name).decode() for name in package.namelist() if "charts/chart" in name]
+    assert len(charts) == 1
+    assert len(re.findall(r"<(?:c:)?pt ", charts[0])) == 2 * 206
+
+
+def test_solver_presets_are_hidden_names_of_their_sheets(tmp_path, lesson_ratings):
+    path = tmp_path / "c.xlsx"
+    build_collab(lesson_ratings, path)
+    workbook = openpyxl.load_workbook(path)
+    for title, target in (("dotprod", "V$41"), ("bias", "V$42"), ("movielens_emb", "AA$3")):
+        names = workbook[title].defined_names
+        assert names["solver_opt"].attr_text == f"{title}!${target}"
+        assert all(name.hidden for name in names.values())
+
+
+def test_the_movies_sheet_lists_every_movie(tmp_path, lesson_ratings):
+    path = tmp_path / "c.xlsx"
+    build_collab(lesson_ratings, path)
+    frame = pd.read_excel(path, sheet_name="movies")
+    assert len(frame) == 9066
+    assert frame["ratings"].sum() == 100_004
+    first = frame.iloc[0]
+    mask = lesson_ratings.movie_idx == lesson_ratings.movie2idx[first["movieId"]]
+    assert first["title"] == "Forrest Gump (1994)"
+    assert first["ratings"] == mask.sum()
+    assert first["mean rating"] == pytest.approx(lesson_ratings.rating[mask].mean())
+
+
+def test_grid_sheets_show_titles(tmp_path, lesson_ratings):
+    path = tmp_path / "c.xlsx"
+    build_collab(lesson_ratings, path)
+    workbook = openpyxl.load_workbook(path)
+    for sheet in (CollabBook(15, 15, 5, 206).dotprod, CollabBook(15, 15, 5, 206).bias):
+        assert isinstance(sheet, GridSheet)
+        shown = [cell.value for cell in workbook[sheet.title][sheet.movie_titles.address][0]]
+        assert shown == crosstab(lesson_ratings).titles
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path, lesson_ratings):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        build_collab(lesson_ratings, tmp_path / name, seed=seed)
+    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_rmse_without_ratings_is_zero():
+    assert sheet_rmse(np.full((2, 2), np.nan), np.ones((2, 2))) == 0
+
+
+def test_products_do_not_depend_on_blas():
+    start = Embeddings.random(7, 9, 33, 0)
+    exact = [[sum(a * b for a, b in zip(u, m, strict=True)) for m in start.movie_factors] for u in start.user_factors]
+    np.testing.assert_array_equal(start.products(), exact)

@@ -1,0 +1,1 @@
+"""What several tests share: workbooks, models, and the programs that open them."""

@@ -1,0 +1,3 @@
+"""A sheet's XML."""
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

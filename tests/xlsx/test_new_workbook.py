@@ -1,0 +1,43 @@
+"""The bytes of a workbook: the same from the same inputs, and nothing half written."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support.cell_texts import write
+
+from cf_excel.errors import FileError
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+
+
+def test_same_inputs_same_bytes(tmp_path):
+    assert write(tmp_path / "a.xlsx", [["x", 1]]).read_bytes() == write(tmp_path / "b.xlsx", [["x", 1]]).read_bytes()
+
+
+@pytest.mark.parametrize("flag", ["True", "False"])
+def test_same_bytes_with_and_without_lxml(tmp_path, lesson_ratings, flag):
+    """openpyxl writes other XML where lxml is installed."""
+    here = tmp_path / "here.xlsx"
+    build_collab(lesson_ratings, here)
+    command = [sys.executable, "-m", "cf_excel", "build", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OPENPYXL_LXML": flag})
+    assert (tmp_path / "collab_filter.xlsx").read_bytes() == here.read_bytes()
+
+
+def test_a_good_file_survives_a_failure(tmp_path, monkeypatch):
+    path = write(tmp_path / "t.xlsx", [["good"]])
+    before = path.read_bytes()
+    monkeypatch.setattr(SheetCells, "rows_xml", lambda self: iter([1 / 0]))
+    with pytest.raises(ZeroDivisionError):
+        write(path, [["bad"]])
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["t.xlsx"]
+
+
+def test_folders_and_missing_folders_are_named(tmp_path):
+    with pytest.raises(FileError, match="is a folder"):
+        write(tmp_path, [["x"]])
+    with pytest.raises(FileError, match=r"can't write .*nowhere"):
+        write(tmp_path / "nowhere" / "t.xlsx", [["x"]])
