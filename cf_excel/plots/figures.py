@@ -24,7 +24,6 @@ except ImportError:
 
 DPI = 110
 JOINT_SIZE = (8, 7.4)  # inches
-_STYLE = {"svg.hashsalt": "cf_excel", "axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
 _BLUE, _ORANGE, _GREY = "#3b6fb6", "#d1702c", "#8a8a8a"
 
 
@@ -112,9 +111,9 @@ def plot_map(titles: np.ndarray, positions: np.ndarray) -> Figure:
         axes.set(title="Movies by the first two principal components of their factors")
         axes.set(xlabel="component 1", ylabel="component 2")
         axes.margins(0.08)
-        axes.scatter(*positions.T, s=14, color=_BLUE, zorder=3)
+        axes.scatter(positions[:, 0], positions[:, 1], s=14, color=_BLUE, zorder=3)
         figure.draw_without_rendering()  # settles the layout, which places of titles depend on
-        _write_titles(axes, [_label(title) for title in titles], positions)
+        _write_titles(figure, axes, [_label(title) for title in titles], positions)
     return figure
 
 
@@ -167,14 +166,16 @@ def _side(biases: np.ndarray, limit: float) -> tuple[float, float]:
 @contextmanager
 def _drawing() -> Iterator[None]:
     """Set the style, and let a box stand for a letter that the font lacks without a warning."""
-    with rc_context(_STYLE), warnings.catch_warnings():
+    with (
+        rc_context({"svg.hashsalt": "cf_excel", "axes.spines.top": False, "axes.spines.right": False, "font.size": 10}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
 
-def _write_titles(axes: Axes, titles: list[str], positions: np.ndarray) -> None:
+def _write_titles(figure: Figure, axes: Axes, titles: list[str], positions: np.ndarray) -> None:
     """Write each title by its point, with a line where it stands farther off; leave it out where there is no room."""
-    figure = axes.figure
     renderer = FigureCanvasAgg(figure).get_renderer()
     texts = [
         axes.annotate(title, xy, (0, 0), textcoords="offset points", fontsize=9, va="bottom")
@@ -183,7 +184,7 @@ def _write_titles(axes: Axes, titles: list[str], positions: np.ndarray) -> None:
     boxes = [text.get_window_extent(renderer) for text in texts]
     sizes = np.array([(box.width, box.height) for box in boxes])
     points = axes.transData.transform(positions)
-    corners, distances = place_labels(points, sizes, axes.get_window_extent(renderer).extents)
+    corners, distances = place_labels(points, sizes, np.array(axes.get_window_extent(renderer).extents))
     for text, point, corner, size, distance in zip(texts, points, corners, sizes, distances, strict=True):
         if np.isnan(corner).any():
             text.remove()

@@ -79,8 +79,8 @@ def _candidates(point: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.nda
 def _overlap(boxes: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """Return which boxes (n, 4) overlap any that is taken (m, 4)."""
     boxes = boxes[:, None]
-    apart = (boxes[..., :2] >= taken[:, 2:]).any(axis=2) | (boxes[..., 2:] <= taken[:, :2]).any(axis=2)
-    return ~apart.all(axis=1)
+    apart = np.any((boxes[..., :2] >= taken[:, 2:]) | (boxes[..., 2:] <= taken[:, :2]), axis=2)
+    return ~np.all(apart, axis=1)
 
 
 def crossed(line: np.ndarray, boxes: np.ndarray) -> np.ndarray:
