@@ -152,7 +152,7 @@ def _implicit_als(train: Ratings, settings: dict, seed: int) -> Pairs:
     return _dot(0.0, model.user_factors, model.item_factors, np.zeros(train.n_users), np.zeros(train.n_movies))
 
 
-_SVD = (
+_SVD: tuple[dict, ...] = (
     {},
     {"n_factors": 100, "n_epochs": 40, "lr_all": 0.01, "reg_all": 0.1},
     {"n_factors": 100, "n_epochs": 60, "lr_all": 0.01, "reg_all": 0.1},

@@ -71,7 +71,8 @@ def evaluate(
     """
     folds = make_folds(ratings, split, seed, n_given)
     users = np.concatenate([fold.users for fold in folds])
-    results, first = [], None
+    results: list[Result] = []
+    first: np.ndarray | None = None
     for system in systems:
         tally, n_tried = _Tally(), 1
         for fold in folds:

@@ -14,7 +14,7 @@ from cf_excel.evaluate.baselines import fit_biases
 from cf_excel.evaluate.peers import Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, fit_bayes
+from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
 from cf_excel.learn.bayes.features import Block
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings
@@ -119,9 +119,13 @@ def _fit_bayes(train: Ratings, tables: Tables, settings: dict, seed: int) -> Pre
 def _drawn(rng: np.random.Generator, use_content: bool) -> dict:
     """Return settings around the default ones: every precision times a random factor, mostly 1/2 to 2."""
     usual = WITH_CONTENT if use_content else RATINGS_ALONE
-    times = lambda value: float(value * 2 ** rng.normal(0, 0.7))  # noqa: E731
-    pairs = {name: tuple(map(times, getattr(usual, name))) for name in ("user", "movie", "rated", "raters")}
-    precisions = replace(usual, alpha=float(usual.alpha * 2 ** rng.normal(0, 0.2)), **pairs)
+
+    def drawn(value: float, spread: float = 0.7) -> float:
+        return float(value * 2 ** rng.normal(0, spread))
+
+    of_rows = (usual.user, usual.movie, usual.rated, usual.raters)
+    pairs = [(drawn(of_factors), drawn(of_bias)) for of_factors, of_bias in of_rows]
+    precisions = Precisions(drawn(usual.alpha, 0.2), *pairs)
     return {"precisions": precisions, "iterations": int(rng.choice([6, 8, 12])), "n_factors": 15}
 
 
@@ -134,7 +138,7 @@ def _scorer(predictor: Predictor) -> Scorer:
         products = np.einsum("nk,nk->n", factors.user_factors[users], factors.movie_factors[movies])
         return factors.global_mean + products + factors.user_bias[users] + factors.movie_bias[movies]
 
-    return Scorer(score, lambda users, movies: predictor.uncertainty(user_ids[users], movie_ids[movies]))
+    return Scorer(score, lambda users, movies: np.asarray(predictor.uncertainty(user_ids[users], movie_ids[movies])))
 
 
 def _fold_in(fold: Fold, tables: Tables, settings: dict, seed: int) -> Scorer:
@@ -163,7 +167,7 @@ def _lesson(kind: str) -> System:
         trained = train(fold.train, NO_ROWS, lesson_settings(kind, seed=seed, **settings))
         predictor = Predictor(to_factors(trained, fold.train, "none"))
         ids = predictor.factors.user_ids, predictor.factors.movie_ids
-        return Scorer(lambda users, movies: predictor.predict(ids[0][users], ids[1][movies]))
+        return Scorer(lambda users, movies: np.asarray(predictor.predict(ids[0][users], ids[1][movies])))
 
     return System(kind, fit, grid({}, {"wd": 1e-4}, {"wd": 5e-4}, {"n_factors": 20}))
 
