@@ -47,13 +47,16 @@ def torch_arrays(device: str) -> Arrays:
     """Return torch on a device; torch sums sparse rows faster than numpy does only where there is a GPU."""
     import torch
 
+    def dense(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(device)
+
     def sparse(matrix: csr_array) -> torch.Tensor:
-        parts = (torch.from_numpy(np.asarray(part)).to(device) for part in (matrix.indptr, matrix.indices, matrix.data))
-        return torch.sparse_csr_tensor(*parts, size=matrix.shape, check_invariants=False)
+        rows, columns, values = (dense(np.asarray(part)) for part in (matrix.indptr, matrix.indices, matrix.data))
+        return torch.sparse_csr_tensor(rows, columns, values, size=matrix.shape, check_invariants=False)
 
     return Arrays(
         torch,
-        lambda array: torch.from_numpy(array).to(device),
+        dense,
         sparse,
         lambda tensor: tensor.cpu().numpy(),
         lambda x, i: x[:, i],

@@ -133,8 +133,6 @@ def fit_bayes(
     val_rows = row_numbers(val_rows, len(ratings))
     movies = [*movie_blocks(ratings), *(more_movie_blocks or [])] if settings.use_content else []
     users = list(user_blocks or []) if settings.use_content else []
-    if settings.precisions is None:
-        settings = replace(settings, precisions=WITH_CONTENT if movies else RATINGS_ALONE)
     model = _Model(ratings, val_rows, settings, users, movies)
     history = History()
     progress.begin(settings.iterations, 1, model.n)
@@ -165,7 +163,9 @@ class _Model:
     def __init__(
         self, ratings: Ratings, val_rows: np.ndarray, settings: BayesSettings, users: list[Block], movies: list[Block]
     ) -> None:
-        self.ratings, self.val_rows, self.settings = ratings, val_rows, settings
+        self.ratings, self.val_rows = ratings, val_rows
+        self.precisions = settings.precisions or (WITH_CONTENT if movies else RATINGS_ALONE)
+        self.settings = replace(settings, precisions=self.precisions)
         self.arrays = arrays_on(settings.device)
         is_training = np.ones(len(ratings), bool)
         is_training[val_rows] = False
@@ -202,7 +202,7 @@ class _Model:
         self.movie_of, self.target = dense(by_user.indices), dense(by_user.data)
 
     def _make_sides(self, users: list[Block], movies: list[Block]) -> None:
-        d, arrays, precisions = self.settings.n_factors + 1, self.arrays, self.settings.precisions
+        d, arrays, precisions = self.settings.n_factors + 1, self.arrays, self.precisions
         rng = np.random.default_rng(self.settings.seed)
 
         def side(blocks: list[Block], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
@@ -235,7 +235,7 @@ class _Model:
         self.noise = np.maximum((prior * mean + total) / (prior + self.n_by_user), SMALLEST_NOISE)
         usual = math.exp(np.log(self.noise) @ self.n_by_user / self.n)
         expected = mean + (users.n_effective() + movies.n_effective()) / (self.n * self.usual_alpha)
-        self.usual_alpha = self.settings.precisions.alpha * max(1.0, USUAL_NOISE / expected)
+        self.usual_alpha = self.precisions.alpha * max(1.0, USUAL_NOISE / expected)
         alpha = self.usual_alpha * usual / self.noise
         self.alpha = self.arrays.dense(alpha.astype(np.float32)[:, None])
         return mean * self.scale**2

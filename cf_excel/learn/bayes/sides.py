@@ -84,7 +84,7 @@ class Side:
         self.mean = arrays.dense(start)
         self.covariance = arrays.dense(np.zeros((n, d, d), np.float32))
         self.weights = arrays.dense(np.zeros(design.precisions.shape, np.float32))
-        self.precision = arrays.dense(np.float32([precision[0]] * (d - 1) + [precision[1]]))
+        self.precision = arrays.dense(np.array([precision[0]] * (d - 1) + [precision[1]], np.float32))
         self.packing = Packing.of(d, arrays)
         self.diagonal = arrays.dense(np.arange(d))
 
