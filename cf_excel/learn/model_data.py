@@ -1,6 +1,5 @@
 """The data of a fit: columns of categories, columns of numbers and what to predict, split in two."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -50,7 +49,7 @@ class ColumnarModelData:
 
     @classmethod
     def from_data_frame(
-        cls, path: str, val_idxs: ArrayLike, df: "pd.DataFrame", y: Sequence[float], cat_flds: list[str], bs: int
+        cls, path: str, val_idxs: ArrayLike, df: "pd.DataFrame", y: ArrayLike, cat_flds: list[str], bs: int
     ) -> "ColumnarModelData":
         """Take the columns cat_flds of a data frame as categories and its other columns as numbers.
 

@@ -131,3 +131,6 @@ class EmbeddingNet(Module):
         x = self.drop2(F.relu(self.lin1(x)))
         lo, hi = self.rating_range
         return torch.sigmoid(self.lin2(x)).squeeze(1) * (hi - lo + 1) + lo - 0.5
+
+
+LessonModel = EmbeddingDot | EmbeddingDotBias | EmbeddingNet

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 Schedule = Callable[[int], float]
 """The factor of the learning rate at a step (0 is the first batch)."""
@@ -33,9 +34,7 @@ def sgdr(cycles: Sequence[int], n_batches: int) -> Schedule:
     cycles: lengths in epochs; n_batches: batches in an epoch. Each cycle falls from 1 to 0 along half a cosine, and its
     first twentieth of the batches runs at 1/100, so that the jump back up does no harm. Past the last cycle: 0.
     """
-    ends = []
-    for length in cycles:
-        ends.append((ends[-1] if ends else 0) + length * n_batches)
+    ends = [done * n_batches for done in accumulate(cycles)]
 
     def factor(step: int) -> float:
         start = 0

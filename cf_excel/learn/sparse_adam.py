@@ -1,10 +1,19 @@
 """Adam that leaves alone what a batch does not name: another method than torch's Adam, with another result."""
 
 from collections.abc import Callable
+from typing import TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
+
+
+class AdamOptions(TypedDict, total=False):
+    """What Adam takes besides the learning rate."""
+
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
 
 
 class SparseAdam(Adam):
@@ -15,9 +24,15 @@ class SparseAdam(Adam):
     A row whose gradient is zero in all its numbers counts as not named.
     """
 
-    def __init__(self, model: nn.Module, lr: float = 1e-3, **options: object) -> None:
+    def __init__(self, model: nn.Module, lr: float = 1e-3, **options: Unpack[AdamOptions]) -> None:
         super().__init__(model.parameters(), lr, **options)
         self.tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:

@@ -38,8 +38,8 @@ class CudaSGD(LazySGD):
         self.sorted = [[self._empty(size, torch.int64) for _ in range(3)] for _ in range(2)]
         self.copies = [self._empty((self.bs, self.width), self.dtype) for _ in range(2)]
         self.slopes, self.squares = self._empty(self.bs, self.dtype), self._empty(size, self.dtype)
-        self.maps = self._empty((self.window + 2, 4, self.window + 1), self.dtype).zero_()
-        self.maps[-1, 0::3] = 1  # at first, the way to the end of the window changes nothing
+        self.map_tensor = self._empty((self.window + 2, 4, self.window + 1), self.dtype).zero_()
+        self.map_tensor[-1, 0::3] = 1  # at first, the way to the end of the window changes nothing
         self.graph = None
         self._launch(1)  # without ratings: for the compiler
         if self.device == "cuda":
@@ -75,14 +75,14 @@ class CudaSGD(LazySGD):
         """Hand over the maps of the next n steps; the last ones lead to the end of the window, however short."""
         maps = np.zeros((n + 2, 4, n + 1))
         self.window_maps(maps, self.rule, np.concatenate([[0.0], self.lrs(n)]))
-        maps = torch.from_numpy(maps)
-        self.maps[: n + 1, :, : n + 1] = maps[:-1].to(self.users.device)
-        self.maps[-1, :, : n + 1] = maps[-1].to(self.users.device)
+        there = torch.from_numpy(maps).to(self.users.device)
+        self.map_tensor[: n + 1, :, : n + 1] = there[:-1]
+        self.map_tensor[-1, :, : n + 1] = there[-1]
 
     def _launch(self, n: int) -> None:
         """Start n steps and bring every row up to date."""
         tables = (self.users, self.movies, self.last_user, self.last_movie)
-        kept, sizes = (*self.copies, self.slopes), (self.width, self.n_factors, self.maps.shape[2])
+        kept, sizes = (*self.copies, self.slopes), (self.width, self.n_factors, self.map_tensor.shape[2])
         block = 1 << (self.width - 1).bit_length()
         options = {"BLOCK": block, "num_warps": 1}
         learn_options = options | {"TOGETHER": max(1, LARGEST_TILE // block)}
@@ -90,11 +90,13 @@ class CudaSGD(LazySGD):
         for step in range(1, n + 1):
             place = (self.size, step, self.bs)
             self.kernels.errors[self.bs,](
-                *tables, self.maps, *self.ratings, *place, *kept, self.squares, *sizes, *self.output, **options
+                *tables, self.map_tensor, *self.ratings, *place, *kept, self.squares, *sizes, *self.output, **options
             )
-            self.kernels.learn[self.bs, 2](*tables, self.maps, *users, *movies, *place, *kept, *sizes, **learn_options)
+            self.kernels.learn[self.bs, 2](
+                *tables, self.map_tensor, *users, *movies, *place, *kept, *sizes, **learn_options
+            )
         for table, last, constant in zip(tables, tables[2:], (self.n_factors + 1, self.n_factors), strict=False):
-            self.kernels.catch_up[len(table),](table, last, self.maps[-1], constant, *sizes[::2], **options)
+            self.kernels.catch_up[len(table),](table, last, self.map_tensor[-1], constant, *sizes[::2], **options)
 
     def _empty(self, shape: int | tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.empty(shape, dtype=dtype, device=self.users.device)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from cf_excel.learn.engines.loop import Loss
-from cf_excel.learn.engines.packed_loop import NO_ROWS, PackedLoop, padded, why_not
+from cf_excel.learn.engines.packed_loop import NO_ROWS, PackedLoop, Part, padded, why_not
 from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.learn.progress import Progress
@@ -36,9 +36,9 @@ class FusedAdam(PackedLoop):
     def __init__(
         self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
     ) -> None:
-        self.layers = None
-        if isinstance(model, EmbeddingNet):
-            n_hidden, width = model.lin1.out_features, padded(model.u.embedding_dim + 2)
+        self.net = model if isinstance(model, EmbeddingNet) else None
+        if self.net:
+            n_hidden, width = self.net.lin1.out_features, padded(self.net.u.embedding_dim + 2)
             size = padded(2 * n_hidden * width + 2 * n_hidden + 1)
             self.layers = torch.zeros((1, self.n_slots, size), dtype=self.dtype)
         super().__init__(model, opt, crit, bs, schedule, progress)
@@ -71,7 +71,7 @@ class FusedAdam(PackedLoop):
         self.rule = (*map(np.float32, numbers), type(self.opt) is Adam)
         self.tables = tuple(table.numpy() for table in (self.users, self.movies, self.last_user, self.last_movie))
         has_range, low, span = self.output
-        beyond = 0.5 if self.layers is not None else 0.0  # how far EmbeddingNet reaches past both ends of the range
+        beyond = 0.5 if self.net else 0.0  # how far EmbeddingNet reaches past both ends of the range
         self.output = (has_range, np.float32(low - beyond), np.float32(span + 2 * beyond))
         self.rates, self.roots = np.zeros((2, WINDOW + 1), np.float32)
         self.n_steps = 0
@@ -89,10 +89,10 @@ class FusedAdam(PackedLoop):
         tables = (*self.tables, self.n_factors)
         steps = (self.rates, self.roots, self.rule, self.n_steps)
         ratings = (order.numpy(), rows.cats.numpy(), rows.y.numpy(), self.bs)
-        if self.layers is None:
+        if not self.net:
             self.kernels.train_dot(tables, *steps, *ratings, self.output, losses)
         else:
-            dropout = (self.model.lin1.out_features, float(self.model.drop1.p), float(self.model.drop2.p))
+            dropout = (self.net.lin1.out_features, float(self.net.drop1.p), float(self.net.drop2.p))
             seed = torch.randint(2**63 - 1, ()).item() if any(dropout[1:]) and n else 0
             layers = self.layers.numpy()
             self.kernels.train_net(tables, layers, *steps, *ratings, self.output, dropout, np.uint64(seed), losses)
@@ -103,7 +103,7 @@ class FusedAdam(PackedLoop):
         """Bring every row up to date and start a new window."""
         users, movies, last_user, last_movie = self.tables
         tables = [(users, last_user), (movies, last_movie)]
-        if self.layers is not None:
+        if self.net:
             tables.append((self.layers.numpy(), np.array([self.n_steps], np.int32)))
         for table, last in tables:
             self.kernels.catch_up(table, last, self.n_steps, self.rates, self.roots, self.rule)
@@ -124,12 +124,12 @@ class FusedAdam(PackedLoop):
         for weights in self.model.parameters():
             self.opt.state[weights]["step"] = torch.tensor(float(self.steps_before))
 
-    def parts(self) -> Iterator[tuple[nn.Parameter, object, Tensor]]:
+    def parts(self) -> Iterator[tuple[Tensor, Part, Tensor]]:
         """Yield the tables of the model and its layers, as one row, with where they are packed."""
         yield from super().parts()
-        if self.layers is None:
+        if not self.net:
             return
-        lin1, lin2, n = self.model.lin1, self.model.lin2, self.n_factors
+        lin1, lin2, n = self.net.lin1, self.net.lin2, self.n_factors
         n_hidden, width = lin1.out_features, self.width
         n_inner = 2 * n_hidden * width
         flat = self.layers[0].T  # (size, n_slots)

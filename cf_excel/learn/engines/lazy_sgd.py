@@ -27,7 +27,7 @@ class LazySGD(PackedLoop):
 
     name = "lazy"
     n_slots = 2
-    state_names = ("momentum_buffer",)
+    state_names: tuple[str, ...] = ("momentum_buffer",)
 
     def __init__(
         self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress

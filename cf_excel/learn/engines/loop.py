@@ -4,7 +4,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,10 @@ DIVERGED = 10.0  # times the loss of predicting zero everywhere
 class Loop(ABC):
     """The state that lives through the epochs of one fit: the step and the smoothed loss."""
 
+    name: ClassVar[str]
+    _average: float | Tensor  # of the losses, smoothed; like what it may come to, it is there from the first batch on
+    _limit: float | Tensor
+
     def __init__(
         self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
     ) -> None:
@@ -36,8 +40,6 @@ class Loop(ABC):
         self.base_lrs = [group["lr"] for group in opt.param_groups]
         self.step = 0
         self.loss = math.nan
-        self._average: float | Tensor | None = None
-        self._limit: float | Tensor | None = None
 
     @abstractmethod
     def run(self, rows: Columns, order: Tensor, first: int, stop: int, interrupted: threading.Event) -> int:
@@ -78,13 +80,6 @@ class Loop(ABC):
             f"it diverges; start again with a lower learning rate, such as {min(lr / 10, 0.1):g}"
         )
 
-    def smooth(self, loss: Tensor, y: Tensor) -> None:
-        """Take in the loss of one batch; the first one tells what a loss may come to."""
-        if self._average is None:
-            self._average = torch.zeros_like(loss)
-            self._limit = DIVERGED * torch.clamp(torch.fmax(loss, self.crit(torch.zeros_like(y), y)), min=1.0)
-        self._average.lerp_(loss, 1 - SMOOTHING)
-
     def _report(self) -> None:
         """Read the smoothed loss from the device and stop a fit that got lost."""
         self.loss = float(self._average) / (1 - SMOOTHING**self.step)
@@ -97,6 +92,7 @@ class TorchLoop(Loop):
     """Any model and any optimizer, batch by batch in torch; data stay on the device, there is no DataLoader."""
 
     name = "torch"
+    _average: Tensor  # stays on the device until it is reported
 
     def __init__(
         self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
@@ -134,7 +130,14 @@ class TorchLoop(Loop):
         loss = self.crit(flat(_forward(self.model, cats, conts), len(y)), y)
         loss.backward()
         self.opt.step()
-        self.smooth(loss.detach(), y)
+        self._smooth(loss.detach(), y)
+
+    def _smooth(self, loss: Tensor, y: Tensor) -> None:
+        """Take in the loss of one batch; the first one tells what a loss may come to."""
+        if not self.step:
+            self._average = torch.zeros_like(loss)
+            self._limit = DIVERGED * torch.clamp(torch.fmax(loss, self.crit(torch.zeros_like(y), y)), min=1.0)
+        self._average.lerp_(loss, 1 - SMOOTHING)
 
     def _set_lrs(self, factor: float) -> None:
         for group, lr in zip(self.opt.param_groups, self.base_lrs, strict=True):

@@ -12,10 +12,12 @@ from torch.optim import Optimizer
 
 from cf_excel.learn.engines.loop import DIVERGED, SMOOTHING, Loop, Loss, outside, predict
 from cf_excel.learn.model_data import ColumnarModelData, Columns
+from cf_excel.learn.models import EmbeddingDotBias, LessonModel
 from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import Schedule
 
 LANES = 8  # rows are padded to whole vectors
+Part = int | slice | tuple[slice, slice]  # of a model's weights
 NO_ROWS = Columns(torch.empty(0, 2, dtype=torch.int64), torch.empty(0, 0), torch.empty(0))
 
 
@@ -29,8 +31,10 @@ class PackedLoop(Loop):
     Between epochs, weights and state are copied back to where torch keeps them.
     """
 
+    model: LessonModel  # all others are refused
+    _average: float
     device = "cpu"
-    packages = ("numba",)
+    packages: tuple[str, ...] = ("numba",)
     chosen_by_auto = True
     dtype = torch.float32
     state_names: tuple[str, ...]  # as in the optimizer's state, for the slots from 1
@@ -40,10 +44,12 @@ class PackedLoop(Loop):
         self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
     ) -> None:
         super().__init__(model, opt, crit, bs, schedule, progress)
-        self.n_factors = model.u.embedding_dim
-        self.one = float(hasattr(model, "ub"))
+        self.n_factors = self.model.u.embedding_dim
+        self.one = float(isinstance(model, EmbeddingDotBias))
         self.width = padded(self.n_factors + 2)
-        self.users, self.movies = (self.zeros(table.num_embeddings, self.width) for table in (model.u, model.m))
+        self.users, self.movies = (
+            self.zeros(table.num_embeddings, self.width) for table in (self.model.u, self.model.m)
+        )
         self.last_user, self.last_movie = (
             torch.zeros(len(table), dtype=torch.int32, device=table.device) for table in (self.users, self.movies)
         )
@@ -79,7 +85,7 @@ class PackedLoop(Loop):
         if first == 0:
             self.check(rows.cats)
         losses = self.batches(rows, order[first * self.bs : stop * self.bs])
-        if self._average is None:
+        if not self.step:
             y = rows.y[order[: self.bs].to(rows.y.device)]
             zero = F.mse_loss(torch.zeros_like(y), y).item()
             self._average, self._limit = 0.0, DIVERGED * max(np.fmax(losses[0], zero), 1.0)
@@ -117,12 +123,12 @@ class PackedLoop(Loop):
         self.users[:, 0, self.n_factors + 1] = self.one
         self.movies[:, 0, self.n_factors] = self.one
 
-    def parts(self) -> Iterator[tuple[nn.Parameter, object, Tensor]]:
+    def parts(self) -> Iterator[tuple[Tensor, Part, Tensor]]:
         """Yield the model's weights, which part of them, and where it is packed: (n_rows, n_slots, n_columns)."""
         n = self.n_factors
         yield self.model.u.weight, np.s_[:], self.users[:, :, :n]
         yield self.model.m.weight, np.s_[:], self.movies[:, :, :n]
-        if self.one:
+        if isinstance(self.model, EmbeddingDotBias):
             yield self.model.ub.weight, np.s_[:], self.users[:, :, n : n + 1]
             yield self.model.mb.weight, np.s_[:], self.movies[:, :, n + 1 : n + 2]
 

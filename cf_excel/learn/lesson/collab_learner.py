@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor, nn
+from numpy.typing import ArrayLike
+from torch import nn
 from torch.optim import Optimizer
 
 from cf_excel.errors import FileError, InputError
@@ -21,7 +22,12 @@ from cf_excel.learn.trainer import fit, predict
 if TYPE_CHECKING:
     import pandas as pd
 
-OptimizerClass = Callable[[Iterable[Tensor], float], Optimizer]
+
+class OptimizerClass(Protocol):
+    """Make an optimizer, as the classes of torch.optim do."""
+
+    def __call__(self, parameters: Iterable[nn.Parameter], /, *, lr: float, weight_decay: float) -> Optimizer:
+        """Return the optimizer for these weights."""
 
 
 class CollabFilterDataset:
@@ -33,7 +39,7 @@ class CollabFilterDataset:
 
     progress: Callable[[], Progress] = Progress
 
-    def __init__(self, users: Sequence, items: Sequence, ratings: Sequence[float]) -> None:
+    def __init__(self, users: Sequence, items: Sequence, ratings: Sequence[float] | np.ndarray) -> None:
         if not len(users) == len(items) == len(ratings) > 0:
             raise InputError(f"{len(users):,} users, {len(items):,} items, {len(ratings):,} ratings: expected as many")
         self.user2idx = {user: row for row, user in enumerate(dict.fromkeys(users))}
@@ -73,7 +79,7 @@ class CollabFilterDataset:
             raise InputError(f"{source}: column {rating!r} must hold numbers: {error}") from None
         return cls(df[user_name].tolist(), df[item_name].tolist(), scores)
 
-    def get_data(self, val_idxs: Sequence[int], bs: int = 64) -> ColumnarModelData:
+    def get_data(self, val_idxs: ArrayLike, bs: int = 64) -> ColumnarModelData:
         """Return the ratings as columns for a fit, with the validation rows val_idxs."""
         return ColumnarModelData(val_idxs, self.cats, np.empty((len(self.y), 0)), self.y, bs)
 
@@ -84,7 +90,7 @@ class CollabFilterDataset:
         return CollabModel(self.n_users, self.n_items, n_factors, (self.min_score, self.max_score))
 
     def get_learner(
-        self, n_factors: int, val_idxs: Sequence[int], bs: int = 64, *, opt_fn: OptimizerClass, device: str = "auto"
+        self, n_factors: int, val_idxs: ArrayLike, bs: int = 64, *, opt_fn: OptimizerClass, device: str = "auto"
     ) -> "CollabLearner":
         """Return a learner: a new model on the device, the data, and the optimizer to fit it with."""
         data = self.get_data(val_idxs, bs)

@@ -34,6 +34,7 @@ def to_factors(trained: Trained, ratings: Ratings, split: str) -> Factors:
         **seen_by_user(ratings),
         layers=_layers(model),
         record=training_record(trained, ratings, split, versions),
+        global_mean=0.0,
     )
 
 

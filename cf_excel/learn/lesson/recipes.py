@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch.optim import SGD, Adam, Optimizer
 from cf_excel.errors import InputError
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.model_data import ColumnarModelData
-from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
+from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, LessonModel
 from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages
 from cf_excel.learn.sparse_adam import SparseAdam
@@ -74,7 +75,7 @@ class Recipe:
     sparse_wd: the weight decay for SparseAdam, found within the lesson's training ratings; None: it is not offered.
     """
 
-    model: type[nn.Module]
+    model: Callable[..., LessonModel]
     has_range: bool
     optimizer: str
     epochs: int
@@ -100,7 +101,7 @@ RECIPES = {
 class Trained:
     """A fitted model, on the CPU, and how it got there; val_predictions (n_val,) are for val_rows, in rising order."""
 
-    model: nn.Module
+    model: LessonModel
     settings: Settings
     val_rows: np.ndarray
     history: History = field(default_factory=History)
@@ -115,7 +116,7 @@ def lesson_settings(kind: str = "collab", **changes: object) -> Settings:
     if kind not in RECIPES:
         raise InputError(f"model {kind!r}: expected one of {', '.join(RECIPES)}")
     recipe = RECIPES[kind]
-    values = {"optimizer": recipe.optimizer, "epochs": recipe.epochs, "lr": recipe.lr, "wd": recipe.wd}
+    values: dict[str, Any] = {"optimizer": recipe.optimizer, "epochs": recipe.epochs, "lr": recipe.lr, "wd": recipe.wd}
     if changes.get("optimizer") == SPARSE_ADAM:
         if recipe.sparse_wd is None:
             raise InputError(f"optimizer {SPARSE_ADAM} is for the models net and collab: leave it out for {kind}")
@@ -123,7 +124,7 @@ def lesson_settings(kind: str = "collab", **changes: object) -> Settings:
     return Settings(kind=kind, **values | {name: value for name, value in changes.items() if value is not None})
 
 
-def make_model(kind: str, ratings: Ratings, n_factors: int = 50) -> nn.Module:
+def make_model(kind: str, ratings: Ratings, n_factors: int = 50) -> LessonModel:
     """Return an untrained model of a kind that fits the ratings' users, movies and range."""
     recipe = RECIPES[kind]
     extra = (ratings.rating_range,) if recipe.has_range else ()
