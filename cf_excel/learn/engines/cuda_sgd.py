@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from cf_excel.learn.engines.lazy_sgd import LazySGD
-from cf_excel.learn.engines.loop import REPORT_EVERY, REPORT_ROWS
-from cf_excel.learn.engines.packed_loop import PackedLoop
+from cf_excel.learn.engines.loop import REPORT_EVERY, REPORT_ROWS, Loop
 from cf_excel.learn.model_data import Columns
 
 LARGEST_TILE = 512  # numbers that a warp holds at once
@@ -24,7 +23,7 @@ class CudaSGD(LazySGD):
     device = "cuda"
     packages = ("numba", "triton")
     chosen_by_auto = False  # until somebody has seen it run on a GPU
-    predict = PackedLoop.predict
+    predict = Loop.predict
 
     def set_up(self) -> None:
         """Make the arrays of a window of steps, compile, and record the graph."""

@@ -19,8 +19,6 @@ from cf_excel.learn.engines.loop import Loss
 from cf_excel.learn.engines.packed_loop import NO_ROWS, PackedLoop, Part, padded, why_not
 from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
-from cf_excel.learn.progress import Progress
-from cf_excel.learn.schedules import Schedule
 from cf_excel.learn.sparse_adam import SparseAdam
 
 WINDOW = 1024  # steps between two times when every row is brought up to date
@@ -33,15 +31,13 @@ class FusedAdam(PackedLoop):
     n_slots = 4
     state_names = ("exp_avg", "exp_avg_sq")
 
-    def __init__(
-        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
-    ) -> None:
-        self.net = model if isinstance(model, EmbeddingNet) else None
+    def __post_init__(self) -> None:
+        self.net = self.model if isinstance(self.model, EmbeddingNet) else None
         if self.net:
             n_hidden, width = self.net.lin1.out_features, padded(self.net.u.embedding_dim + 2)
             size = padded(2 * n_hidden * width + 2 * n_hidden + 1)
             self.layers = torch.zeros((1, self.n_slots, size), dtype=self.dtype)
-        super().__init__(model, opt, crit, bs, schedule, progress)
+        super().__post_init__()
 
     @classmethod
     def refuses(cls, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:

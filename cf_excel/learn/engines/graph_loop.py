@@ -11,8 +11,6 @@ from torch.optim import Adam, Optimizer
 
 from cf_excel.learn.engines.loop import Loss, TorchLoop
 from cf_excel.learn.model_data import ColumnarModelData
-from cf_excel.learn.progress import Progress
-from cf_excel.learn.schedules import Schedule
 from cf_excel.learn.sparse_adam import SparseAdam
 
 WARM_UP = 3  # steps after which libraries have set themselves up and the optimizer has its state
@@ -35,16 +33,14 @@ class GraphLoop(TorchLoop):
             return "it needs torch.optim.Adam, without a scheduler"
         return ""
 
-    def __init__(
-        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
-    ) -> None:
-        super().__init__(model, opt, crit, bs, schedule, progress)
-        device = next(model.parameters()).device
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        device = next(self.model.parameters()).device
         # a graph can't see numbers of Python change: rates and counts of steps must live on the GPU
         self._lrs = [torch.tensor(float(lr), device=device) for lr in self.base_lrs]
-        for group in opt.param_groups:
+        for group in self.opt.param_groups:
             group["capturable"] = device.type == "cuda"
-        for state in opt.state.values():
+        for state in self.opt.state.values():
             state["step"] = state["step"].to(device)
         self._inputs: tuple[Tensor, ...] = ()
         self._replay: Callable[[], None] | None = None

@@ -16,8 +16,6 @@ from cf_excel.learn.engines.loop import Loss
 from cf_excel.learn.engines.packed_loop import NO_ROWS, PackedLoop, why_not
 from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias
-from cf_excel.learn.progress import Progress
-from cf_excel.learn.schedules import Schedule
 
 WINDOW = 1024  # steps between two times when every row is brought up to date; `maps` has one entry a step
 
@@ -29,12 +27,10 @@ class LazySGD(PackedLoop):
     n_slots = 2
     state_names: tuple[str, ...] = ("momentum_buffer",)
 
-    def __init__(
-        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
-    ) -> None:
+    def __post_init__(self) -> None:
         # without the sigmoid, which keeps gradients small, what float32 rounds off adds up over thousands of steps
-        self.dtype = torch.float32 if hasattr(model, "rating_range") else torch.float64
-        super().__init__(model, opt, crit, bs, schedule, progress)
+        self.dtype = torch.float32 if hasattr(self.model, "rating_range") else torch.float64
+        super().__post_init__()
 
     @classmethod
     def refuses(cls, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:

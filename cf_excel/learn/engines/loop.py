@@ -4,6 +4,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
 import torch
@@ -25,21 +26,24 @@ PREDICT_ROWS = 16384  # rows of a forward without gradients
 DIVERGED = 10.0  # times the loss of predicting zero everywhere
 
 
+@dataclass(eq=False)
 class Loop(ABC):
-    """The state that lives through the epochs of one fit: the step and the smoothed loss."""
+    """One fit, and the state that lives through its epochs: the step and the smoothed loss."""
 
     name: ClassVar[str]
-    _average: float | Tensor  # of the losses, smoothed; like what it may come to, it is there from the first batch on
-    _limit: float | Tensor
+    model: nn.Module
+    opt: Optimizer
+    crit: Loss
+    bs: int
+    schedule: Schedule | None
+    progress: Progress
 
-    def __init__(
-        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
-    ) -> None:
-        self.model, self.opt, self.crit, self.bs, self.progress = model, opt, crit, bs, progress
-        self.schedule = schedule
-        self.base_lrs = [group["lr"] for group in opt.param_groups]
+    def __post_init__(self) -> None:
+        self.base_lrs = [group["lr"] for group in self.opt.param_groups]
         self.step = 0
         self.loss = math.nan
+        self._average: float | Tensor  # the smoothed loss and what it may come to, from the first batch on
+        self._limit: float | Tensor
 
     @abstractmethod
     def run(self, rows: Columns, order: Tensor, first: int, stop: int, interrupted: threading.Event) -> int:
@@ -49,9 +53,9 @@ class Loop(ABC):
     def finish(self) -> None:
         """Leave model and optimizer as they are after the last batch."""
 
-    @abstractmethod
     def predict(self, rows: Columns) -> Tensor:
         """Return the model's predictions (n,) between two epochs."""
+        return predict(self.model, rows)
 
     def epoch(self, rows: Columns, interrupted: threading.Event) -> None:
         """Train on every row once, in a new order; an interrupt ends it after the batch."""
@@ -94,11 +98,9 @@ class TorchLoop(Loop):
     name = "torch"
     _average: Tensor  # stays on the device until it is reported
 
-    def __init__(
-        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
-    ) -> None:
-        super().__init__(model, opt, crit, bs, schedule, progress)
-        _use_fused(opt, model)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _use_fused(self.opt, self.model)
 
     def run(self, rows: Columns, order: Tensor, first: int, stop: int, interrupted: threading.Event) -> int:
         """Train on the batches first to stop - 1, and look for an interrupt after each."""
@@ -114,10 +116,6 @@ class TorchLoop(Loop):
         """Give the optimizer its learning rates back."""
         if self.schedule is not None:
             self._set_lrs(1.0)
-
-    def predict(self, rows: Columns) -> Tensor:
-        """Return the model's predictions (n,), without dropout and without gradients."""
-        return predict(self.model, rows)
 
     def _batch(self, cats: Tensor, conts: Tensor, y: Tensor) -> None:
         if self.schedule is not None:

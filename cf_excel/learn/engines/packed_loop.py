@@ -10,11 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cf_excel.learn.engines.loop import DIVERGED, SMOOTHING, Loop, Loss, outside, predict
+from cf_excel.learn.engines.loop import DIVERGED, SMOOTHING, Loop, Loss, outside
 from cf_excel.learn.model_data import ColumnarModelData, Columns
 from cf_excel.learn.models import EmbeddingDotBias, LessonModel
-from cf_excel.learn.progress import Progress
-from cf_excel.learn.schedules import Schedule
 
 LANES = 8  # rows are padded to whole vectors
 Part = int | slice | tuple[slice, slice]  # of a model's weights
@@ -40,12 +38,10 @@ class PackedLoop(Loop):
     state_names: tuple[str, ...]  # as in the optimizer's state, for the slots from 1
     n_slots: int
 
-    def __init__(
-        self, model: nn.Module, opt: Optimizer, crit: Loss, bs: int, schedule: Schedule | None, progress: Progress
-    ) -> None:
-        super().__init__(model, opt, crit, bs, schedule, progress)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.n_factors = self.model.u.embedding_dim
-        self.one = float(isinstance(model, EmbeddingDotBias))
+        self.one = float(isinstance(self.model, EmbeddingDotBias))
         self.width = padded(self.n_factors + 2)
         self.users, self.movies = (
             self.zeros(table.num_embeddings, self.width) for table in (self.model.u, self.model.m)
@@ -56,10 +52,10 @@ class PackedLoop(Loop):
         for weights, part, packed in self.parts():
             packed[:, 0] = weights.detach()[part]
             for slot, name in enumerate(self.state_names, 1):
-                if opt.state[weights].get(name) is not None:
-                    packed[:, slot] = opt.state[weights][name][part]
-        low, high = getattr(model, "rating_range", (0.0, 0.0))
-        self.output = (hasattr(model, "rating_range"), low, high - low)
+                if self.opt.state[weights].get(name) is not None:
+                    packed[:, slot] = self.opt.state[weights][name][part]
+        low, high = getattr(self.model, "rating_range", (0.0, 0.0))
+        self.output = (hasattr(self.model, "rating_range"), low, high - low)
         self.set_ones()
         self.prepare()
 
@@ -104,10 +100,6 @@ class PackedLoop(Loop):
                 if state.get(name) is None:
                     state[name] = torch.zeros_like(weights, requires_grad=False)
                 state[name][part] = packed[:, slot].to(weights.dtype)
-
-    def predict(self, rows: Columns) -> Tensor:
-        """Return the predictions (n,) of a model that is up to date."""
-        return predict(self.model, rows)
 
     def zeros(self, n_rows: int, width: int) -> Tensor:
         """Return an empty table (n_rows, n_slots, width) where the model is; torch aligns it to cache lines."""
