@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,15 @@ MAY_IMPORT = {
     "files": {"errors"},
     "metrics": {"errors"},
     "ratings": TABLES | {"data"},
+    "model": MODEL,
     "predictor": {"model"},
+    "learn": MODEL | {"learn"},
+    "lesson": MODEL | {"data", "learn", "plots"},
+    "xlsx": {"errors", "files", "xlsx"},
+    "sheets": MODEL | {"xlsx", "sheets"},
+    "plots": MODEL | {"plots"},
+    "evaluate": MODEL | {"learn", "plots", "evaluate"},
+    "udf": MODEL | {"xlsx", "sheets", "udf"},
 }
 HEAVY = {"torch", "numba", "scipy"}
 WITH_HEAVY = {"learn", "lesson", "evaluate", "cli"}
@@ -54,6 +63,27 @@ def test_imports_flow_one_way(path):
     if room in MAY_IMPORT:
         assert {room_of(name) for name in found & NAMES.keys()} - {"__init__"} <= MAY_IMPORT[room]
         assert room in WITH_HEAVY or not {name.partition(".")[0] for name in found} & HEAVY
+
+
+def test_no_module_imports_itself_through_others():
+    arrows = {name: imports(path) & NAMES.keys() for name, path in NAMES.items()}
+    while arrows:  # take away what imports nothing that is left, until there is nothing or a circle
+        free = {name for name, found in arrows.items() if not found & arrows.keys() - {name}}
+        assert free, f"a circle of imports within {sorted(arrows)}"
+        arrows = {name: found for name, found in arrows.items() if name not in free}
+
+
+def test_a_name_has_one_meaning():
+    modules = [path.stem for path in MODULES if path.stem not in ("__init__", "__main__") and path.parent.name != "cli"]
+    classes = [
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    # the public way to model.predictor
+    assert {name for name, n in Counter(modules).items() if n > 1} == {"predictor"}
+    assert {name for name, n in Counter(classes).items() if n > 1} == set()
 
 
 def test_the_package_imports_nothing_from_outside():

@@ -50,9 +50,9 @@ def open_target(args: argparse.Namespace) -> "WriteBack | LiveChanges":
                 raise
             return live
     from cf_excel.sheets.fill.write_back import WriteBack
-    from cf_excel.xlsx.edit.workbook_file import OpenedBook
+    from cf_excel.sheets.find.lesson_book import LessonBook
 
-    return WriteBack(OpenedBook(args.file), force=args.force)
+    return WriteBack(LessonBook(args.file), force=args.force)
 
 
 def _live(args: argparse.Namespace) -> "LiveChanges | None":

@@ -16,10 +16,11 @@ from support.printed import OPTIMA, printed_rmse
 
 from cf_excel.cli import main
 from cf_excel.sheets.find.find_sheet import lesson_sheets
+from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.xlsx.cells import cell
-from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.edit.change import change
 from cf_excel.xlsx.edit.zip_archive import open_archive
 
 LESSON = CollabBook(15, 15, 5, 206)
@@ -190,14 +191,14 @@ def test_shared_formulas_that_lose_their_first_cell_keep_their_meaning(tmp_path,
     path = tmp_path / "s.xlsx"
     shutil.copy(lesson_book, path)
     sheet = LESSON.dotprod
-    book = OpenedBook(path)
+    book = LessonBook(path)
     xml = book.sheet("dotprod")
     places = [(row, sheet.predictions.left) for row in range(sheet.predictions.top, sheet.predictions.bottom)]
     texts = {cell(*place): xml.shown_formula(place) for place in places}
     assert texts[cell(*places[1])] == Translator("=" + texts[cell(*places[0])], cell(*places[0])).translate_formula(
         cell(*places[1])
     ).removeprefix("=")
-    book.change({"dotprod": {places[0]: 2.5}}, {}, drop_formulas=True)
+    change(book, {"dotprod": {places[0]: 2.5}}, {}, drop_formulas=True)
     book.archive.save(path)
     formulas = openpyxl.load_workbook(path)["dotprod"]
     assert formulas[cell(*places[0])].value == 2.5
@@ -257,7 +258,7 @@ def test_a_workbook_without_such_sheets_is_named(tmp_path, capsys):
 
 
 def test_every_sheet_is_recognised(small):
-    found = {sheet.title: sheet for sheet in lesson_sheets(OpenedBook(small))}
+    found = {sheet.title: sheet for sheet in lesson_sheets(LessonBook(small))}
     user, movie = np.nonzero(~np.isnan(RATINGS))
     for layout in (DOT, BIAS, EMB):
         sheet = found[layout.title]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from cf_excel.sheets.fill.added_layout import HistorySheet
-from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
 from cf_excel.xlsx.cells import on_sheet
-from cf_excel.xlsx.edit.new_sheet import add_sheet, looks_of
+from cf_excel.xlsx.edit.new_sheet import add_sheet
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.write.charts import Chart, Curve
 from cf_excel.xlsx.write.sheet_cells import SheetCells

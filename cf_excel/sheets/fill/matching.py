@@ -7,8 +7,8 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
 from cf_excel.model.lookup import IdIndex
+from cf_excel.sheets.find.find_sheet import Book
 from cf_excel.sheets.find.found_sheet import FoundSheet, Identity, Numbers
-from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 # The kind of model that the predictions of each form can show.
 _KIND_OF = {"dot": "dot", "rows": "dot", "bias": "bayes"}
@@ -57,7 +57,7 @@ def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -
     )
 
 
-def large_misfits(book: OpenedBook, factors: Factors) -> list[str]:
+def large_misfits(book: Book, factors: Factors) -> list[str]:
     """Return the large sheets that the model can't fit and that need no reading, because another names the ids."""
     forms = {title: form for title in book.titles if (form := book.form(title))}
     misfits = [title for title, form in forms.items() if factors.kind != _KIND_OF[form]]

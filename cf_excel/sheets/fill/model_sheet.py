@@ -13,9 +13,9 @@ from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.fill.added_layout import MODEL_FORMS, MODEL_TITLE, ModelSheet
 from cf_excel.sheets.fill.former_model import former_frame, marked_note
 from cf_excel.sheets.fill.matching import Chosen, decimal
-from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.edit.new_sheet import add_sheet, looks_of, replace_sheet
+from cf_excel.xlsx.edit.new_sheet import add_sheet, replace_sheet
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula

@@ -1,8 +1,7 @@
 """Put a trained model into a workbook: the same for a file and for a workbook that is open in Excel."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from cf_excel.model.file import Factors
@@ -16,7 +15,7 @@ from cf_excel.sheets.fill.matching import (
     misfit_of_kind,
     numbers_for,
 )
-from cf_excel.sheets.find.find_sheet import lesson_sheets
+from cf_excel.sheets.find.find_sheet import Book, lesson_sheets
 from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
 
 _MOST_NAMED = 8
@@ -33,25 +32,6 @@ class Changes(Protocol):
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
-
-
-class Book(Protocol):
-    """A workbook as find and put_model see it."""
-
-    path: Path
-    titles: list[str]
-
-    def form(self, title: str) -> str | None:
-        """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows", None without any."""
-
-    def sheet_size(self, title: str) -> int:
-        """Return how much there is to read in a sheet, in bytes of its XML."""
-
-    def read_ahead(self, titles: Iterable[str]) -> None:
-        """Begin to read sheets that will be wanted."""
-
-    def find(self, title: str) -> FoundSheet | None:
-        """Return what a sheet of the lesson's kinds holds, None for others."""
 
 
 @dataclass

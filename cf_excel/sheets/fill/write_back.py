@@ -9,10 +9,11 @@ from cf_excel.errors import InputError
 from cf_excel.model.file import Factors
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
+from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import cell
+from cf_excel.xlsx.edit.change import change, fresh_results
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
-from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 
 @dataclass
@@ -21,7 +22,7 @@ class WriteBack:
 
     is_live = False
 
-    book: OpenedBook
+    book: LessonBook
     force: bool = False
     cells: dict[str, dict[Address, float]] = field(default_factory=dict)
     results: dict[str, Results] = field(default_factory=dict)
@@ -51,14 +52,14 @@ class WriteBack:
     def stale_counts(self) -> dict[str, tuple[int, int]]:
         """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
         counts = {}
-        for title, fresh in self.book.fresh_results(self.cells, self.results).items():
+        for title, fresh in fresh_results(self.book, self.cells, self.results).items():
             n_results, n_unknown = fresh.counts()
             counts[title] = n_results - n_unknown, n_unknown
         return counts
 
     def apply(self) -> None:
         """Make the changes in the workbook's parts; the book's save writes them."""
-        self.book.change(self.cells, self.results, drop_formulas=self.force)
+        change(self.book, self.cells, self.results, drop_formulas=self.force)
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""

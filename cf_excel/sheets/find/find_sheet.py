@@ -1,7 +1,8 @@
 """Find the lesson's sheets in a workbook, a file's or one that is open in Excel."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Protocol
 
 from cf_excel.errors import InputError, LayoutError
 from cf_excel.sheets.find.find_embedding import find_embedding
@@ -9,8 +10,27 @@ from cf_excel.sheets.find.find_grid import find_grid
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.edit.sheet_xml import SheetXml
 
-if TYPE_CHECKING:
-    from cf_excel.sheets.fill.put_model import Book
+
+class Book(Protocol):
+    """A workbook as those who look for the lesson's sheets see it."""
+
+    path: Path
+
+    @property
+    def titles(self) -> list[str]:
+        """Names of the worksheets, in order."""
+
+    def form(self, title: str) -> str | None:
+        """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows", None without any."""
+
+    def sheet_size(self, title: str) -> int:
+        """Return how much there is to read in a sheet, in bytes of its XML."""
+
+    def read_ahead(self, titles: Iterable[str]) -> None:
+        """Begin to read sheets that will be wanted."""
+
+    def find(self, title: str) -> FoundSheet | None:
+        """Return what a sheet of the lesson's kinds holds, None for others."""
 
 
 def find_sheet(title: str, form: str, sheet: SheetXml) -> FoundSheet | None:
@@ -20,7 +40,7 @@ def find_sheet(title: str, form: str, sheet: SheetXml) -> FoundSheet | None:
 
 
 def lesson_sheets(
-    book: "Book", wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
+    book: Book, wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
 ) -> list[FoundSheet]:
     """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
 
@@ -31,9 +51,10 @@ def lesson_sheets(
         titles = [title for title in book.titles if title.lower() == wanted.lower()]
         if not titles:
             raise InputError(f"{book.path.name} has no sheet {wanted} (there are: {', '.join(book.titles)[:200]})")
-        found = [book.find(titles[0])]
-        if found[0] is None:
+        sheet = book.find(titles[0])
+        if sheet is None:
             raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
+        found = [sheet]
     else:
         found, refused = _all_found(book, [title for title in book.titles if title not in skip])
         if not found and refused:
@@ -47,10 +68,11 @@ def lesson_sheets(
     return found
 
 
-def _all_found(book: "Book", titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
+def _all_found(book: Book, titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
     """Return the sheets of the lesson's kinds, and why others that look like them can't be followed."""
     book.read_ahead(titles)
-    found, refused = [], []
+    found: list[FoundSheet] = []
+    refused: list[LayoutError] = []
     for title in titles:
         try:
             sheet = book.find(title)

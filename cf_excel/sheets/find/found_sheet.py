@@ -135,6 +135,14 @@ class FoundSheet:
         return np.array([number_in(self.xml, address) for address in places or []])
 
 
+def looks_of(sheets: list[FoundSheet]) -> dict[str, int]:
+    """Return style numbers by name, taken from cells of the lesson's sheets, so that no style has to be added."""
+    styles = dict.fromkeys(("plain", "rating", "prediction", "input", "id", "upright", "result"), 0)
+    for sheet in reversed(sheets):
+        styles |= {name: sheet.xml.style(address) for name, address in sheet.looks.items()}
+    return styles
+
+
 def number_in(sheet: SheetXml, address: Address) -> float:
     """Return the number in a cell, NaN for a blank. Raises InputError for anything else."""
     value = sheet.value(address)

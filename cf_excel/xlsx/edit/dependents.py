@@ -4,17 +4,14 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING
 
 from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block
 from cf_excel.xlsx.edit.markup import tag_prefix
 from cf_excel.xlsx.edit.new_values import Results, rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import Fill
 from cf_excel.xlsx.references import same_cells, take_apart
-
-if TYPE_CHECKING:
-    from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 _WORD = re.compile(r"[^\W\d][\w.]*")
 # What a formula may reach with these can't be told from its text: they count as dependent. CELL with one argument alone
@@ -27,7 +24,7 @@ _TABLE = re.compile(r"([^\W\d][\w.]*)?\[(?!\d+\])")  # Sales[price] or [@price];
 
 
 def stale_cells(
-    book: "OpenedBook", cells: dict[str, dict[Address, float]], results: dict[str, Results]
+    book: OpenedBook, cells: dict[str, dict[Address, float]], results: dict[str, Results]
 ) -> dict[str, set[Address]]:
     """Return the formula cells, by sheet, whose results are old once cells are changed and that results do not know."""
     stale: dict[str, set[Address]] = {}
@@ -59,7 +56,7 @@ def stale_cells(
 
 
 def lasting(
-    book: "OpenedBook", cells: dict[str, dict[Address, float]], results: dict[str, Results]
+    book: OpenedBook, cells: dict[str, dict[Address, float]], results: dict[str, Results]
 ) -> tuple[dict[str, Results], dict[str, set[Address]]]:
     """Return the results that still hold once cells are changed, and the formula cells whose results are old.
 
@@ -94,11 +91,11 @@ class _Waiting:
             other == where and same_cells(block, seen) for where, seen in self.watched for other, block in changed
         )
 
-    def cells(self, book: "OpenedBook") -> Iterable["_Waiting"]:
+    def cells(self, book: OpenedBook) -> Iterable["_Waiting"]:
         return [self] if self.fill.block.is_one_cell else _cells_of(book, self.title, self.fill)
 
 
-def _unknown(book: "OpenedBook", title: str, fill: Fill, results: Results, known: list[Block]) -> list[_Waiting]:
+def _unknown(book: OpenedBook, title: str, fill: Fill, results: Results, known: list[Block]) -> list[_Waiting]:
     """Return what of a fill has results that are not known; known: rectangles of those that are."""
     if results.covers(fill.block):
         return []
@@ -107,7 +104,7 @@ def _unknown(book: "OpenedBook", title: str, fill: Fill, results: Results, known
     return [_Waiting(title, fill, _watched(book, title, fill))]
 
 
-def _cells_of(book: "OpenedBook", title: str, fill: Fill, but: Container[Address] = ()) -> Iterator[_Waiting]:
+def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Container[Address] = ()) -> Iterator[_Waiting]:
     """Give the cells of a fill one by one, without some of them."""
     sheet = book.sheet(title)
     for row, column in sheet.addresses_in(fill.block):
@@ -117,7 +114,7 @@ def _cells_of(book: "OpenedBook", title: str, fill: Fill, but: Container[Address
         yield _Waiting(title, cell, _watched(book, title, cell))
 
 
-def _looks_elsewhere(book: "OpenedBook", title: str) -> bool:
+def _looks_elsewhere(book: OpenedBook, title: str) -> bool:
     """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
     xml = book.sheet_bytes(title)
     names = [*book.names, *book.tables]
@@ -134,7 +131,7 @@ def _may_name(xml: bytes, names: list[str]) -> bool:
     return any(not word.isascii() or word.encode() in xml for word in words)
 
 
-def _watched(book: "OpenedBook", title: str, fill: Fill) -> tuple[tuple[str, Block], ...] | None:
+def _watched(book: OpenedBook, title: str, fill: Fill) -> tuple[tuple[str, Block], ...] | None:
     """Return the rectangles that a formula depends on, with their sheets; None where they can't be told."""
     named = [book.names[name] for name in _names_of(book, fill.first.text)]
     texts = [fill.first.text, *named]
@@ -155,7 +152,7 @@ def _watched(book: "OpenedBook", title: str, fill: Fill) -> tuple[tuple[str, Blo
     return tuple((sheet, block) for sheets, block in zip(on_sheets, blocks, strict=True) for sheet in sheets)
 
 
-def _sheets(book: "OpenedBook", where: str) -> list[str]:
+def _sheets(book: OpenedBook, where: str) -> list[str]:
     """Return the sheets that a reference names, all of first:last; none where these are not in the workbook."""
     titles, lower = book.all_titles, [title.lower() for title in book.all_titles]
     first, _, last = where.lower().partition(":")
@@ -167,7 +164,7 @@ def _sheets(book: "OpenedBook", where: str) -> list[str]:
     return titles[ends[0] : ends[1] + 1]
 
 
-def _names_of(book: "OpenedBook", text: str) -> set[str]:
+def _names_of(book: OpenedBook, text: str) -> set[str]:
     """Return the defined names that a formula uses, directly or through others."""
     found: set[str] = set()
     waiting = [text]

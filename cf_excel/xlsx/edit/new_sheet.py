@@ -2,7 +2,6 @@
 
 import re
 
-from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.opc import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, OFFICE
@@ -12,14 +11,6 @@ from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _IDENTITY = "rId1"
-
-
-def looks_of(sheets: list[FoundSheet]) -> dict[str, int]:
-    """Return style numbers by name, taken from cells of the lesson's sheets, so that no style has to be added."""
-    styles = dict.fromkeys(("plain", "rating", "prediction", "input", "id", "upright", "result"), 0)
-    for sheet in reversed(sheets):
-        styles |= {name: sheet.xml.style(address) for name, address in sheet.looks.items()}
-    return styles
 
 
 def add_sheet(

@@ -1,6 +1,6 @@
-"""A workbook that somebody owns: its sheets by name, what depends on a change, and the change itself.
+"""A workbook that somebody owns: its parts, and its sheets by name.
 
-Only the parts that must differ are touched; the zip's other parts stay as they are (see archive.py).
+Only the parts that must differ are touched; the zip's other parts stay as they are (see zip_archive.py).
 """
 
 import posixpath
@@ -13,15 +13,9 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from cf_excel.errors import FileError
-from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form, products_in
-from cf_excel.sheets.find.find_sheet import find_sheet
-from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.edit.dependents import lasting
 from cf_excel.xlsx.edit.markup import tag_prefix
-from cf_excel.xlsx.edit.new_values import Results
-from cf_excel.xlsx.edit.sheet_edit import changed_sheet
-from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.sheet_xml import SheetXml
 from cf_excel.xlsx.edit.zip_archive import Archive, open_archive
 from cf_excel.xlsx.references import take_apart
 
@@ -36,7 +30,7 @@ _BEFORE_CALC = ("definedNames", "externalReferences", "functionGroups", "sheets"
 
 
 class OpenedBook:
-    """A workbook as it was read; change and add_sheet prepare what save writes."""
+    """A workbook as it was read; what is put, added and replaced is what the archive saves."""
 
     def __init__(self, path: Path) -> None:
         """Read a workbook. Raises FileError for anything but a whole, unencrypted .xlsx or .xlsm."""
@@ -61,61 +55,18 @@ class OpenedBook:
     def sheet(self, title: str) -> SheetXml:
         """Return a sheet's cells, as they were read."""
         if title not in self._sheets:
-            part = self._sheet_parts[title]
+            part = self.part_of(title)
             name = f"{self.path.name}: {part}"
             self._sheets[title] = SheetXml(self.archive.read(part), self._strings, f"sheet {title}", name)
         return self._sheets[title]
 
     def read_ahead(self, titles: Iterable[str]) -> None:
         """Unpack sheets in the background that will be read."""
-        self.archive.unpack_ahead(self._sheet_parts[title] for title in titles)
-
-    def form(self, title: str) -> str | None:
-        """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
-        head = self.archive.head(self._sheet_parts[title])
-        if b"\0" in head[:8]:
-            self.archive.read_xml(self._sheet_parts[title])  # says in which encoding it is stored
-        if b"MMULT(" not in head and (b"MATCH(" in head or b"EXACT(" in head):
-            return "rows"
-        xml = self.sheet_bytes(title)
-        grid = grid_form(xml) if b"MMULT(" in xml else None
-        if grid:
-            return "dot" if grid == "none" else "bias"
-        return "rows" if b"MATCH(" in xml or b"EXACT(" in xml else None
+        self.archive.unpack_ahead(self.part_of(title) for title in titles)
 
     def sheet_size(self, title: str) -> int:
         """Return the number of bytes of a sheet's XML."""
-        return self.archive.size(self._sheet_parts[title])
-
-    def find(self, title: str) -> FoundSheet | None:
-        """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
-        form = self.form(title)
-        found = find_sheet(title, form, self.sheet(title)) if form else None
-        if found is None:
-            check_no_other_form(title, products_in(self.sheet_bytes(title)))
-        return found
-
-    def change(
-        self, cells: dict[str, dict[Address, float]], results: dict[str, Results], *, drop_formulas: bool = False
-    ) -> None:
-        """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
-        fresh = self.fresh_results(cells, results)
-        for title in fresh.keys() | cells.keys():
-            known = fresh.get(title, Results())
-            xml = changed_sheet(self.sheet(title), cells.get(title, {}), known, drop_formulas=drop_formulas)
-            self.archive.put(self._sheet_parts[title], xml)
-        if drop_formulas and any(self.sheet(title).formula(a) for title, part in cells.items() for a in part):
-            self._drop_calculation_chain()
-        self._calculate_on_load()
-
-    def fresh_results(self, cells: dict[str, dict[Address, float]], results: dict[str, Results]) -> dict[str, Results]:
-        """Return the new result of every formula that a change makes stale, None where it is not known."""
-        results, stale = lasting(self, cells, results)
-        fresh = {title: Results(dict(known.cells), known.tables) for title, known in results.items()}
-        for title, addresses in stale.items():
-            copied = {address: self._copied(title, address, cells, results) for address in addresses}
-            fresh.setdefault(title, Results()).cells.update(copied)
-        return fresh
+        return self.archive.size(self.part_of(title))
 
     def free_title(self, title: str) -> str:
         """Return a sheet's name if it is free, else the name with a number behind it."""
@@ -136,15 +87,15 @@ class OpenedBook:
         self._register({f"/{part}": _SHEET_TYPE} | {f"/{other}": kind for other, (_, kind) in parts.items()})
         identity = self._add_relation(f"{_TYPES}/worksheet", posixpath.relpath(part, posixpath.dirname(self._root)))
         self._list_sheet(name, identity)
-        self._drop_calculation_chain()
-        self._calculate_on_load()
+        self.drop_calculation_chain()
+        self.calculate_on_load()
 
     def replace_sheet(self, title: str, xml: bytes) -> None:
         """Give a worksheet other XML, formulas included; its name, its place and what it relates to stay."""
         self.archive.put(self.part_of(title), xml)
         self._sheets.pop(title, None)
-        self._drop_calculation_chain()
-        self._calculate_on_load()
+        self.drop_calculation_chain()
+        self.calculate_on_load()
 
     def part_of(self, title: str) -> str:
         """Return the name of a worksheet's part."""
@@ -211,7 +162,7 @@ class OpenedBook:
 
     def sheet_bytes(self, title: str) -> bytes:
         """Return a sheet's XML, unchecked."""
-        return self.archive.read(self._sheet_parts[title])
+        return self.archive.read(self.part_of(title))
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -239,20 +190,8 @@ class OpenedBook:
                             tables[table.get("displayName", "").lower()] = title, area[0].block
         return tables
 
-    def _copied(
-        self, title: str, address: Address, cells: dict[str, dict[Address, float]], results: dict[str, Results]
-    ) -> CellValue:
-        """Return the result of a formula that is nothing but a reference to a cell whose value is known."""
-        formula = self.sheet(title).formula(address)
-        if formula.skeleton != "#" or not formula.blocks[0].is_one_cell:
-            return None
-        where = formula.references[0].sheet or title
-        place = formula.blocks[0].top, formula.blocks[0].left
-        if where in results and place in results[where]:
-            return results[where][place]
-        return cells.get(where, {}).get(place)
-
-    def _calculate_on_load(self) -> None:
+    def calculate_on_load(self) -> None:
+        """Let whoever opens the workbook calculate it anew."""
         xml = self.archive.read(self._root)
         prefix = tag_prefix(xml, b"workbook")
         tag = re.search(rb"<%scalcPr(?=[\s/>])[^>]*>" % prefix, xml)
@@ -266,7 +205,7 @@ class OpenedBook:
             xml = xml[:place] + new + xml[place:]
         self.archive.put(self._root, xml)
 
-    def _drop_calculation_chain(self) -> None:
+    def drop_calculation_chain(self) -> None:
         """Take out the order in which formulas were calculated: Excel makes it again, but distrusts a wrong one."""
         for identity, (kind, part) in self._relations(self._rels, posixpath.dirname(self._root)).items():
             if kind.endswith("/calcChain"):

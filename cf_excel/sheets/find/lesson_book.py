@@ -1,0 +1,31 @@
+"""A workbook file in which the lesson's sheets are looked for."""
+
+from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form, products_in
+from cf_excel.sheets.find.find_sheet import find_sheet
+from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+
+
+class LessonBook(OpenedBook):
+    """A workbook that somebody owns, and the lesson's sheets in it: a Book of find_sheet.py."""
+
+    def form(self, title: str) -> str | None:
+        """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
+        head = self.archive.head(self.part_of(title))
+        if b"\0" in head[:8]:
+            self.archive.read_xml(self.part_of(title))  # says in which encoding it is stored
+        if b"MMULT(" not in head and (b"MATCH(" in head or b"EXACT(" in head):
+            return "rows"
+        xml = self.sheet_bytes(title)
+        grid = grid_form(xml) if b"MMULT(" in xml else None
+        if grid:
+            return "dot" if grid == "none" else "bias"
+        return "rows" if b"MATCH(" in xml or b"EXACT(" in xml else None
+
+    def find(self, title: str) -> FoundSheet | None:
+        """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""
+        form = self.form(title)
+        found = find_sheet(title, form, self.sheet(title)) if form else None
+        if found is None:
+            check_no_other_form(title, products_in(self.sheet_bytes(title)))
+        return found
