@@ -78,7 +78,7 @@ class PrintedProgress(trainer.Progress):
         print(f"stopped after {where}: the model keeps what it learnt")
 
 
-class CollabFilterDataset(collab.CollabFilterDataset):
+class CollabFilterDataset(collab.CollabDataset):
     """Ratings for the learner, which prints the losses of each epoch."""
 
     progress = PrintedProgress

@@ -14,7 +14,7 @@ from cf_excel.errors import FileError, InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from cf_excel.learn.bayes.features import Block
+    from cf_excel.learn.bayes.features import FeatureBlock
     from cf_excel.learn.progress import History, Progress
     from cf_excel.model.file import Factors
     from cf_excel.ratings.table import Ratings
@@ -188,7 +188,7 @@ def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     return train_lesson
 
 
-def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Block]":
+def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[FeatureBlock]":
     """Read the features that --user-features or --movie-features names, and say on stderr which columns tell nothing.
 
     Raises FileError and InputError as read_blocks does.

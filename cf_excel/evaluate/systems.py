@@ -15,7 +15,7 @@ from cf_excel.evaluate.peers import Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
-from cf_excel.learn.bayes.features import Block
+from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings
 
@@ -50,8 +50,8 @@ class System:
 class Tables:
     """Blocks of features that a bayes model takes besides genres and years."""
 
-    users: list[Block] = field(default_factory=list)
-    movies: list[Block] = field(default_factory=list)
+    users: list[FeatureBlock] = field(default_factory=list)
+    movies: list[FeatureBlock] = field(default_factory=list)
 
 
 def grid(*candidates: dict) -> Callable[[np.random.Generator, int], list[dict]]:

@@ -62,7 +62,7 @@ class _Text(io.TextIOWrapper):
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """How to read a table: columns are its header's names, or none where the first line is already data.
 
     quoting: None until the whole file was looked through for it; it is read as DOUBLED and watched.
@@ -129,7 +129,7 @@ class Table:
                 f"{self.name} has {self.n_records:,} rows, but {n_rows:,} came out of it: save it as CSV once more"
             )
 
-    def read_with(self, read: Callable[["Table"], T]) -> T:
+    def read_with(self, read: Callable[["TextTable"], T]) -> T:
         """Return what read(table) returns, in the encoding and the quoting that the file turns out to have.
 
         The encoding is Windows' or Latin-1 where the text is not UTF-8. Raises InputError as find_quoting does.
@@ -144,7 +144,7 @@ class Table:
                     ) from error
         raise AssertionError("Latin-1 reads every byte")
 
-    def _read_as_quoted(self, read: Callable[["Table"], T]) -> T:
+    def _read_as_quoted(self, read: Callable[["TextTable"], T]) -> T:
         """Read, and where that fails with the quoting unknown, find it: what was wrong may come from that alone."""
         try:
             return read(self)
@@ -156,7 +156,7 @@ class Table:
                 raise
         return read(table)
 
-    def _with_its_quoting(self) -> "Table":
+    def _with_its_quoting(self) -> "TextTable":
         def lines() -> Iterator[str]:
             with self._open_as_written() as text:
                 yield from iter(text.readline, "")
@@ -185,7 +185,7 @@ class Table:
         return bool(_NUMBER.fullmatch(cells[self.number_column]))
 
 
-def look_at(source: Source, *, always_header: bool = False) -> Table:
+def look_at(source: Source, *, always_header: bool = False) -> TextTable:
     """Return how to read a table, from its first bytes.
 
     UTF-8, UTF-16 with its mark or Windows' encoding; comma, tab, semicolon or "|" between the cells, whichever is
@@ -206,18 +206,18 @@ def look_at(source: Source, *, always_header: bool = False) -> Table:
     quoting = Quoting.LITERAL if separator == "::" else None  # MovieLens' own form knows no quotes
     cells = [cell.strip() for cell in line.split(separator)]
     if separator in ("\t", "::") and not always_header and _are_data(cells):  # with quotes that may be characters
-        return Table(source, encoding, separator, cells, 0, quoting)
+        return TextTable(source, encoding, separator, cells, 0, quoting)
     records = _records(io.StringIO(text, newline=""), separator, source.name, 0, quoting, watched=False)
     last_line, record = next(records, (0, None))
     if record is None:
         raise InputError(f"{source.name} is empty: expected a header such as userId,movieId,rating, then the rows")
     cells = [cell.strip() for cell in record]
     is_data = not always_header and _are_data(cells)
-    return Table(source, encoding, separator, cells, 0 if is_data else last_line, quoting)
+    return TextTable(source, encoding, separator, cells, 0 if is_data else last_line, quoting)
 
 
 def find_columns(
-    table: Table, required: tuple[str, ...], optional: tuple[str, ...], names: Mapping[str, str] | None = None
+    table: TextTable, required: tuple[str, ...], optional: tuple[str, ...], names: Mapping[str, str] | None = None
 ) -> dict[str, int]:
     """Return the position of every column by what is in it ("user", "rating", ...), from names or else the usual names.
 
@@ -310,7 +310,7 @@ def _usual(header: list[str], kind: str) -> list[int]:
     return []
 
 
-def _missing(table: Table, kind: str, wanted: str | None, taken: set[int]) -> str:
+def _missing(table: TextTable, kind: str, wanted: str | None, taken: set[int]) -> str:
     header = table.first_record
     free = [name for i, name in enumerate(header) if i not in taken]
     shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "")

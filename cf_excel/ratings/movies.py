@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.columns import Table, find_columns, look_at
+from cf_excel.ratings.columns import TextTable, find_columns, look_at
 from cf_excel.ratings.sources import Source
 from cf_excel.ratings.table import canonical_id
 
@@ -52,7 +52,7 @@ def read_movies(source: Source) -> Mapping[int | str, Movie]:
     return look_at(source, always_header=True).read_with(_read)
 
 
-def _read(table: Table) -> dict[int | str, Movie]:
+def _read(table: TextTable) -> dict[int | str, Movie]:
     is_100k = table.separator == "|" and table.n_columns == _N_COLUMNS_100K
     if is_100k:
         table = replace(table, n_header_lines=0)

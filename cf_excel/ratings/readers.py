@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.columns import Table, find_columns, look_at, shorten
+from cf_excel.ratings.columns import TextTable, find_columns, look_at, shorten
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import Movie, read_movies
 from cf_excel.ratings.quoting import Quoting
@@ -133,7 +133,7 @@ class _Rows:
         return {name: np.concatenate(self.columns.pop(name)) for name in list(self.columns)}
 
 
-def _read_rows(table: Table, column: dict[str, int], rating_range: tuple[float, float] | None) -> _Rows:
+def _read_rows(table: TextTable, column: dict[str, int], rating_range: tuple[float, float] | None) -> _Rows:
     rows = _Rows()
     n_before = 0
     for chunk in _chunks(table, column):
@@ -155,7 +155,7 @@ def _read_rows(table: Table, column: dict[str, int], rating_range: tuple[float, 
     return rows
 
 
-def _chunks(table: Table, column: dict[str, int]) -> Iterable[pd.DataFrame]:
+def _chunks(table: TextTable, column: dict[str, int]) -> Iterable[pd.DataFrame]:
     """Yield rows piece by piece: texts as written, but for the timestamps, and what stands right of the last column."""
     step = 2 if table.separator == "::" else 1  # read as ":", with an empty column between two: pandas' fast parser
     n_fields = step * (table.n_columns - 1) + 1
@@ -239,7 +239,7 @@ def _first(codes: np.ndarray, code: int) -> int:
     return int(np.argmax(codes == code))
 
 
-def _line_of(table: Table, row: int) -> int:
+def _line_of(table: TextTable, row: int) -> int:
     """Return the line of a row by reading the file once more: there may be blank lines, and line breaks in quotes."""
     for i, (line, _) in enumerate(table.records()):
         if i == row:

@@ -4,7 +4,7 @@ import textwrap
 
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.sheets.lesson.intro import Line
+from cf_excel.sheets.lesson.intro import TextLine
 from cf_excel.sheets.lesson.lesson_layout import IntroSheet
 from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -24,7 +24,9 @@ def fit_to_page(worksheet: Worksheet) -> None:
     worksheet.sheet_properties.pageSetUpPr.fitToPage = True
 
 
-def write_intro(worksheet: Worksheet, cells: SheetCells, lines: list[Line], rmse: dict[str, tuple[str, float]]) -> None:
+def write_intro(
+    worksheet: Worksheet, cells: SheetCells, lines: list[TextLine], rmse: dict[str, tuple[str, float]]
+) -> None:
     """Write the first sheet. rmse: by name of a sheet the address of its RMSE, and its value."""
     sheet = IntroSheet(len(lines))
     for i, line in enumerate(lines):

@@ -7,7 +7,7 @@ import torch
 from torch import optim
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.learn.lesson.collab_learner import CollabFilterDataset
+from cf_excel.learn.lesson.collab_learner import CollabDataset
 from cf_excel.learn.progress import Epoch, Progress
 
 TABLE = pd.DataFrame(
@@ -20,13 +20,13 @@ TABLE = pd.DataFrame(
 VAL_IDXS = [6, 1]
 
 
-def dataset() -> CollabFilterDataset:
-    return CollabFilterDataset.from_data_frame(TABLE, "who", "what", "stars")
+def dataset() -> CollabDataset:
+    return CollabDataset.from_data_frame(TABLE, "who", "what", "stars")
 
 
 def test_ids_are_numbered_by_first_appearance(tmp_path: Path) -> None:
     TABLE.to_csv(tmp_path / "r.csv", index=False)
-    cf = CollabFilterDataset.from_csv(str(tmp_path), "r.csv", "who", "what", "stars")
+    cf = CollabDataset.from_csv(str(tmp_path), "r.csv", "who", "what", "stars")
     assert cf.user2idx == {"b": 0, "a": 1, "c": 2}
     assert cf.item2idx == {30: 0, 10: 1, 20: 2}
     assert (cf.n_users, cf.n_items, cf.min_score, cf.max_score) == (3, 3, 1.0, 5.0)
@@ -74,7 +74,7 @@ def test_weight_decay_pulls_weights_to_zero() -> None:
 def test_a_learner_tells_its_progress() -> None:
     heard: list[Epoch] = []
 
-    class Listening(CollabFilterDataset):
+    class Listening(CollabDataset):
         class progress(Progress):
             def epoch(self, epoch: Epoch) -> None:
                 heard.append(epoch)
@@ -101,14 +101,14 @@ def test_settings_of_fit_that_can_not_work(args: tuple, options: dict, message: 
 
 def test_tables_that_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"nowhere\.csv can't be read"):
-        CollabFilterDataset.from_csv(str(tmp_path), "nowhere.csv", "who", "what", "stars")
+        CollabDataset.from_csv(str(tmp_path), "nowhere.csv", "who", "what", "stars")
     with pytest.raises(InputError, match=r"has no column 'rating' \(found: who, what, stars\)"):
-        CollabFilterDataset.from_data_frame(TABLE, "who", "what", "rating")
+        CollabDataset.from_data_frame(TABLE, "who", "what", "rating")
     with pytest.raises(InputError, match="column 'stars' must hold numbers"):
-        CollabFilterDataset.from_data_frame(TABLE.assign(stars="many"), "who", "what", "stars")
+        CollabDataset.from_data_frame(TABLE.assign(stars="many"), "who", "what", "stars")
     with pytest.raises(InputError, match="NaN"):
-        CollabFilterDataset.from_data_frame(TABLE.assign(stars=np.nan), "who", "what", "stars").get_data(VAL_IDXS)
+        CollabDataset.from_data_frame(TABLE.assign(stars=np.nan), "who", "what", "stars").get_data(VAL_IDXS)
     with pytest.raises(InputError, match="expected as many"):
-        CollabFilterDataset.from_data_frame(TABLE[:0], "who", "what", "stars")
+        CollabDataset.from_data_frame(TABLE[:0], "who", "what", "stars")
     with pytest.raises(InputError, match="0 factors"):
         dataset().get_model(0)

@@ -15,7 +15,7 @@ from cf_excel.learn.bayes import factorization as bayes
 from cf_excel.learn.bayes.arrays import arrays_on, invert, torch_arrays
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import WITH_CONTENT, BayesFit, BayesSettings, fit_bayes
-from cf_excel.learn.bayes.features import Block, from_lists
+from cf_excel.learn.bayes.features import FeatureBlock, from_lists
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mse
@@ -119,7 +119,7 @@ def test_planted_factors_and_features_are_recovered() -> None:
 
 def test_features_of_users_and_tables_count() -> None:
     ratings, rows, _ = planted_with_features()
-    block = Block("table", from_lists([genres.split("|") for genres in ratings.genres]), (40.0, 40.0))
+    block = FeatureBlock("table", from_lists([genres.split("|") for genres in ratings.genres]), (40.0, 40.0))
     bare = replace(ratings, genres=np.full(200, "", object))
     from_table = fit_bayes(bare, rows, more_movie_blocks=[block])
     assert from_table.features == ["table"]

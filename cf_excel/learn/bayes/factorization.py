@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, arrays_on
-from cf_excel.learn.bayes.features import Block, Precision, movie_blocks, stack
+from cf_excel.learn.bayes.features import FeatureBlock, Precision, movie_blocks, stack
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.metrics import mae, mse
@@ -118,8 +118,8 @@ def fit_bayes(
     val_rows: np.ndarray,
     settings: BayesSettings | None = None,
     *,
-    user_blocks: list[Block] | None = None,
-    more_movie_blocks: list[Block] | None = None,
+    user_blocks: list[FeatureBlock] | None = None,
+    more_movie_blocks: list[FeatureBlock] | None = None,
     progress: Progress | None = None,
 ) -> BayesFit:
     """Fit the model to all ratings but the validation rows, whose labels are looked at for the history alone.
@@ -161,7 +161,12 @@ class _Model:
     """The state of a fit: ratings on the usual scale, both sides, and the precision of every user's ratings."""
 
     def __init__(
-        self, ratings: Ratings, val_rows: np.ndarray, settings: BayesSettings, users: list[Block], movies: list[Block]
+        self,
+        ratings: Ratings,
+        val_rows: np.ndarray,
+        settings: BayesSettings,
+        users: list[FeatureBlock],
+        movies: list[FeatureBlock],
     ) -> None:
         self.ratings, self.val_rows = ratings, val_rows
         self.precisions = settings.precisions or (WITH_CONTENT if movies else RATINGS_ALONE)
@@ -201,11 +206,11 @@ class _Model:
         self.user_of = dense(np.repeat(np.arange(shape[0]), self.n_by_user))
         self.movie_of, self.target = dense(by_user.indices), dense(by_user.data)
 
-    def _make_sides(self, users: list[Block], movies: list[Block]) -> None:
+    def _make_sides(self, users: list[FeatureBlock], movies: list[FeatureBlock]) -> None:
         d, arrays, precisions = self.settings.n_factors + 1, self.arrays, self.precisions
         rng = np.random.default_rng(self.settings.seed)
 
-        def side(blocks: list[Block], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
+        def side(blocks: list[FeatureBlock], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
             n, n_other = rated.shape
             content, of_content = stack(n, blocks)
             pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (n_other, 1))])

@@ -9,15 +9,15 @@ from scipy.sparse import csr_array
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source
-from cf_excel.learn.bayes.features import Block, Precision, from_lists
-from cf_excel.ratings.columns import Table, look_at, shorten
+from cf_excel.learn.bayes.features import FeatureBlock, Precision, from_lists
+from cf_excel.ratings.columns import TextTable, look_at, shorten
 from cf_excel.ratings.sources import Source
 from cf_excel.ratings.table import canonical_id
 
 COLUMN: Precision = (40.0, 40.0)
 
 
-def read_blocks(path: Path, ids: np.ndarray, kind: str) -> tuple[list[Block], list[str]]:
+def read_blocks(path: Path, ids: np.ndarray, kind: str) -> tuple[list[FeatureBlock], list[str]]:
     """Return a block for every column of a table that tells rows apart, and the names of the columns that don't.
 
     The first line holds the names, the first column the ids; kind is "user" or "movie", for messages. A column is of
@@ -44,13 +44,13 @@ def read_blocks(path: Path, ids: np.ndarray, kind: str) -> tuple[list[Block], li
             cells[row] = values[column].strip()
         matrix = _matrix(cells)
         if matrix.shape[1]:
-            blocks.append(Block(f"{kind} {name}", matrix, COLUMN))
+            blocks.append(FeatureBlock(f"{kind} {name}", matrix, COLUMN))
         else:
             dull.append(name)
     return blocks, dull
 
 
-def _read(table: Table, kind: str) -> tuple[list[str], dict[int | str, list[str]]]:
+def _read(table: TextTable, kind: str) -> tuple[list[str], dict[int | str, list[str]]]:
     n, rows = table.n_columns, {}
     if n < 2:
         raise InputError(f"{table.name} has one column: expected the {kind}'s id, then features")

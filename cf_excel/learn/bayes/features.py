@@ -16,7 +16,7 @@ YEARS: Precision = (40.0, 1.0)
 INTERCEPT: Precision = (0.01, 0.01)
 
 
-class Block(NamedTuple):
+class FeatureBlock(NamedTuple):
     """One kind of features: matrix (n_rows, n_features) float32, the precision of its weights, and its name."""
 
     name: str
@@ -24,10 +24,13 @@ class Block(NamedTuple):
     precision: Precision
 
 
-def movie_blocks(ratings: Ratings) -> list[Block]:
+def movie_blocks(ratings: Ratings) -> list[FeatureBlock]:
     """Return the blocks of genres and years: those of which the ratings know any."""
     lists = [genres.split("|") if genres else [] for genres in ratings.genres.tolist()]
-    blocks = [Block("genres", from_lists(lists), GENRES), Block("years", _from_years(ratings.years), YEARS)]
+    blocks = [
+        FeatureBlock("genres", from_lists(lists), GENRES),
+        FeatureBlock("years", _from_years(ratings.years), YEARS),
+    ]
     return [block for block in blocks if block.matrix.shape[1]]
 
 
@@ -49,9 +52,9 @@ def _from_years(years: np.ndarray) -> csr_array:
     return csr_array((np.ones(len(known), np.float32), (known, column)), (len(years), len(there)))
 
 
-def stack(n_rows: int, blocks: Sequence[Block]) -> tuple[csr_array, np.ndarray]:
+def stack(n_rows: int, blocks: Sequence[FeatureBlock]) -> tuple[csr_array, np.ndarray]:
     """Return an intercept and the blocks as one matrix (n_rows, n_features), and its precisions (n_features, 2)."""
-    intercept = Block("intercept", csr_array(np.ones((n_rows, 1), np.float32)), INTERCEPT)
+    intercept = FeatureBlock("intercept", csr_array(np.ones((n_rows, 1), np.float32)), INTERCEPT)
     blocks = [intercept, *blocks]
     precisions = np.repeat([block.precision for block in blocks], [block.matrix.shape[1] for block in blocks], axis=0)
     return hstack([block.matrix for block in blocks], format="csr", dtype=np.float32), precisions

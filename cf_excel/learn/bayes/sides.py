@@ -57,14 +57,14 @@ class Design:
         return self.xp.concatenate([self.content_t2 @ rows, self.rated_t @ (self.scale**2 * rows)])
 
 
-class Packing(NamedTuple):
+class Triangle(NamedTuple):
     """Where a symmetric matrix (d, d), row by row, has its upper triangle, and how to get it back from that."""
 
     pack: Array
     unpack: Array
 
     @classmethod
-    def of(cls, d: int, arrays: Arrays) -> "Packing":
+    def of(cls, d: int, arrays: Arrays) -> "Triangle":
         """Return the packing of matrices (d, d)."""
         row, column = np.triu_indices(d)
         unpack = np.zeros((d, d), np.int64)
@@ -85,7 +85,7 @@ class Side:
         self.covariance = arrays.dense(np.zeros((n, d, d), np.float32))
         self.weights = arrays.dense(np.zeros(design.precisions.shape, np.float32))
         self.precision = arrays.dense(np.array([precision[0]] * (d - 1) + [precision[1]], np.float32))
-        self.packing = Packing.of(d, arrays)
+        self.packing = Triangle.of(d, arrays)
         self.diagonal = arrays.dense(np.arange(d))
 
     def inputs(self) -> Array:

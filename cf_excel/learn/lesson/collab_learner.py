@@ -30,7 +30,7 @@ class OptimizerClass(Protocol):
         """Return the optimizer for these weights."""
 
 
-class CollabFilterDataset:
+class CollabDataset:
     """Ratings with users and items mapped to rows by order of first appearance.
 
     user2idx, item2idx: raw id to row. n_users, n_items: how many. min_score, max_score: the range of the ratings.
@@ -51,7 +51,7 @@ class CollabFilterDataset:
         self.min_score, self.max_score = float(self.y.min()), float(self.y.max())
 
     @classmethod
-    def from_csv(cls, path: str, csv: str, user_name: str, item_name: str, rating: str) -> "CollabFilterDataset":
+    def from_csv(cls, path: str, csv: str, user_name: str, item_name: str, rating: str) -> "CollabDataset":
         """Read the ratings from the file `csv` in the folder `path`, by the names of its columns.
 
         Raises FileError for a file that can't be read and InputError for a column that is not there or no number.
@@ -68,7 +68,7 @@ class CollabFilterDataset:
     @classmethod
     def from_data_frame(
         cls, df: "pd.DataFrame", user_name: str, item_name: str, rating: str, source: str = "the table"
-    ) -> "CollabFilterDataset":
+    ) -> "CollabDataset":
         """Take the ratings from a data frame, by the names of its columns."""
         for name in (user_name, item_name, rating):
             if name not in df.columns:

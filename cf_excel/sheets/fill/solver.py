@@ -77,7 +77,7 @@ def _keep_unrated(solved: SheetParameters, start: SheetParameters, ratings: Shee
     return replace(solved, **arrays)
 
 
-class _Grid:
+class _ItemGrid:
     """The ratings as a rectangle: a row a movie, 0 where there is none, beside a mask of 1 and 0."""
 
     def __init__(self, ratings: SheetRatings, n_users: int, n_movies: int) -> None:
@@ -92,7 +92,7 @@ class _Grid:
 
 
 def _least_squares(ratings: SheetRatings, start: SheetParameters, l2: float, steps: int) -> SheetParameters:
-    grid = _Grid(ratings, len(start.user_factors), len(start.movie_factors))
+    grid = _ItemGrid(ratings, len(start.user_factors), len(start.movie_factors))
 
     def cost(parameters: SheetParameters) -> float:
         return len(ratings) * rmse_of(parameters, ratings) ** 2 + l2 * parameters.sum_of_squares
@@ -126,7 +126,7 @@ def _pushed_apart(start: SheetParameters) -> SheetParameters:
     return replace(start, user_factors=users + np.random.default_rng(0).normal(0, 0.1, users.shape))
 
 
-def _refined(grid: _Grid, parameters: SheetParameters, l2: float, steps: int) -> SheetParameters:
+def _refined(grid: _ItemGrid, parameters: SheetParameters, l2: float, steps: int) -> SheetParameters:
     """Go down to the minimum of the valley that the parameters are in."""
     penalty = max(l2, _LEAST_L2 * grid.size)
     n_users, n_factors = parameters.user_factors.shape
@@ -193,7 +193,7 @@ def _turned(parameters: SheetParameters) -> SheetParameters:
     )
 
 
-def _alternate(grid: _Grid, parameters: SheetParameters, penalty: float, rounds: int) -> SheetParameters:
+def _alternate(grid: _ItemGrid, parameters: SheetParameters, penalty: float, rounds: int) -> SheetParameters:
     """Solve for the movies' numbers, then the users', by ridge regression, and again."""
     for _ in range(rounds):
         factors, bias = _ridge(grid.weight, grid.rating, parameters.user_factors, parameters.user_bias, penalty)
@@ -221,7 +221,7 @@ class _Projected:
     Every movie is a least-squares problem with a row a user and, for l2, a row for each of the movie's own numbers.
     """
 
-    def __init__(self, grid: _Grid, start: SheetParameters, l2: float) -> None:
+    def __init__(self, grid: _ItemGrid, start: SheetParameters, l2: float) -> None:
         self._n_users, self._n_factors = start.user_factors.shape
         self._with_bias = start.user_bias is not None
         self._l2 = l2

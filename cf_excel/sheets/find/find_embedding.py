@@ -20,7 +20,7 @@ from cf_excel.sheets.find.found_sheet import (
     rmse_look,
     rmse_results,
 )
-from cf_excel.sheets.find.look_up import UNCLEAR, IdTable, Side, moved, read_side
+from cf_excel.sheets.find.look_up import UNCLEAR, IdTable, LookUpSide, moved, read_side
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
@@ -37,8 +37,8 @@ _MOST_NAMED = 8
 @dataclass(frozen=True)
 class _RatingRow:
     prediction: Address
-    user: Side
-    movie: Side
+    user: LookUpSide
+    movie: LookUpSide
     rating: Address
     error: Address | None
     error_is_guarded: bool
@@ -290,7 +290,7 @@ class _Embedding:
             start += run.n
         return errors
 
-    def _put_looked_up(self, sides: list[Side], values: np.ndarray, rows: np.ndarray, results: Results) -> None:
+    def _put_looked_up(self, sides: list[LookUpSide], values: np.ndarray, rows: np.ndarray, results: Results) -> None:
         """Set the looked-up factors, rows below each other as one table.
 
         values: (n, n_factors). rows: (n_ratings,), which of them each rating has.

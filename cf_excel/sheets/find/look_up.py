@@ -51,7 +51,7 @@ class TableForm:
 
 
 @dataclass(frozen=True)
-class Side:
+class LookUpSide:
     """The user's or the movie's part of a rating's row."""
 
     wanted: Address  # the cell with the id
@@ -59,13 +59,13 @@ class Side:
     looked_up: Block  # the factors in the rating's row
     table: TableForm
 
-    def below(self, rows: int) -> "Side":
+    def below(self, rows: int) -> "LookUpSide":
         """Return what it is in a row that so many rows below is the same."""
         wanted, index = ((place[0] + rows, place[1]) for place in (self.wanted, self.index))
         return replace(self, wanted=wanted, index=index, looked_up=moved(self.looked_up, rows))
 
 
-def read_side(title: str, looked_up: Block, formulas: dict[int, CellFormula]) -> Side:
+def read_side(title: str, looked_up: Block, formulas: dict[int, CellFormula]) -> LookUpSide:
     """Return where the factors in some cells of a row come from; formulas: the row's, by column.
 
     Raises LayoutError where that can't be told.
@@ -85,7 +85,7 @@ def read_side(title: str, looked_up: Block, formulas: dict[int, CellFormula]) ->
     if matching is None:
         raise LayoutError(f"{first} are looked up by {cell(*index)}, expected a formula with MATCH in their own row")
     wanted, ids, compares = _match(title, index, matching)
-    return Side(wanted, index, looked_up, TableForm(ids, compares, tuple(columns), guards.pop()))
+    return LookUpSide(wanted, index, looked_up, TableForm(ids, compares, tuple(columns), guards.pop()))
 
 
 def _look_up(title: str, place: Address, formula: CellFormula | None) -> tuple[Address, Column, bool]:

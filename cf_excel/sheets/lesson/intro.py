@@ -17,7 +17,7 @@ _PREDICT = (
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """One line of the first sheet: a name in its style, a text, and the sheet whose RMSE stands beside it."""
 
     name: str = ""
@@ -41,72 +41,74 @@ def memorising_remark(book: CollabBook, *, with_bias: bool) -> str:
 
 def intro_lines(
     book: CollabBook, *, source: str, seed: int, is_lesson: bool, with_functions: bool = False
-) -> list[Line]:
+) -> list[TextLine]:
     """Return what the first sheet says about this workbook; with_functions: it has the sheet predict."""
     k = book.n_factors
     numbers = f"{k} numbers (factors)" if k > 1 else "one number (a factor)"
     lines = [
-        Line("Collaborative filtering, cell by cell", style="title"),
-        Line(
+        TextLine("Collaborative filtering, cell by cell", style="title"),
+        TextLine(
             "Data",
             f"{book.n_ratings:,} ratings by the {book.n_users} most active users of the {book.n_movies} most rated "
             f"movies. Source: {source}. Factors drawn with seed {seed}.",
         ),
-        Line(),
-        Line("What is where", "Yellow cells are inputs: change them and watch the RMSE.", style="heading"),
-        Line(
+        TextLine(),
+        TextLine("What is where", "Yellow cells are inputs: change them and watch the RMSE.", style="heading"),
+        TextLine(
             "dotprod",
             f"Ratings on top. Every user and every movie has {numbers}, at first random ones between 0 and 1. The "
             "prediction for a user and a movie is the dot product of the two. Blank ratings are predicted as 0 and do "
             "not count.",
             rmse_of="dotprod",
         ),
-        Line(
+        TextLine(
             "bias",
             "The same with one more number for each user (how kind) and each movie (how good), added to the product.",
             rmse_of="bias",
         ),
-        Line(
+        TextLine(
             "movielens_emb",
             "dotprod again, in the form a program uses: one row a rating, and the factors looked up by their row in a "
             "table. That look-up is an embedding. Same factors, same RMSE as dotprod.",
             rmse_of="movielens_emb",
         ),
-        Line("movies", "Every movie with its id, year, genres, number of ratings and mean rating."),
-        *([Line("predict", _PREDICT)] if with_functions else []),
-        Line(),
-        Line("Let Solver learn", style="heading"),
+        TextLine("movies", "Every movie with its id, year, genres, number of ratings and mean rating."),
+        *([TextLine("predict", _PREDICT)] if with_functions else []),
+        TextLine(),
+        TextLine("Let Solver learn", style="heading"),
         *_solver_lines(book),
         *(_optimum_lines() if is_lesson else []),
-        Line(),
-        Line("What it shows", style="heading"),
-        Line(
+        TextLine(),
+        TextLine("What it shows", style="heading"),
+        TextLine(
             "memorising",
             f"dotprod has {n_numbers(book, with_bias=False):,} numbers to fit {book.n_ratings:,} ratings, bias "
             f"{n_numbers(book, with_bias=True):,}. With so many, a small RMSE says that the ratings were memorised, "
             "not that others would be predicted well. Only ratings that were held back can tell that: cf_excel's train "
             "command does it with all ratings.",
         ),
-        Line(
+        TextLine(
             "RMSE",
             "The root of the mean squared error over the ratings that are there, in rating points. MSE is its square.",
         ),
-        Line(),
-        Line("Other than in the course's file", style="heading"),
-        Line("bias", "Its RMSE divides by the number of ratings, and blank ratings get no bias."),
-        Line(
+        TextLine(),
+        TextLine("Other than in the course's file", style="heading"),
+        TextLine("bias", "Its RMSE divides by the number of ratings, and blank ratings get no bias."),
+        TextLine(
             "MATCH",
             "Finds exactly the id; one that is not in the table says so instead of borrowing its neighbour's factors.",
         ),
-        Line("OFFSET", "Gone, since it makes every change recalculate everything: INDEX looks up the factors."),
-        Line("SUMXMY2", "Gone, since programs disagree on blank cells: the RMSE counts the cells that hold a rating."),
-        Line("pivot tables", "Gone, since some programs refresh them over the embeddings."),
+        TextLine("OFFSET", "Gone, since it makes every change recalculate everything: INDEX looks up the factors."),
+        TextLine(
+            "SUMXMY2", "Gone, since programs disagree on blank cells: the RMSE counts the cells that hold a rating."
+        ),
+        TextLine("pivot tables", "Gone, since some programs refresh them over the embeddings."),
     ]
     if source == LESSON_SOURCE:
         lines += [
-            Line(),
-            Line("Terms of the data", style="heading"),
-            Line(
+            TextLine(),
+            TextLine("Terms of the data", style="heading"),
+            TextLine(
                 "MovieLens",
                 "No commercial use without permission of GroupLens, and no claim of endorsement. F. Maxwell Harper and "
                 "Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM TiiS 5, 4: 19.",
@@ -115,12 +117,12 @@ def intro_lines(
     return lines
 
 
-def _solver_lines(book: CollabBook) -> list[Line]:
-    command = Line("cf_excel", "python -m cf_excel solve collab_filter.xlsx does the same from the command line.")
+def _solver_lines(book: CollabBook) -> list[TextLine]:
+    command = TextLine("cf_excel", "python -m cf_excel solve collab_filter.xlsx does the same from the command line.")
     without, with_bias = n_numbers(book, with_bias=False), n_numbers(book, with_bias=True)
     if with_bias > SOLVER_LIMIT:
         return [
-            Line(
+            TextLine(
                 "Excel",
                 f"Its Solver changes up to {SOLVER_LIMIT} cells, and the sheets here have {without:,} and {with_bias:,}"
                 ": build with fewer users, movies or factors.",
@@ -128,21 +130,21 @@ def _solver_lines(book: CollabBook) -> list[Line]:
             command,
         ]
     return [
-        Line(
+        TextLine(
             "Excel",
             "Data, Solver, Solve: everything is filled in (no Solver there? File, Options, Add-ins, Excel Add-ins).",
         ),
-        Line(
+        TextLine(
             "LibreOffice", "Tools, Solver, with a non-linear engine, on the same cells. It takes minutes on this task."
         ),
         command,
     ]
 
 
-def _optimum_lines() -> list[Line]:
+def _optimum_lines() -> list[TextLine]:
     best = {title: f"{value:.4f}" for title, value in LESSON_OPTIMUM.items()}
     return [
-        Line(
+        TextLine(
             "the optimum",
             f"No factors do better than RMSE {best['dotprod']} on dotprod and movielens_emb, {best['bias']} on bias. "
             "Solver comes close and stops a little above.",

@@ -25,7 +25,7 @@ class Picks:
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class RecommenderResults:
     """Every number that `calc` shows for some picks. factors: as the sheets hold them, float64."""
 
     factors: Factors
@@ -149,7 +149,7 @@ class Recommender:
     movie_ids: list[int | str]
     titles: list[str]
     book: RecommenderBook
-    results: Results
+    results: RecommenderResults
 
     @property
     def user_id(self) -> int | str:

@@ -16,7 +16,7 @@ from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc import write_calc
-from cf_excel.sheets.recommender.calc_results import Picks, Recommender, Results
+from cf_excel.sheets.recommender.calc_results import Picks, Recommender, RecommenderResults
 from cf_excel.sheets.recommender.lambdas import lambda_names
 from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
 from cf_excel.sheets.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
@@ -47,7 +47,7 @@ def build_recommender(
     n_ratings = len(written.seen_movies) if with_ratings else 0
     book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices))
     titles = unique_titles(written.titles, movie_ids)
-    results = Results(written, _first_picks(written, choices), with_ratings and n_ratings > 0)
+    results = RecommenderResults(written, _first_picks(written, choices), with_ratings and n_ratings > 0)
     recommender = Recommender(written, user_ids, movie_ids, titles, book, results)
 
     workbook = Workbook()

@@ -12,7 +12,7 @@ from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 
 
-class Table(NamedTuple):
+class NumberTable(NamedTuple):
     """Finite numbers of a rectangle: values (n, n_columns), and which row of them each of its rows has, (n_rows,)."""
 
     values: np.ndarray
@@ -32,7 +32,7 @@ class Results:
     """
 
     cells: dict[Address, CellValue] = field(default_factory=dict)
-    tables: dict[Block, Table] = field(default_factory=dict)
+    tables: dict[Block, NumberTable] = field(default_factory=dict)
     sources: Callable[[], Set[Address]] = frozenset
 
     def __contains__(self, address: Address) -> bool:
@@ -55,7 +55,7 @@ class Results:
             unknown = np.argwhere(~finite[rows]).tolist()
             self.cells.update(((block.top + row, block.left + column), None) for row, column in unknown)
             values = np.where(finite, values, 0.0)
-        self.tables[block] = Table(values, rows)
+        self.tables[block] = NumberTable(values, rows)
 
     def put_places(self, places: list[Address], values: list[CellValue]) -> None:
         """Set cells that come row by row: as one table where they fill a rectangle with numbers."""

@@ -6,7 +6,7 @@ from html import escape
 
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.markup import VALUE, Cell
-from cf_excel.xlsx.edit.new_values import Results, Table
+from cf_excel.xlsx.edit.new_values import NumberTable, Results
 from cf_excel.xlsx.edit.sheet_rows import SPOT, Row, Shape
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.xml_check import check_xml
@@ -54,7 +54,7 @@ class _Change:
         sheet: SheetXml,
         numbers: dict[Address, float],
         cells: dict[Address, CellValue],
-        tables: dict[Block, Table],
+        tables: dict[Block, NumberTable],
         kept: dict[Address, bytes],
     ) -> None:
         self.written, self.prefix, self.tags = sheet.written, sheet.written.prefix, sheet.written.tags
@@ -200,7 +200,7 @@ def number_text(value: float) -> bytes:
     return (str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)).encode()
 
 
-def number_texts(table: Table, closing: bytes) -> list[list[bytes]]:
+def number_texts(table: NumberTable, closing: bytes) -> list[list[bytes]]:
     """Return a table's rows as cells store them, each number with what closes it."""
     texts = [[number_text(value) + closing for value in row] for row in table.values.tolist()]
     return [texts[row] for row in table.rows.tolist()]
