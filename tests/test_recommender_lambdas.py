@@ -182,6 +182,16 @@ def test_ids_are_texts_or_numbers_whatever_is_typed(asked):
     assert [answer[0][0] for answer in unknown] == ["#N/A"] * 3
 
 
+def test_titles_that_a_program_takes_for_equal(asked):
+    titles = np.array(["CI", "c\u0131"], object)  # an i without a dot has the capital of one with
+    factors = replace(random_factors("bayes", n_movies=2), titles=titles)
+    user = int(factors.user_ids[0])
+    asked, recommender = asked(factors)
+    answers = asked.answers([f"=CF.PREDICT({user},{text(title)})" for title in recommender.titles], 1, 1)
+    expected = Predictor(factors).predict(user, factors.movie_ids)
+    np.testing.assert_allclose([answer[0][0] for answer in answers], expected, atol=1e-4)
+
+
 def test_one_user_and_one_movie(asked):
     factors = replace(random_factors("bayes", 1, 1, 2), user_ids=np.array(["007"], object))
     asked, recommender = asked(factors)
