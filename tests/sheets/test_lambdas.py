@@ -182,6 +182,32 @@ def test_ids_are_texts_or_numbers_whatever_is_typed(asked):
     assert [answer[0][0] for answer in unknown] == ["#N/A"] * 3
 
 
+@pytest.mark.parametrize("n", [1, 4])
+def test_plain_formulas_find_text_ids(n, tmp_path):
+    ids = np.array(["ab", "AB", "007", "10"][:n], object)
+    factors, path = replace(random_factors("bayes", n, n, 2), user_ids=ids), tmp_path / "r.xlsx"
+    recommender = build_recommender(factors, path)
+    sheet, found = recommender.book.predict, []
+    for user in ["ab", "AB", "007", 10][:n]:
+        model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+        put = model.update_cell_with_text if isinstance(user, str) else model.update_cell_with_number
+        put(0, sheet.picked_user.top, sheet.picked_user.left, user)
+        model.evaluate()
+        found.append(model.get_cell_value(0, sheet.rating.top, sheet.rating.left))
+    movie = factors.movie_ids[recommender.results.picks.movie]
+    np.testing.assert_allclose(found, Predictor(factors).predict(ids, movie), atol=1e-4)
+
+
+def test_titles_that_a_program_takes_for_equal(asked):
+    titles = np.array(["CI", "c\u0131"], object)  # an i without a dot has the capital of one with
+    factors = replace(random_factors("bayes", n_movies=2), titles=titles)
+    user = int(factors.user_ids[0])
+    asked, recommender = asked(factors)
+    answers = asked.answers([f"=CF.PREDICT({user},{text(title)})" for title in recommender.titles], 1, 1)
+    expected = Predictor(factors).predict(user, factors.movie_ids)
+    np.testing.assert_allclose([answer[0][0] for answer in answers], expected, atol=1e-4)
+
+
 def test_one_user_and_one_movie(asked):
     factors = replace(random_factors("bayes", 1, 1, 2), user_ids=np.array(["007"], object))
     asked, recommender = asked(factors)
