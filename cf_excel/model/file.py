@@ -216,6 +216,8 @@ def _fault(factors: Factors) -> str:
     low, high = factors.rating_range
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         return f"the rating range is {low} to {high}, expected two numbers in order"
+    if 0 < high - low < 1 / _LARGEST:
+        return f"the rating range is {low} to {high}, too narrow for single precision"
     if not math.isfinite(factors.global_mean):
         return f"the global mean is {factors.global_mean}, expected a rating"
     if not isinstance(factors.record, dict):
@@ -276,24 +278,25 @@ def _array_fault(factors: Factors) -> str:
 
 def _size_fault(factors: Factors) -> str:
     """Return what the numbers could add up to, in one of their uses, that single precision can't hold."""
-    largest = lambda array: np.abs(array).max(axis=0).astype(np.float64)  # noqa: E731
+    largest = lambda array: np.maximum(array.max(axis=0), -array.min(axis=0)).astype(np.float64)  # noqa: E731
     users, movies = largest(factors.user_factors), largest(factors.movie_factors)
     biases = largest(factors.user_bias) + largest(factors.movie_bias)
-    layers = {name: np.abs(array.astype(np.float64)) for name, array in factors.layers.items()}
     sums = {
         "ratings": max(map(abs, (*factors.rating_range, factors.global_mean))),
         "predictions": users @ movies + biases,
-        "lengths of factors": movies @ movies,
+        "lengths of factors": max(users @ users, movies @ movies),
         "sums of factors": max(len(factors.user_ids) * users.max(), len(factors.movie_ids) * movies.max()),
         "sums of biases": max(len(factors.user_ids), len(factors.movie_ids)) * biases,
     }
     if factors.kind == "net":
+        layers = {name: np.abs(array.astype(np.float64)) for name, array in factors.layers.items()}
         hidden = layers["w1"] @ np.append(users, movies) + layers["b1"]
+        sums["hidden units"] = hidden.max()
         sums["predictions"] = float(layers["w2"][0] @ hidden + layers["b2"][0])
     if factors.kind == "bayes":
-        user, movie = layers["user_variance"].max(axis=0), layers["movie_variance"].max(axis=0)
+        user, movie, noise = (largest(factors.layers[f"{name}_variance"]) for name in ("user", "movie", "noise"))
         spread = (users**2 + user[:-1]) @ movie[:-1] + movies**2 @ user[:-1]
-        sums["variances"] = spread + user[-1] + movie[-1] + layers["noise_variance"].max()
+        sums["variances"] = spread + user[-1] + movie[-1] + noise
     return next((f"{name} could reach {n:.0e}, which is too large" for name, n in sums.items() if n > _LARGEST), "")
 
 

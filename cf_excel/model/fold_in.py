@@ -22,6 +22,8 @@ _DEFAULT_MSE = 0.04  # of the squared rating range: .81 on the lesson's 0.5 to 5
 # .3 to .5 served all kinds best on the lesson's validation ratings, from 5, 20 or all training ratings of each user.
 _LOOSEN = 0.4
 
+_TOO_FAR_APART = "the model's numbers are too far apart to fit a new user to them: train it again"
+
 
 @dataclass(frozen=True, eq=False)
 class UserPrior:
@@ -51,12 +53,20 @@ def fit_user(
     m + C Z' inv(noise I + Z C Z') e, a system of n equations: each has a solution for every C. The last number is the
     bias. For "bayes" this is the posterior mean. Raises InputError where the model's numbers are too far apart for it.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        user = _ridge(factors, prior, movie_rows, ratings)
+        single = user.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise InputError(_TOO_FAR_APART)
+    return single[:-1], float(user[-1])
+
+
+def solve(system: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the solution of linear equations. Raises InputError where rounding has left them none."""
     try:
-        with np.errstate(all="raise", under="ignore"):
-            user = _ridge(factors, prior, movie_rows, ratings)
-            return user[:-1].astype(np.float32), float(user[-1])
-    except (FloatingPointError, np.linalg.LinAlgError):
-        raise InputError("the model's numbers are too far apart to fit a new user to them: train it again") from None
+        return np.linalg.solve(system, right)
+    except np.linalg.LinAlgError:
+        raise InputError(_TOO_FAR_APART) from None
 
 
 def _ridge(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray) -> np.ndarray:
@@ -64,7 +74,7 @@ def _ridge(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: 
         return _gauss_newton(factors, prior, movie_rows, ratings)
     predictions, slopes = _linearise(factors, prior.mean, movie_rows)
     system = noise(factors) * np.eye(len(prior.mean)) + slopes.T @ slopes @ prior.covariance
-    return prior.mean + prior.covariance @ np.linalg.solve(system, slopes.T @ (ratings - predictions))
+    return prior.mean + prior.covariance @ solve(system, slopes.T @ (ratings - predictions))
 
 
 def _gauss_newton(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray) -> np.ndarray:
@@ -81,7 +91,7 @@ def _gauss_newton(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ra
     errors, slopes, cost = linearise(step)
     for _ in range(_STEPS):
         ridge = slopes.T @ slopes + weight * np.eye(len(step))
-        move = np.linalg.solve(ridge, slopes.T @ errors - weight * step)
+        move = solve(ridge, slopes.T @ errors - weight * step)
         for _ in range(_STEPS):  # the straight line is trusted as far as the cost falls
             tried = linearise(step + move)
             if tried[2] <= cost:

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import pickle
 import zipfile
@@ -15,6 +16,9 @@ from safetensors.numpy import save_file
 from cf_excel.errors import FileError, InputError
 from cf_excel.model import file as model_file
 from cf_excel.model.file import KINDS, default_model_path, load_factors, save_factors
+from cf_excel.model.predictor import Predictor
+from cf_excel.plots.figures import principal_components
+from cf_excel.udf.functions import Functions
 
 
 def assert_equal(left, right):
@@ -113,6 +117,25 @@ FAULTS = {
     "seen": (lambda f: {"seen_movies": f.seen_movies + np.int32(1)}, "seen_movies names movies"),
     "global mean": (lambda f: {"global_mean": float("inf")}, "global mean is inf, expected a rating"),
     "bayes": (lambda f: {"kind": "bayes"}, "kind bayes with layers "),
+    "huge factors": (lambda f: {"movie_factors": f.movie_factors * np.float32(1e20)}, "lengths of factors could reach"),
+    "huge layer": (
+        lambda f: {"layers": f.layers | {"w2": f.layers["w2"] * np.float32(1e37)}},
+        "predictions could reach",
+    ),
+    "huge hidden units": (
+        lambda f: {"layers": f.layers | {"w1": f.layers["w1"] * np.float32(1e37), "w2": f.layers["w2"] * 0}},
+        "hidden units could reach",
+    ),
+    "huge bias": (lambda f: {"user_bias": f.user_bias + np.float32(3e38)}, "sums of biases could reach"),
+    "huge range": (lambda f: {"rating_range": (-1e308, 1e308)}, r"ratings could reach 1e\+308, which is too large"),
+    "narrow range": (lambda f: {"rating_range": (0.0, 5e-324)}, "too narrow for single precision"),
+    "half a character": (lambda f: {"titles": np.array(["\ud800"] * 8, object)}, "titles have half a character"),
+    "offsets around": (
+        lambda f: {"seen_offsets": np.array([0, 2**63 - 1, -2, 3, 7, 8])},
+        "seen_offsets do not divide",
+    ),
+    "number in record": (lambda f: {"record": {"metrics": {"val_mse": 10**400}}}, "a number that is not finite"),
+    "deep in record": (lambda f: {"record": {"a": [{"b": -(10**400)}]}}, "a number that is not finite"),
     "record": (lambda f: {"record": ["no"]}, "training record is not"),
 }
 
@@ -141,6 +164,25 @@ def test_record_must_be_json(tiny_factors, tmp_path):
     with pytest.raises(InputError, match="record is not JSON"):
         save_factors(replace(tiny_factors(), record={"loss": np.float32(1)}), tmp_path / "m")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_with_nan_is_not_loaded(tiny_factors, tmp_path):
+    save_factors(tiny_factors(), tmp_path / "good")
+    head, arrays = model_file._unpack((tmp_path / "good").read_bytes())
+    save_file(arrays, tmp_path / "m", {"cf_excel": json.dumps(head | {"record": {"metrics": {"val_rmse": math.nan}}})})
+    with pytest.raises(FileError, match="the training record has a number that is not finite; train it again"):
+        load_factors(tmp_path / "m")
+
+
+def variances_of(factors, size):
+    return factors.layers | {name: layer * np.float32(size) for name, layer in factors.layers.items()}
+
+
+def test_variances_that_add_up_to_infinity_are_refused(tiny_factors, tmp_path):
+    factors = tiny_factors("bayes")
+    save_factors(replace(factors, layers=variances_of(factors, 1e15)), tmp_path / "m")
+    with pytest.raises(InputError, match="variances could reach"):
+        save_factors(replace(factors, layers=variances_of(factors, 1e20)), tmp_path / "m")
 
 
 class Bomb:
@@ -220,6 +262,59 @@ def test_a_damaged_file_never_raises_anything_else(data, tiny_model, scratch):
     scratch.write_bytes(good[: data.draw(st.integers(len(good) - 3, len(good)))])
     with suppress(FileError):
         load_factors(scratch)
+
+
+sizes = st.sampled_from([0, 1e-45, 1e-30, 1e-3, 1, 1e5, 1e10, 1e15, 1e17, 1e18, 1e20, 1e30, 1e36, 3e38])
+records = st.recursive(
+    st.sampled_from([10**400, 5e-324, 1e308, 0, -1, True, None, "x"]),
+    lambda values: st.dictionaries(st.sampled_from(["metrics", "val_mse", "val_rmse"]), values),
+    max_leaves=4,
+)
+
+
+def uses_of(path):
+    """Every use of a model, each as a function that returns numbers."""
+    model = Predictor(load_factors(path))
+    users, movies = model.factors.user_ids, model.factors.movie_ids
+    low, high = model.factors.rating_range
+    scores = lambda found: [movie.score for movie in found]  # noqa: E731
+    yield lambda: model.predict(users[:, None], movies)
+    yield lambda: model.predict(users, movies[:5])
+    yield lambda: model.predict([1, 99999], 99999, unknown="bias")
+    yield lambda: model.uncertainty(users[:, None], movies)
+    yield lambda: scores(model.recommend(42, 8))
+    yield lambda: scores(model.recommend(42, 8, lower_bound=1.3))
+    yield lambda: scores(model.similar(1, 8))
+    yield lambda: scores(model.fold_in([1, 2571, 10], [low, high, high], 8))
+    yield lambda: model.predict_for(*model.fit_user([1], [high]), movies)
+    yield lambda: principal_components(model.factors.movie_factors)
+    yield lambda: float("nan" in Functions(path).CF_MODEL()) or 0.0
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_every_use_of_a_model_that_loads_gives_finite_numbers_or_says_why_not(data, tiny_factors, scratch):
+    factors = tiny_factors(data.draw(st.sampled_from(KINDS)))
+    change = {"record": data.draw(records)} if data.draw(st.booleans()) else {}
+    for name in data.draw(st.sets(st.sampled_from(["user_factors", "movie_factors", "user_bias", "movie_bias"]))):
+        array = getattr(factors, name).copy()
+        where = slice(None) if data.draw(st.booleans()) else data.draw(st.integers(0, array.size - 1))
+        array.reshape(-1)[where] = np.clip(array.reshape(-1)[where] * np.float64(data.draw(sizes)), -3e38, 3e38)
+        change[name] = array
+    change["layers"] = {
+        name: np.clip(layer * np.float64(data.draw(sizes)), -3e38, 3e38).astype(np.float32)
+        for name, layer in factors.layers.items()
+    }
+    change["rating_range"] = data.draw(
+        st.sampled_from([(0.5, 5.0), (1.0, 1.0), (0.0, 1e-30), (-1e15, 1e30), (0, 3e38)])
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_file, "_fault", lambda factors: "")
+        save_factors(replace(factors, **change), scratch)
+    with suppress(FileError):
+        for use in uses_of(scratch):
+            with suppress(InputError):
+                assert np.isfinite(use()).all()
 
 
 @settings(max_examples=100, deadline=None)

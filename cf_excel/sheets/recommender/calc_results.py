@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from cf_excel.model.file import Factors
-from cf_excel.model.fold_in import noise, user_prior
+from cf_excel.model.fold_in import noise, solve, user_prior
 from cf_excel.model.link import squeezed
 from cf_excel.sheets.recommender.calc_formulas import DECIMALS, OUT, SCORES
 from cf_excel.sheets.recommender.names import RecommenderBook
@@ -93,7 +93,7 @@ class RecommenderResults:
         error[:known] = picks.ratings - prediction[:known]
         products = rows @ prior.covariance
         system = slope[:, None] * slope * (products @ rows.T) + noise(f) * np.eye(n)
-        weight = slope * np.linalg.solve(system, error)
+        weight = slope * solve(system, error)
         numbers = np.array([row + 1 for row in picks.rated] + [""] * (n - known), object)
         return {
             "panel_found": numbers,
