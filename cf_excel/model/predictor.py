@@ -58,9 +58,11 @@ class Predictor:
         if unknown not in ("raise", "bias"):
             raise InputError(f"unknown {unknown!r}: expected raise or bias")
         find = "require" if unknown == "raise" else "rows"
-        users = getattr(self._user_index, find)(user_ids)
-        movies = getattr(self._movie_index, find)(movie_ids)
-        return self._scale(self._pairs(self._left, self._right, users, movies, _shape(users, movies)))[()]
+        return self.predict_rows(getattr(self._user_index, find)(user_ids), getattr(self._movie_index, find)(movie_ids))
+
+    def predict_rows(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray | np.float32:
+        """Return what predict does for rows of the model, which user_rows and movie_rows give; -1 is the mean one."""
+        return self._scale(self._pairs(self._left, self._right, users, movies))[()]
 
     def recommend(
         self, user_id: int | str, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0
@@ -87,9 +89,11 @@ class Predictor:
         ratings scatter. Raises UnknownIdError, and InputError for shapes that do not fit and for a model of another
         kind than "bayes".
         """
-        left, right = self._spread
-        users, movies = self._user_index.require(user_ids), self._movie_index.require(movie_ids)
-        return np.sqrt(self._pairs(left, right, users, movies, _shape(users, movies)))[()]
+        return self.uncertainty_rows(self._user_index.require(user_ids), self._movie_index.require(movie_ids))
+
+    def uncertainty_rows(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray | np.float32:
+        """Return what uncertainty does for rows of the model, from 0."""
+        return np.sqrt(self._pairs(*self._spread, users, movies))[()]
 
     def similar(self, movie: int | str, n: int = 10, min_ratings: int | None = None) -> list[ScoredMovie]:
         """Return the n movies whose factors have the highest cosine with the movie's, without the movie itself.
@@ -245,10 +249,9 @@ class Predictor:
             return np.maximum(left + right, 0) @ self.factors.layers["w2"][0] + self.factors.layers["b2"][0]
         return right @ left if left.ndim == 1 else np.einsum("...k,...k->...", left, right)
 
-    def _pairs(
-        self, left: np.ndarray, right: np.ndarray, users: np.ndarray, movies: np.ndarray, shape: tuple[int, ...]
-    ) -> np.ndarray:
-        """Return what joins left's user rows and right's movie rows, which broadcast to shape."""
+    def _pairs(self, left: np.ndarray, right: np.ndarray, users: np.ndarray, movies: np.ndarray) -> np.ndarray:
+        """Return what joins left's user rows and right's movie rows, in the shape that the rows broadcast to."""
+        shape = _shape(users, movies)
         if users.size * movies.size == np.prod(shape):  # every user meets every movie: one matrix product
             grid = self._grid(left[users.ravel()], right[movies.ravel()])
             # Each axis belongs to the users or to the movies, the other has length 1 there: interleave them.

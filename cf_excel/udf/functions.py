@@ -83,13 +83,13 @@ class Functions:
     @_sheet_function
     def CF_PREDICT(self, user: Value, movie: Value) -> Value:
         """Predicted rating of a movie (id or title) by a user. Users in a column and movies in a row give a grid."""
-        return self._pairs("CF_PREDICT", user, movie, Predictor.predict)
+        return self._pairs("CF_PREDICT", user, movie, Predictor.predict_rows)
 
     @_sheet_function
     def CF_UNCERTAINTY(self, user: Value, movie: Value) -> Value:
         """How far a prediction may be off: the standard deviation of the rating to come. Shapes as in CF_PREDICT. Only
         a model of kind bayes knows it."""
-        return self._pairs("CF_UNCERTAINTY", user, movie, Predictor.uncertainty)
+        return self._pairs("CF_UNCERTAINTY", user, movie, Predictor.uncertainty_rows)
 
     @_sheet_function
     def CF_USER_FACTORS(self, users: Value) -> Value:
@@ -188,9 +188,7 @@ class Functions:
             ) from None
         if shape[0] * shape[1] > MOST_CELLS:
             raise InputError(f"{shape[0]:,} x {shape[1]:,} predictions: {MOST_CELLS:,} at once is the most")
-        ids = model.factors.user_ids[users.rows], model.factors.movie_ids[movies.rows]
-        notes = _both(users.notes, movies.notes)
-        result = self._noted(name, score(model, *ids), notes)
+        result = self._noted(name, score(model, users.rows, movies.rows), _both(users.notes, movies.notes))
         return result if is_range(user) or is_range(movie) else result[0][0]
 
     def _recommended(self, user: Value, n: int) -> Rows:

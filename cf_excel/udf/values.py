@@ -19,7 +19,7 @@ ERRORS = {
         **{2048: "#UNKNOWN!", 2049: "#FIELD!", 2050: "#CALC!"},
     }.items()
 }
-_ERROR_CODES = np.array(list(ERRORS), float)
+_ERROR_CODES = np.array(sorted(ERRORS), float)
 _ERROR_NAMES = frozenset(ERRORS.values())
 _HINTS = 20  # so many unknown ids of one call are explained with titles that come close; more would take minutes
 
@@ -129,23 +129,26 @@ def find_rows(
     one.
     """
     cells = as_cells(value)
-    flat = cells.ravel().tolist()
-    if {type(v) for v in flat} <= {float, type(None)}:  # nearly every range: numbers and blanks, a million in no time
-        numbers = cells.ravel().astype(float)
-        good = np.isfinite(numbers) & ~np.isin(numbers, _ERROR_CODES)
+    values = cells.ravel()
+    if set(map(type, values)) <= {float, type(None)}:  # nearly every range: numbers and blanks, a million in no time
+        numbers = values.astype(float)
+        good = np.isfinite(numbers)
+        low, high = _ERROR_CODES[[0, -1]]
+        if ((low <= numbers) & (numbers <= high)).any():  # hardly ever, and isin takes its time
+            good &= ~np.isin(numbers, _ERROR_CODES)
         rows = np.full(len(numbers), -1, np.intp)
         rows[good] = rows_of(numbers[good])
     else:
-        rows = _rows_of_each(flat, rows_of)
+        rows = _rows_of_each(values.tolist(), rows_of)
     notes = None
     missing = np.flatnonzero(rows < 0)
     if len(missing):
-        notes = np.full(len(flat), None, object)
+        notes = np.full(len(values), None, object)
         known: dict[Value, str] = {}
         for position in missing.tolist():
-            key = _key(flat[position])
+            key = _key(values[position])
             if key not in known:
-                known[key] = _note(flat[position], explain, len(known) < _HINTS)
+                known[key] = _note(values[position], explain, len(known) < _HINTS)
             notes[position] = known[key]
         notes = notes.reshape(cells.shape)
         rows[missing] = 0

@@ -381,6 +381,16 @@ def test_scoring_loads_numpy_and_safetensors_alone(tiny_factors, tmp_path):
     assert not loaded & {"torch", "pandas", "openpyxl", "matplotlib", "numba", "scipy", "rich", "xlwings"}
 
 
+def test_scores_of_rows_are_those_of_their_ids(predictor):
+    factors, (users, movies) = predictor.factors, (np.array([[4], [0]]), np.array([1, 7, 2]))
+    ids = factors.user_ids[users], factors.movie_ids[movies]
+    np.testing.assert_array_equal(predictor.predict_rows(users, movies), predictor.predict(*ids))
+    unknown = predictor.predict([99, 15], [2571, 99], unknown="bias")
+    np.testing.assert_array_equal(predictor.predict_rows(np.array([-1, 4]), np.array([1, -1])), unknown)
+    if factors.kind == "bayes":
+        np.testing.assert_array_equal(predictor.uncertainty_rows(users, movies), predictor.uncertainty(*ids))
+
+
 def test_rows_of_ids_and_titles(collab):
     assert collab.user_rows([[15, 99], [1, 7]]).tolist() == [[4, -1], [0, 1]]
     assert collab.movie_rows(["The Matrix", "2571", "Hamlet", "none", "up 🎈"]).tolist() == [1, 1, -1, -1, 7]

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_excel.model.file import save_factors
+from cf_excel.model.lookup import IdIndex
 from cf_excel.model.predictor import Predictor
 from cf_excel.udf import functions as functions_module
 from cf_excel.udf.functions import Functions, help_of, signatures
@@ -124,6 +125,13 @@ def test_what_can_not_be_scored_says_why(sheet, user, movie, words):
     assert text.startswith(words)
     assert len(text) < 300
     assert sheet.CF_PREDICT([[user], [15.0]], [[movie, 1.0]])[0][0] == text
+
+
+def test_each_id_is_looked_up_once(sheet, monkeypatch):
+    asked, rows = [], IdIndex.rows
+    monkeypatch.setattr(IdIndex, "rows", lambda self, ids: asked.append(self.kind) or rows(self, ids))
+    sheet.CF_PREDICT([[15.0], [3.0]], [[1.0, 10.0]])
+    assert asked == ["user", "movie"]
 
 
 def test_one_wrong_cell_leaves_the_others(sheet, predictor):
