@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":
     """Return what fits into one file, and say on stderr what does not."""
-    from cf_excel.model.shrink import fit_to_sheets
+    from cf_excel.sheets.recommender.fitting import fit_to_sheets
 
     fitted = fit_to_sheets(factors, with_ratings=with_ratings)
     users, movies = len(fitted.user_ids), len(fitted.movie_ids)

@@ -10,6 +10,7 @@ from cf_excel.errors import InputError
 from cf_excel.model import shrink
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.sheets.recommender import fitting
 from cf_excel.sheets.recommender.movie_labels import unique_titles
 
 
@@ -87,24 +88,24 @@ def test_movies_there_are_not(factors, n):
 
 
 def test_what_fits_stays(factors):
-    assert shrink.fit_to_sheets(factors, with_ratings=True) is factors
+    assert fitting.fit_to_sheets(factors, with_ratings=True) is factors
 
 
 def test_what_does_not_fit_is_left_out(factors, monkeypatch):
-    monkeypatch.setattr(shrink, "MOST_NUMBERS", 4 * 100)
-    small = shrink.fit_to_sheets(factors, with_ratings=False)
+    monkeypatch.setattr(fitting, "MOST_NUMBERS", 4 * 100)
+    small = fitting.fit_to_sheets(factors, with_ratings=False)
     assert (len(small.user_ids), len(small.movie_ids)) == (40, 60)
-    monkeypatch.setattr(shrink, "MOST_NUMBERS", 4 * 50)
-    small = shrink.fit_to_sheets(factors, with_ratings=False)
+    monkeypatch.setattr(fitting, "MOST_NUMBERS", 4 * 50)
+    small = fitting.fit_to_sheets(factors, with_ratings=False)
     assert (len(small.user_ids), len(small.movie_ids)) == (25, 25)
 
 
 def test_ratings_beyond_the_rows_of_a_sheet_leave_users_out(factors, monkeypatch):
-    monkeypatch.setattr(shrink, "MAX_ROWS", 301)
-    small = shrink.fit_to_sheets(factors, with_ratings=True)
+    monkeypatch.setattr(fitting, "MAX_ROWS", 301)
+    small = fitting.fit_to_sheets(factors, with_ratings=True)
     counts = np.sort(np.diff(factors.seen_offsets))[::-1]
     assert len(small.seen_movies) <= 300 < len(small.seen_movies) + counts[len(small.user_ids)]
-    assert len(shrink.fit_to_sheets(factors, with_ratings=False).user_ids) == 40
+    assert len(fitting.fit_to_sheets(factors, with_ratings=False).user_ids) == 40
 
 
 def test_titles_that_movies_share_carry_ids():

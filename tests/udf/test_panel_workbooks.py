@@ -16,7 +16,7 @@ from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
-from cf_excel.sheets.panel.panel_layout import PredictSheet
+from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import functions_vba as vba
 from cf_excel.udf.functions import Functions, signatures
 from cf_excel.udf.functions_vba import MACROS, UDF_MODULE, functions_project, wrappers
@@ -270,7 +270,7 @@ def test_libreoffice_compiles_the_wrappers_and_calls_them(office, tmp_path):
 
 def test_the_layout_fits_any_book(workbooks):
     for users, movies in ((1, 1), (15, 15), (300, 200)):
-        sheet = PredictSheet(CollabBook(users, movies, 5, users), MoviesSheet(movies))
+        sheet = PanelSheet(CollabBook(users, movies, 5, users), MoviesSheet(movies))
         blocks = [*sheet.calls, *(grid.users for grid in sheet.grids), *(grid.movies for grid in sheet.grids)]
         blocks += [sheet.button(i) for i in range(3)] + [grid.heading for grid in sheet.grids]
         blocks += [sheet.user, sheet.movie, sheet.rate_movies, sheet.rate_ratings, sheet.recommended_head]

@@ -27,7 +27,7 @@ class ConfSheet:
 
 
 @dataclass(frozen=True)
-class PredictSheet:
+class PanelSheet:
     """Questions to the model at the left, two grids of predictions at the right: the model's and the sheet's own."""
 
     book: CollabBook

@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.ratings.table import distinct_ratings
 from cf_excel.sheets.lesson.collab import Draft
 from cf_excel.sheets.page_setup import fit_to_page, set_widths
-from cf_excel.sheets.panel.panel_layout import N_RATED, N_SHOWN, ConfSheet, PredictSheet
+from cf_excel.sheets.panel.panel_layout import N_RATED, N_SHOWN, ConfSheet, PanelSheet
 from cf_excel.sheets.rating_choices import nearest, rating_choices
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -21,12 +21,12 @@ _NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells ar
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range
 
 
-def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, float]) -> PredictSheet:
+def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, float]) -> PanelSheet:
     """Add the sheet `predict` behind the first one, and the names of its users and movies that the macros look for.
 
     functions: gives what the cells hold until a program calculates them (a udf.functions.Functions).
     """
-    sheet = PredictSheet(draft.book, draft.movies)
+    sheet = PanelSheet(draft.book, draft.movies)
     worksheet = draft.workbook.create_sheet(sheet.title, 1)
     cells = draft.cells[sheet.title] = SheetCells(draft.styles)
     titles = [title or movie for title, movie in zip(draft.table.titles, draft.table.movie_ids, strict=True)]
@@ -74,7 +74,7 @@ def add_conf_sheet(draft: Draft, settings: Sequence[tuple[str, str]]) -> None:
     set_widths(worksheet, {sheet.settings.column(0): 30, sheet.settings.column(1): 70})
 
 
-def _write_texts(cells: SheetCells, sheet: PredictSheet) -> None:
+def _write_texts(cells: SheetCells, sheet: PanelSheet) -> None:
     cells.put(sheet.heading, "title", [["Ask the model"]])
     cells.put(sheet.note, "note", [[_NOTE]])
     cells.put(sheet.labels, "name", [["user"], ["movie"], ["predicted rating"], ["model"]])
@@ -95,7 +95,7 @@ def _write_texts(cells: SheetCells, sheet: PredictSheet) -> None:
         cells.put(grid.rmse_label, "result_name", [["RMSE"]])
 
 
-def _write_copies(cells: SheetCells, sheet: PredictSheet, draft: Draft) -> None:
+def _write_copies(cells: SheetCells, sheet: PanelSheet, draft: Draft) -> None:
     for grid in sheet.grids:
         cells.fill(grid.users, "id", sheet.copied_users, draft.table.user_ids)
         cells.fill(grid.movies, "id", sheet.copied_movies, draft.table.movie_ids)
@@ -104,7 +104,7 @@ def _write_copies(cells: SheetCells, sheet: PredictSheet, draft: Draft) -> None:
 
 
 def _write_calls(
-    cells: SheetCells, sheet: PredictSheet, draft: Draft, functions: Any, asked: tuple[object, list, list]
+    cells: SheetCells, sheet: PanelSheet, draft: Draft, functions: Any, asked: tuple[object, list, list]
 ) -> None:
     movie, rated, stars = asked
     user = draft.table.user_ids[0]
@@ -134,7 +134,7 @@ def _add_choices(worksheet: Worksheet, block: Block, source: str) -> None:
     worksheet.add_data_validation(choices)
 
 
-def _add_scales(worksheet: Worksheet, sheet: PredictSheet, rating_range: tuple[float, float]) -> None:
+def _add_scales(worksheet: Worksheet, sheet: PanelSheet, rating_range: tuple[float, float]) -> None:
     low, high = rating_range
     ends = {"start_type": "num", "start_value": low, "end_type": "num", "end_value": high}
     middle = {"mid_type": "num", "mid_value": (low + high) / 2, "mid_color": MIDDLE}
