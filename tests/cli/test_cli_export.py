@@ -8,8 +8,8 @@ import pytest
 from support.recommenders import random_factors
 
 from cf_excel.cli import main
-from cf_excel.model import shrink
 from cf_excel.model.file import save_factors
+from cf_excel.sheets.recommender import fitting
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_small_file_without_ratings(model, tmp_path, capsys):
 
 
 def test_what_does_not_fit_is_said_in_one_line(model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(shrink, "MOST_NUMBERS", 4 * 50)
+    monkeypatch.setattr(fitting, "MOST_NUMBERS", 4 * 50)
     assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.xlsx")]) == 0
     line = "note: the file takes the 25 most active of 40 users and the 25 most rated of 120 movies: more does not fit"
     assert capsys.readouterr().err == f"{line} (without ratings more may: --no-ratings)\n"
