@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import say
-from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings
+from cf_excel.cli.options import add_command, add_model_option, add_ratings_options, check_outputs, read_ratings
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Draw predictions against ratings, movie biases, and a map of movies, as PNG and SVG.",
         "python -m cf_excel plot --out pictures",
     )
-    parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
-    )
+    add_model_option(parser)
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this one)"
     )
