@@ -82,6 +82,6 @@ def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> "tuple
     if not len(rows):
         raise InputError(f"{ratings.source} has no validation ratings under the split {record['split']!r}")
     users, movies = ratings.user_ids[ratings.user_idx[rows]], ratings.movie_ids[ratings.movie_idx[rows]]
-    predictions, truth = predictor.predict(users, movies), ratings.rating[rows]
+    predictions, truth = np.asarray(predictor.predict(users, movies)), ratings.rating[rows]
     heading = f"Predictions of the {predictor.factors.kind} model against {len(rows):,} ratings: {name}"
     return predictions, truth, f"{heading}\nRMSE {rmse(predictions, truth):.3f}"
