@@ -56,7 +56,7 @@ def commands(folder: Path, n: int, n_factors: int, repeats: int) -> None:
     for name, kind in (("write, the sheet model", "collab"), ("write, all that fits", "dot")):
         model = folder / f"{kind}.safetensors"
         with redirect_stdout(io.StringIO()):
-            main(["train", "--model", kind, "--factors", str(n_factors), "--epochs", "1", "--out", str(model)])
+            main(["train", "--kind", kind, "--factors", str(n_factors), "--epochs", "1", "--out", str(model)])
         calls[name] = lambda model=model: main(["write", str(path), "--model", str(model), *out])
     calls["openpyxl, load and save"] = lambda: openpyxl.load_workbook(path).save(folder / "plain.xlsx")
     if n < 100:

@@ -1,3 +1,46 @@
-"""Collaborative filtering that people can see in a spreadsheet and use at full size."""
+"""Collaborative filtering that people can see in a spreadsheet and use at full size.
+
+    import cf_excel
+
+    ratings = cf_excel.load_ratings("ratings.csv")
+    factors = cf_excel.train(ratings)
+    cf_excel.save_factors(factors, "model.safetensors")
+    cf_excel.load_predictor("model.safetensors").recommend(42, n=10)
+    cf_excel.export(factors, "recommender.xlsx")
+
+Each name is loaded when it is first used, with what it needs: the package by itself loads nothing.
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "CfExcelError": "errors",
+    "Factors": "model.file",
+    "Predictor": "model.predictor",
+    "Ratings": "ratings.table",
+    "build": "sheets.lesson.collab:build_collab",
+    "build_gradient": "sheets.gradient.gradient_books",
+    "download": "ratings.download",
+    "export": "sheets.recommender.recommender_book:build_recommender",
+    "load_factors": "model.file",
+    "load_predictor": "model.predictor",
+    "load_ratings": "ratings.readers",
+    "save_factors": "model.file",
+    "train": "learn.train",
+}
+__all__ = [*_PLACES]  # type checkers read them in __init__.pyi
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, name_there = _PLACES[name].partition(":")
+    value = getattr(import_module(f"{__name__}.{module}"), name_there or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

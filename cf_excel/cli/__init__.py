@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from cf_excel import __version__, files
 from cf_excel.cli.messages import complain, lasting_output
@@ -19,7 +20,7 @@ _NO_MEMORY = "not enough memory for this table and these options"
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cf_excel.cli.messages import say
 from cf_excel.cli.options import (
@@ -87,7 +87,7 @@ def _check(args: argparse.Namespace) -> None:
     check_options(n_epochs=args.epochs, n_points=args.points, slope=args.slope, intercept=args.intercept)
 
 
-def _collab_options(args: argparse.Namespace) -> dict[str, int | None]:
+def _collab_options(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "n_users": args.top_users,
         "n_movies": args.top_movies,

@@ -11,7 +11,7 @@ from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
     from cf_excel.evaluate.run import Result
-    from cf_excel.evaluate.systems import System
+    from cf_excel.evaluate.systems import System, Tables
     from cf_excel.ratings.table import Ratings
 
 FILES = ("results.json", "results.md", "scoreboard.png", "scoreboard.svg")
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
         say(path)
 
 
-def _systems(args: argparse.Namespace, tables: object) -> "tuple[list[System], list[str]]":
+def _systems(args: argparse.Namespace, tables: "Tables") -> "tuple[list[System], list[str]]":
     """Return what to evaluate, and what is left out because its library is not there."""
     from cf_excel.evaluate.systems import baselines, make_systems, peers
 
@@ -120,7 +120,7 @@ def _systems(args: argparse.Namespace, tables: object) -> "tuple[list[System], l
     return [*make_systems(args.models, tables), *baselines(), *others], missing
 
 
-def _for_new_users(split: str, tables: object) -> "list[System]":
+def _for_new_users(split: str, tables: "Tables") -> "list[System]":
     from cf_excel.evaluate.systems import folded_in
 
     return [folded_in(tables)] if split == "new-users" else []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import note, say
-from cf_excel.cli.options import add_command, check_outputs, whole
+from cf_excel.cli.options import add_command, add_model_option, check_outputs, whole
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Write the model as a workbook that recommends by formulas: no macros, no Python.",
         "python -m cf_excel export --out recommender.xlsx --no-ratings",
     )
-    parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
-    )
+    add_model_option(parser)
     parser.add_argument(
         "--out",
         type=Path,

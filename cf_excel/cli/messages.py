@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 
 def shown(text: object) -> str:
@@ -69,13 +69,13 @@ def lasting_output() -> Iterator[_Output]:
     A stdout or stderr that was closed from the start leads to nowhere: the next file to be opened would take its place.
     """
     streams = sys.stdout, sys.stderr
-    nowhere = None if all(streams) else open(os.devnull, "w")  # noqa: SIM115
+    nowhere: Any = None if all(streams) else open(os.devnull, "w")  # noqa: SIM115
     sys.stdout, sys.stderr = (stream or nowhere for stream in streams)
     if hasattr(sys.stdout, "reconfigure"):
         # names of files and sheets may hold what the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     output = _Output(sys.stdout)
-    sys.stdout = output  # type: ignore[assignment]  # it has all of a stream's attributes
+    sys.stdout = output  # it has all of a stream's attributes
     try:
         yield output
     finally:

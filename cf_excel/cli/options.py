@@ -37,6 +37,13 @@ def whole(text: str) -> int:
     return number
 
 
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add --model FILE, which names the trained model to use."""
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
+    )
+
+
 def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which ratings to read."""
     group = parser.add_argument_group("ratings (default: MovieLens, 100,004 ratings, comes with cf_excel)")
@@ -118,7 +125,7 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
         model = default_model_path()
     files = []
     for path in (*named, model):
-        if isinstance(path, Path):  # of train, --model is a kind
+        if isinstance(path, Path):
             inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
             files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES))]
     return files

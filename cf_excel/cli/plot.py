@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import say
-from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings
+from cf_excel.cli.options import add_command, add_model_option, add_ratings_options, check_outputs, read_ratings
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Draw predictions against ratings, movie biases, and a map of movies, as PNG and SVG.",
         "python -m cf_excel plot --out pictures",
     )
-    parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
-    )
+    add_model_option(parser)
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this one)"
     )
@@ -84,6 +82,6 @@ def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> "tuple
     if not len(rows):
         raise InputError(f"{ratings.source} has no validation ratings under the split {record['split']!r}")
     users, movies = ratings.user_ids[ratings.user_idx[rows]], ratings.movie_ids[ratings.movie_idx[rows]]
-    predictions, truth = predictor.predict(users, movies), ratings.rating[rows]
+    predictions, truth = np.asarray(predictor.predict(users, movies)), ratings.rating[rows]
     heading = f"Predictions of the {predictor.factors.kind} model against {len(rows):,} ratings: {name}"
     return predictions, truth, f"{heading}\nRMSE {rmse(predictions, truth):.3f}"

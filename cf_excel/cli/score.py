@@ -3,10 +3,9 @@
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cf_excel.cli.options import add_command, whole
+from cf_excel.cli.options import add_command, add_model_option, whole
 from cf_excel.cli.tables import print_table
 from cf_excel.errors import InputError
 
@@ -61,12 +60,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     for parser in (recommend, similar, rate):
         parser.add_argument("-n", type=whole, default=10, metavar="N", help="how many movies (default: 10)")
     for parser in (predict, recommend, similar, rate):
-        parser.add_argument(
-            "--model",
-            type=Path,
-            metavar="FILE",
-            help="the model file (default: CF_EXCEL_MODEL, or where train left it)",
-        )
+        add_model_option(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
 
 

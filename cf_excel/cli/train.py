@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from cf_excel.model.file import Factors
     from cf_excel.ratings.table import Ratings
 
+KINDS = ("bayes", "dot", "dot-bias", "net", "collab")
 Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]
+
+
+class _FormerKind(argparse.Action):
+    """Take a kind by the option's former name, and say the one it has now."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        note(f"{option} means a file elsewhere: say --kind {values}")
+        setattr(namespace, self.dest, values)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -31,12 +42,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "python -m cf_excel train --ratings my_ratings.csv --split random",
     )
     parser.add_argument(
-        "--model",
-        default="bayes",
-        choices=("bayes", "dot", "dot-bias", "net", "collab"),
+        "--kind",
+        default=KINDS[0],
+        choices=KINDS,
         help="bayes: the most exact, in about a second (default); the lesson's: dot product, the same with biases, "
         "small neural net, and collab, its learner",
     )
+    parser.add_argument("--model", action=_FormerKind, dest="kind", choices=KINDS, help=argparse.SUPPRESS)
     parser.add_argument(
         "--epochs", type=whole, metavar="N", help="passes over the ratings (default: 8 for bayes, else the lesson's)"
     )
@@ -98,13 +110,13 @@ def run(args: argparse.Namespace) -> None:
     if args.out and not path.parent.is_dir():
         raise FileError(f"--out {path}: there is no folder {path.parent}; make it first")
     _check_features(args)
-    train = _bayes_trainer(args) if args.model == "bayes" else _lesson_trainer(args)
+    train = _bayes_trainer(args) if args.kind == "bayes" else _lesson_trainer(args)
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, verdict
     from cf_excel.ratings.table import validation_rows
 
-    _check_room(path, ratings, args.factors or (15 if args.model == "bayes" else 50))
+    _check_room(path, ratings, args.factors or (15 if args.kind == "bayes" else 50))
     val_rows = validation_rows(ratings, args.split, args.seed)
     _check_held_back(ratings, val_rows, args.split)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport()
@@ -179,7 +191,7 @@ def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads", "engine")
     optimizer = None if args.optimizer == "lesson" else args.optimizer
     changes = {"n_factors": args.factors, "optimizer": optimizer} | {name: getattr(args, name) for name in names}
-    settings = lesson_settings(args.model, **changes)
+    settings = lesson_settings(args.kind, **changes)
 
     def train_lesson(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
         trained = train(ratings, val_rows, settings, report)
@@ -205,7 +217,7 @@ def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Feat
 
 def _check_options(args: argparse.Namespace) -> None:
     """Refuse options that the model does not know, instead of ignoring them."""
-    is_bayes = args.model == "bayes"
+    is_bayes = args.kind == "bayes"
     of_lesson, of_bayes = (
         ("lr", "wd", "batch_size", "optimizer", "engine", "threads"),
         ("user_features", "movie_features", "ratings_only"),
@@ -214,7 +226,7 @@ def _check_options(args: argparse.Namespace) -> None:
     for name in others:
         if getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"
-            whose = "the lesson's models: leave it out or pass --model collab" if is_bayes else "--model bayes"
+            whose = "the lesson's models: leave it out or pass --kind collab" if is_bayes else "--kind bayes"
             raise InputError(f"{option} is for {whose}")
     if args.ratings_only and (args.user_features or args.movie_features):
         raise InputError("--ratings-only leaves every feature out: leave it out to take those of a table")

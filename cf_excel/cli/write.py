@@ -1,10 +1,9 @@
 """python -m cf_excel write."""
 
 import argparse
-from pathlib import Path
 
 from cf_excel.cli.messages import note
-from cf_excel.cli.options import add_command
+from cf_excel.cli.options import add_command, add_model_option
 from cf_excel.cli.workbook_options import add_workbook_options, finish, open_target, without_collector
 
 
@@ -17,9 +16,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "python -m cf_excel write collab_filter.xlsx --backup",
     )
     add_workbook_options(parser)
-    parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
-    )
+    add_model_option(parser)
     parser.add_argument(
         "--movie-ids",
         default="raw",

@@ -278,8 +278,12 @@ def _records(
             if line.strip():
                 yield number, line.rstrip("\r\n").split(separator)
         return
-    marks = csv.QUOTE_NONE if quoting is Quoting.LITERAL else csv.QUOTE_MINIMAL
-    reader = csv.reader(lines, delimiter=separator, strict=True, quoting=marks)
+    reader = csv.reader(
+        lines,
+        delimiter=separator,
+        strict=True,
+        quoting=csv.QUOTE_NONE if quoting is Quoting.LITERAL else csv.QUOTE_MINIMAL,
+    )
     last_line = 0
     try:
         for record in reader:

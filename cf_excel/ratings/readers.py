@@ -52,7 +52,7 @@ def load_ratings(
         return load_lesson_ratings()
     sources = list_sources(LESSON_DATA if path is None else Path(path))
     names = dict(columns or {})
-    kinds = ("timestamp",)
+    kinds: tuple[str, ...] = ("timestamp",)
     if names.get("timestamp") == "none":
         names.pop("timestamp")
         kinds = ()
@@ -224,7 +224,8 @@ def _as_seconds(times: pd.Series) -> np.ndarray:
     seconds = pd.to_numeric(times, errors="coerce").astype(float)
     if seconds.isna().any():
         dates = pd.to_datetime(times[seconds.isna()].astype(str), format="ISO8601", utc=True, errors="coerce")
-        seconds = seconds.fillna((dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1))
+        since_1970 = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
+        seconds = seconds.fillna(since_1970)  # type: ignore[arg-type]  # pandas' types know no Series here
     wrong = ~(seconds.abs() < _LARGEST_EXACT).to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))

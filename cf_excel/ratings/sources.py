@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from cf_excel.errors import FileError
 from cf_excel.files import check_source
 from cf_excel.ratings.file_kinds import refuse_binary
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # What a compressed file may unpack to. Ratings shrink about fivefold, with long names as ids seventeenfold.
 MAX_UNPACKED_BYTES = 8 * 2**30
@@ -66,7 +69,7 @@ class Source:
             refuse_binary(self.name, stream.peek(16))
             yield stream
 
-    def _open_member(self, file: BinaryIO, stack: ExitStack) -> BinaryIO:
+    def _open_member(self, file: BinaryIO, stack: ExitStack) -> IO[bytes]:
         archive = stack.enter_context(zipfile.ZipFile(file))
         entry = archive.getinfo(self.member)
         if entry.flag_bits & 1:
@@ -77,7 +80,7 @@ class Source:
         return stack.enter_context(archive.open(entry))
 
 
-def _open_plain_or_gzip(file: BinaryIO, stack: ExitStack) -> BinaryIO:
+def _open_plain_or_gzip(file: BinaryIO, stack: ExitStack) -> BinaryIO | gzip.GzipFile:
     magic = file.read(len(_GZIP))
     file.seek(0)
     return stack.enter_context(gzip.GzipFile(fileobj=file)) if magic == _GZIP else file
@@ -117,7 +120,7 @@ def list_sources(path: Path) -> list[Source]:
 class _Guarded(io.RawIOBase):
     """The unpacked bytes of a source, counted against the packed ones; every fault of the file becomes a FileError."""
 
-    def __init__(self, raw: BinaryIO, file: BinaryIO, name: str) -> None:
+    def __init__(self, raw: IO[bytes] | gzip.GzipFile, file: BinaryIO, name: str) -> None:
         self._raw, self._file, self._name = raw, file, name
         self._start = file.tell()
         self._count = self._line_count = 0
@@ -125,9 +128,10 @@ class _Guarded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        wanted = memoryview(buffer)
         try:
-            data = self._raw.read(len(buffer))
+            data = self._raw.read(len(wanted))
         except _BROKEN as error:
             raise FileError(f"{self._name} can't be read to its end: {_reason(error)}") from error
         self._count += len(data)
@@ -137,7 +141,7 @@ class _Guarded(io.RawIOBase):
         self._line_count = after_last_line + (self._line_count if after_last_line == len(data) else 0)
         if self._line_count > MAX_LINE_BYTES:
             raise FileError(f"{self._name} has a line of more than {MAX_LINE_BYTES:,} bytes: expected a table")
-        buffer[: len(data)] = data
+        wanted[: len(data)] = data
         return len(data)
 
 

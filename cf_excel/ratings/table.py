@@ -30,8 +30,9 @@ def canonical_id(value: object) -> int | str:
         number = int(value)
         text = str(number) if number.bit_length() < _MANY_BITS else hex(number)
     elif isinstance(value, (float, np.floating)):
-        is_whole = float(value).is_integer() and abs(value) < 2**53
-        text = "" if value != value else str(int(value)) if is_whole else repr(float(value))
+        real = float(value)
+        is_whole = real.is_integer() and abs(real) < 2**53
+        text = "" if real != real else str(int(real)) if is_whole else repr(real)
     else:
         text = "" if value is None else str(value).strip()
     if not text:
@@ -113,7 +114,8 @@ def as_written(ratings: np.ndarray) -> np.ndarray:
 
 def distinct_ratings(ratings: np.ndarray, most: int = 20) -> list[float]:
     """Return the ratings that occur, rising; none where they are more than `most`. NaN does not count."""
-    rest, found = ratings[ratings == ratings], []
+    rest = ratings[ratings == ratings]
+    found: list[float] = []
     while len(rest) and len(found) <= most:  # no sorting: there may be millions
         found.append(rest[0])
         rest = rest[rest != rest[0]]
@@ -231,5 +233,5 @@ def data_hash(ratings: Ratings) -> str:
     for ids in (ratings.user_ids, ratings.movie_ids):
         digest.update("\0".join(map(str, ids.tolist())).encode(errors="surrogatepass") + b"\n")
     for array, dtype in ((ratings.user_idx, "<i4"), (ratings.movie_idx, "<i4"), (ratings.rating, "<f4")):
-        digest.update(np.ascontiguousarray(array, dtype))
+        digest.update(np.ascontiguousarray(array, dtype).data)
     return digest.hexdigest()

@@ -8,6 +8,7 @@ import pytest
 from support.recommenders import random_factors
 
 from cf_excel.cli import main
+from cf_excel.model import shrink
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.recommender import fitting
 

@@ -73,7 +73,7 @@ def test_closed_streams_lead_to_nowhere(monkeypatch: pytest.MonkeyPatch) -> None
 def test_training_goes_on_when_its_reader_leaves(rest: str, table: Path) -> None:
     done = shell(
         f"""set -o pipefail
-        "$@" train --model bayes --ratings ratings.csv --split random --out m {rest}""",
+        "$@" train --kind bayes --ratings ratings.csv --split random --out m {rest}""",
         table.parent,
     )
     assert done.returncode == 0

@@ -33,7 +33,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Ratings:
 
 
 def train(*args: str) -> int:
-    return main(["train", "--device", "cpu", "--factors", "4", "--model", "collab", *args])
+    return main(["train", "--device", "cpu", "--factors", "4", "--kind", "collab", *args])
 
 
 def rows_of(printed: str) -> dict[str, list[str]]:
@@ -87,7 +87,7 @@ def test_a_model_is_trained_and_kept(
 ) -> None:
     out = tmp_path / "model.safetensors"
     lr = () if model == "bayes" else ("--lr", "0.01")
-    assert train("--model", model, "--epochs", "4", *lr, "--out", str(out)) == 0
+    assert train("--kind", model, "--epochs", "4", *lr, "--out", str(out)) == 0
     printed = capsys.readouterr().out
     rows = rows_of(printed)
     assert list(rows) == ["epoch", "1", "2", "3", "4", "mean", "user + movie bias"]
@@ -126,7 +126,7 @@ def test_tables_of_features_count(small: Ratings, tmp_path: Path, capsys: pytest
         lines = [f"{identity},{'ab'[row % 2]},row {row}" for row, identity in enumerate(ids.tolist())]
         (tmp_path / f"{kind}s.csv").write_text("\n".join([f"{kind},group,name", *lines]))
     tables = [f"--{kind}-features={tmp_path / f'{kind}s.csv'}" for kind in ("user", "movie")]
-    assert train("--model", "bayes", *tables, "--out", str(tmp_path / "m")) == 0
+    assert train("--kind", "bayes", *tables, "--out", str(tmp_path / "m")) == 0
     assert load_factors(tmp_path / "m").record["features"] == ["user group", "movie group"]
     said = capsys.readouterr().err
     assert said.count("left out because no two rows share a value, or all do: name") == 2
@@ -159,10 +159,19 @@ def test_the_default_place_is_the_one_that_predict_reads(
     assert load_factors().record["settings"]["epochs"] == 1
 
 
+@pytest.mark.parametrize(("option", "said"), [("--kind", ""), ("--model", "means a file elsewhere: say --kind dot")])
+def test_the_kind_has_a_former_name(
+    option: str, said: str, small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(option, "dot", "--epochs", "1", "--out", str(tmp_path / "m")) == 0
+    assert load_factors(tmp_path / "m").kind == "dot"
+    assert capsys.readouterr().err == (f"note: {option} {said}\n" if said else "")
+
+
 def test_a_model_that_is_no_better_than_the_mean_says_so(
     small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train("--model", "dot", "--lr", "1e-9", "--out", str(tmp_path / "m")) == 0
+    assert train("--kind", "dot", "--lr", "1e-9", "--out", str(tmp_path / "m")) == 0
     assert "no better than the mean rating" in capsys.readouterr().out
 
 
@@ -182,21 +191,21 @@ def test_a_model_that_is_no_better_than_the_mean_says_so(
         (["--device", "tpu"], "device 'tpu': expected one of"),
         (["--split", "half"], "invalid choice: 'half'"),
         (["--split", "time"], "planted ratings has no timestamps"),
-        (["--model", "forest"], "invalid choice: 'forest'"),
-        (["--model", "dot", "--lr", "1e9"], "diverges"),
-        (["--model", "bayes", "--lr", "1"], "--lr is for the lesson's models: leave it out or pass --model collab"),
-        (["--model", "bayes", "--batch-size", "8"], "--batch-size is for the lesson's models"),
-        (["--model", "bayes", "--epochs", "0"], "epochs 0: expected 1 to 1,000"),
-        (["--model", "bayes", "--factors", "999"], "factors 999: expected 1 to 256"),
-        (["--model", "bayes", "--device", "mps"], "device 'mps': the model bayes runs on cpu and cuda"),
-        (["--ratings-only"], "--ratings-only is for --model bayes"),
-        (["--user-features", "u.csv"], "--user-features is for --model bayes"),
-        (["--model", "bayes", "--user-features", "u.csv"], "u.csv: there is no such file"),
-        (["--model", "bayes", "--ratings-only", "--user-features", "u.csv"], "leaves every feature out"),
-        (["--model", "bayes", "--optimizer", "sparse-adam"], "--optimizer is for the lesson's models"),
-        (["--model", "dot", "--optimizer", "sparse-adam"], "optimizer sparse-adam is for the models net and collab"),
-        (["--model", "net", "--engine", "lazy"], "engine lazy can't do this fit: it fits EmbeddingDot and"),
-        (["--model", "dot", "--engine", "fused"], "engine fused can't do this fit: it needs torch.optim.Adam"),
+        (["--kind", "forest"], "invalid choice: 'forest'"),
+        (["--kind", "dot", "--lr", "1e9"], "diverges"),
+        (["--kind", "bayes", "--lr", "1"], "--lr is for the lesson's models: leave it out or pass --kind collab"),
+        (["--kind", "bayes", "--batch-size", "8"], "--batch-size is for the lesson's models"),
+        (["--kind", "bayes", "--epochs", "0"], "epochs 0: expected 1 to 1,000"),
+        (["--kind", "bayes", "--factors", "999"], "factors 999: expected 1 to 256"),
+        (["--kind", "bayes", "--device", "mps"], "device 'mps': the model bayes runs on cpu and cuda"),
+        (["--ratings-only"], "--ratings-only is for --kind bayes"),
+        (["--user-features", "u.csv"], "--user-features is for --kind bayes"),
+        (["--kind", "bayes", "--user-features", "u.csv"], "u.csv: there is no such file"),
+        (["--kind", "bayes", "--ratings-only", "--user-features", "u.csv"], "leaves every feature out"),
+        (["--kind", "bayes", "--optimizer", "sparse-adam"], "--optimizer is for the lesson's models"),
+        (["--kind", "dot", "--optimizer", "sparse-adam"], "optimizer sparse-adam is for the models net and collab"),
+        (["--kind", "net", "--engine", "lazy"], "engine lazy can't do this fit: it fits EmbeddingDot and"),
+        (["--kind", "dot", "--engine", "fused"], "engine fused can't do this fit: it needs torch.optim.Adam"),
         (["--out", "missing/model"], "there is no folder missing"),
         (["--out", "."], ". is a folder: expected the name of a file"),
         (["--factors", "9223372036854775807"], "argument --factors: '9223372036854775807': expected a whole number"),
@@ -228,18 +237,18 @@ def test_cuda_without_cuda(
     model: str, small: Ratings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert main(["train", "--model", model, "--device", "cuda"]) == 2
+    assert main(["train", "--kind", model, "--device", "cuda"]) == 2
     assert "device cuda: PyTorch finds none on this machine" in capsys.readouterr().err
 
 
 def test_a_failed_training_keeps_the_model_that_was_there(small: Ratings, tmp_path: Path) -> None:
     out = tmp_path / "model"
     out.write_text("before")
-    assert train("--model", "dot", "--lr", "1e9", "--out", str(out)) == 2
+    assert train("--kind", "dot", "--lr", "1e9", "--out", str(out)) == 2
     assert out.read_text() == "before"
 
 
-COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu", "--model", "collab")
+COMMAND = (sys.executable, "-m", "cf_excel", "train", "--device", "cpu", "--kind", "collab")
 
 
 def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
@@ -297,7 +306,7 @@ def _read(terminal: int) -> bytes:
 
 
 def worse_than_none(out: str | None = None) -> int:
-    return train("--model", "dot", "--lr", "1e-9", *(["--out", out] if out else []))
+    return train("--kind", "dot", "--lr", "1e-9", *(["--out", out] if out else []))
 
 
 def test_a_model_that_is_worse_than_none_replaces_nothing_unless_it_is_named(

@@ -102,7 +102,7 @@ def test_no_bias_is_too_large_for_a_formula(tmp_path, office, kind):
 def test_the_sheets_that_fit_get_their_factors(tmp_path, office, capsys):
     dot, bayes, path = model_of("dot"), model_of("bayes"), make(tmp_path / "w.xlsx")
     assert main(["write", str(path), "--model", saved(dot, tmp_path)]) == 0
-    assert "left alone: sheet bias adds plain biases, the model is of kind dot: train --model bayes --factors 2" in (
+    assert "left alone: sheet bias adds plain biases, the model is of kind dot: train --kind bayes --factors 2" in (
         capsys.readouterr().out
     )
     assert main(["write", str(path), "--model", saved(bayes, tmp_path)]) == 0
@@ -123,7 +123,7 @@ def test_a_model_with_other_factors_says_what_fits(tmp_path, capsys):
     path = make(tmp_path / "w.xlsx")
     assert main(["write", str(path), "--model", saved(model_of("dot", n_factors=3), tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "sheet dotprod has 2 factors, the model 3: train --model dot --factors 2 or build --factors 3" in out
+    assert "sheet dotprod has 2 factors, the model 3: train --kind dot --factors 2 or build --factors 3" in out
 
 
 def test_ids_that_the_model_lacks_are_named_and_left_alone(tmp_path, capsys):

@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-import ironcalc
 import pytest
 
 # where this is set, as on the integration machine, a missing program is a failure and not a skip
@@ -29,6 +28,10 @@ class IronCalc:
     """A workbook recalculated by IronCalc, an engine independent of all others."""
 
     def __init__(self, path: Path) -> None:
+        try:
+            import ironcalc
+        except ImportError:
+            missing("IronCalc")
         self._model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
         self._model.evaluate()
         self._sheets = {sheet["name"]: i for i, sheet in enumerate(self._model.get_worksheets_properties())}

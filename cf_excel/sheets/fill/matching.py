@@ -72,7 +72,7 @@ def misfit_of_kind(title: str, form: str, factors: Factors, n_factors: int) -> s
     if factors.kind == wanted:
         return ""
     shows = "adds plain biases" if form == "bias" else "shows plain products"
-    train = f"train --model {wanted} --factors {n_factors}"
+    train = f"train --kind {wanted} --factors {n_factors}"
     return f"sheet {title} {shows}, the model is of kind {factors.kind}: {train} makes one that fits"
 
 
@@ -83,7 +83,7 @@ def misfit(sheet: FoundSheet, factors: Factors) -> str:
     n_factors = factors.user_factors.shape[1]
     if reason or n_factors == sheet.n_factors:
         return reason
-    other = f"train --model {_KIND_OF[form]} --factors {sheet.n_factors} or build --factors {n_factors}"
+    other = f"train --kind {_KIND_OF[form]} --factors {sheet.n_factors} or build --factors {n_factors}"
     return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
 
 

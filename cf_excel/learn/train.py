@@ -1,0 +1,37 @@
+"""Train a model of any kind in one call."""
+
+from cf_excel.errors import InputError
+from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
+from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
+from cf_excel.learn.lesson import recipes
+from cf_excel.learn.lesson.lesson_factors import to_factors
+from cf_excel.learn.progress import Progress
+from cf_excel.model.file import Factors
+from cf_excel.ratings.table import Ratings, validation_rows
+
+
+def train(
+    ratings: Ratings,
+    kind: str = "bayes",
+    *,
+    split: str = "none",
+    seed: int = 0,
+    progress: Progress | None = None,
+    **settings: object,
+) -> Factors:
+    """Train a model and return what it learnt, as save_factors, load_predictor and export take it.
+
+    kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab. split: which fifth of the ratings is
+    held back to measure the error, as in validation_rows; progress is told the losses (MSE). settings: those of
+    BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors, epochs, lr, wd, ...).
+    Raises InputError for another kind or split and for values that can't work.
+    """
+    kinds = ("bayes", *recipes.RECIPES)
+    if kind not in kinds:
+        raise InputError(f"kind {kind!r}: expected one of {', '.join(kinds)}")
+    val_rows = validation_rows(ratings, split, seed)
+    if kind == "bayes":
+        fit = fit_bayes(ratings, val_rows, BayesSettings(seed=seed, **settings), progress=progress)  # type: ignore[arg-type]
+        return bayes_to_factors(fit, ratings, split)
+    trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
+    return to_factors(trained, ratings, split)
