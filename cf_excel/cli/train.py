@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cf_excel.learn.bayes.features import Block
     from cf_excel.learn.progress import History, Progress
-    from cf_excel.model.file import Factors
+    from cf_excel.model.factors import Factors
     from cf_excel.ratings.table import Ratings
 
 Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.sheets.fill.matching import (
     Chosen,
     Matched,
