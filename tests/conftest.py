@@ -15,7 +15,7 @@ from hypothesis import settings
 from support.hosts import HOSTS_REQUIRED, missing
 from support.office import Office, OfficeError
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings, ids_as_array, most_rated
 from cf_excel.sheets.gradient.gradient_books import build_gradient

@@ -9,7 +9,7 @@ from cf_excel.cli.options import add_command, add_model_option, check_outputs, w
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.model.file import Factors
+    from cf_excel.model.factors import Factors
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

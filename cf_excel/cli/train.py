@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cf_excel.learn.bayes.features import FeatureBlock
     from cf_excel.learn.progress import History, Progress
-    from cf_excel.model.file import Factors
+    from cf_excel.model.factors import Factors
     from cf_excel.ratings.table import Ratings
 
 KINDS = ("bayes", "dot", "dot-bias", "net", "collab")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 
 _STEPS = 8
 _DEFAULT_MSE = 0.04  # of the squared rating range: .81 on the lesson's 0.5 to 5, about its validation MSE

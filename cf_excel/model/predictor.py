@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors, default_model_path, load_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, fit_user, user_prior
 from cf_excel.model.lookup import IdIndex, TitleIndex, cut, shown
 from cf_excel.model.uncertainty import spread_vectors
@@ -178,7 +179,7 @@ class Predictor:
     @cached_property
     def n_ratings(self) -> np.ndarray:
         """How many ratings each movie has, (n_movies,), training and validation together."""
-        return np.bincount(self.factors.seen_movies, minlength=len(self.factors.movie_ids))
+        return self.factors.n_ratings
 
     @cached_property
     def least_ratings(self) -> int:

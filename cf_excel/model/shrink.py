@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import most_rated
 
@@ -16,12 +16,12 @@ def keep_movies(factors: Factors, n: int) -> Factors:
     """Return the model of the n most rated movies, in the model's order. Raises InputError where it has fewer."""
     if not 1 <= n <= len(factors.movie_ids):
         raise InputError(f"--top-movies {n}: expected 1 to {len(factors.movie_ids)}, the movies in the model")
-    counts = np.bincount(factors.seen_movies, minlength=len(factors.movie_ids))
+    counts = factors.n_ratings
     kept = np.sort(most_rated(counts, factors.movie_ids)[:n])
     new_row = np.full(len(counts), -1)
     new_row[kept] = np.arange(n)
     seen = new_row[factors.seen_movies]
-    users = np.repeat(np.arange(len(factors.user_ids)), np.diff(factors.seen_offsets))[seen >= 0]
+    users = np.repeat(np.arange(len(factors.user_ids)), factors.n_seen)[seen >= 0]
     by_movie = ("movie_ids", "titles", "genres", "years", "movie_factors", "movie_bias")
     return replace(
         factors,
@@ -34,7 +34,7 @@ def keep_movies(factors: Factors, n: int) -> Factors:
 
 def keep_users(factors: Factors, n: int) -> Factors:
     """Return the model of the n most active users, in the model's order."""
-    counts = np.diff(factors.seen_offsets)
+    counts = factors.n_seen
     kept = np.sort(most_rated(counts, factors.user_ids)[:n])
     rated = np.zeros(len(counts), bool)
     rated[kept] = True

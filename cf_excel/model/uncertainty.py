@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 
 
 def spread_vectors(factors: Factors) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cf_excel.errors import CfExcelError, InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.sheets.fill.added_layout import MODEL_TITLE
 from cf_excel.sheets.fill.former_model import former_frame
 from cf_excel.sheets.fill.matching import Chosen

@@ -13,7 +13,7 @@ from support.owned import BIAS, DOT, EMB, MOVIES, N_FACTORS, N_RATINGS, RATINGS,
 
 from cf_excel.cli import main
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias, EmbeddingNet
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.fill.added_layout import ModelSheet
 

@@ -19,7 +19,8 @@ from cf_excel.learn.bayes.features import FeatureBlock, from_lists
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mse
-from cf_excel.model.file import Factors, load_factors, save_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
 

@@ -16,7 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from support.recommenders import TITLES, random_factors, same_list
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.recommender.calc_results import Recommender
 from cf_excel.sheets.recommender.recommender_book import build_recommender

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cf_excel.model.file import Factors, save_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import save_factors
 from cf_excel.xlsx.cells import Block
 from support.owned import (
     MOVIES,

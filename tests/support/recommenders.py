@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor, ScoredMovie
 from cf_excel.sheets.recommender.movie_labels import unique_titles
 from cf_excel.sheets.recommender.recommender_layout import N_BEST

@@ -6,7 +6,7 @@ import scipy
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.factorization import BayesFit, as_float32
 from cf_excel.learn.record import identities, seen_by_user, training_record
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.ratings.table import Ratings
 
 

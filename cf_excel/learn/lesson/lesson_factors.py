@@ -8,7 +8,7 @@ from cf_excel.errors import InputError
 from cf_excel.learn.lesson.recipes import Trained
 from cf_excel.learn.models import EmbeddingNet
 from cf_excel.learn.record import identities, seen_by_user, training_record
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.ratings.table import Ratings
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.lookup import IdIndex
 from cf_excel.sheets.find.find_sheet import Book
 from cf_excel.sheets.find.found_sheet import FoundSheet, Identity, Numbers

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.link import squeezed
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.fill.added_layout import MODEL_FORMS, MODEL_TITLE, ModelSheet

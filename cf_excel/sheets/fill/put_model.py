@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.sheets.fill.matching import (
     Chosen,
     Matched,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
 from cf_excel.sheets.find.lesson_book import LessonBook

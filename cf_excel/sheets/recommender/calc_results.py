@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.fold_in import noise, solve, user_prior
 from cf_excel.model.link import squeezed
 from cf_excel.sheets.recommender.calc_formulas import DECIMALS, OUT, SCORES
@@ -49,7 +49,7 @@ class RecommenderResults:
 
     @cached_property
     def n_ratings(self) -> np.ndarray:
-        return np.bincount(self.factors.seen_movies, minlength=len(self.factors.movie_ids))
+        return self.factors.n_ratings
 
     @property
     def first_rating(self) -> int:

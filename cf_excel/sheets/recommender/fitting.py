@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.shrink import keep_movies, keep_users
 from cf_excel.ratings.table import most_rated
 from cf_excel.xlsx.cells import MAX_ROWS
@@ -24,7 +24,7 @@ def fit_to_sheets(factors: Factors, *, with_ratings: bool) -> Factors:
         factors = keep_movies(factors, fit_movies)
     fit_users = min(n_users, max(1, most_rows - fit_movies))
     if with_ratings:
-        counts = np.diff(factors.seen_offsets)
+        counts = factors.n_seen
         total = np.cumsum(counts[most_rated(counts, factors.user_ids)])
         fit_users = min(fit_users, max(1, int(np.searchsorted(total, MAX_ROWS - 1, side="right"))))
     return keep_users(factors, fit_users) if fit_users < n_users else factors

@@ -10,7 +10,7 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import usual_least_ratings
 from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.rating_choices import rating_choices
@@ -82,8 +82,8 @@ def check_model(factors: Factors, digits: int) -> None:
 def _as_written(factors: Factors, digits: int) -> Factors:
     """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
     order = np.argsort(factors.user_ids, kind="stable")
-    counts = np.diff(factors.seen_offsets)[order]
-    seen = [np.sort(factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])]) for user in order]
+    counts = factors.n_seen[order]
+    seen = [np.sort(factors.seen(user)) for user in order]
     rounded = lambda array: np.round(array.astype(np.float64), digits) + 0.0  # noqa: E731  (-0.0 becomes 0)
     return replace(
         factors,
@@ -106,13 +106,13 @@ def _rating_values(factors: Factors) -> list[float]:
 
 def _first_picks(factors: Factors, choices: list[float]) -> Picks:
     """Return picks to start with: the most active user, a much rated movie new to that user, an example of ratings."""
-    counts = np.bincount(factors.seen_movies, minlength=len(factors.movie_ids))
+    counts = factors.n_ratings
     movies = most_rated(counts, factors.movie_ids).tolist()
-    user = most_rated(np.diff(factors.seen_offsets), factors.user_ids)[0]
+    user = most_rated(factors.n_seen, factors.user_ids)[0]
     rated = movies[:N_RATED]
     ratings = [choices[round(share * (len(choices) - 1))] for share in _EXAMPLE[: len(rated)]]
     least = usual_least_ratings(counts)
-    seen = set(factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])].tolist())
+    seen = set(factors.seen(user).tolist())
     movie = next((movie for movie in movies if movie not in seen), movies[0])
     return Picks(int(user), movie, rated, ratings, least)
 
@@ -145,7 +145,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
 
 def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
     factors, sheet = recommender.factors, recommender.book.ratings
-    users = np.repeat(np.arange(len(factors.user_ids)), np.diff(factors.seen_offsets))
+    users = np.repeat(np.arange(len(factors.user_ids)), factors.n_seen)
     cells.put(sheet.headers, "header", [["user row", "movie row"]])
     cells.put(sheet.table, "plain", np.column_stack([users, factors.seen_movies]) + 1)
 
