@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "CfExcelError": "errors",
-    "Factors": "model.file",
+    "Factors": "model.factors",
     "Predictor": "model.predictor",
     "Ratings": "ratings.table",
     "build": "sheets.lesson.collab:build_collab",

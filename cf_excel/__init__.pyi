@@ -1,6 +1,7 @@
 from cf_excel.errors import CfExcelError
 from cf_excel.learn.train import train
-from cf_excel.model.file import Factors, load_factors, save_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor, load_predictor
 from cf_excel.ratings.download import download
 from cf_excel.ratings.readers import load_ratings
