@@ -326,7 +326,7 @@ print(lazy_kernels.predict._cache.cache_path)
 def test_a_folder_that_can_not_be_written_is_no_obstacle(home: str, tmp_path: Path) -> None:
     package = tmp_path / "site" / "cf_excel"
     shutil.copytree(Path(cf_excel.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "learn" / "__pycache__").write_text("a file, so that no folder can be made here")
+    (package / "learn" / "engines" / "__pycache__").write_text("a file, so that no folder can be made here")
     (tmp_path / "missing").write_text("neither can this be a home")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_", "PYTHON"))}
     env |= {"HOME": str(tmp_path / home), "PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}

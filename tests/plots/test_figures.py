@@ -216,7 +216,8 @@ def test_plot_refuses_in_one_line_and_writes_nothing(record, words, model, tmp_p
 def test_plot_without_matplotlib_says_what_to_install(model, tmp_path, monkeypatch, capsys):
     model()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "cf_excel.plots.figures")
+    for name in ("cf_excel.plots", "cf_excel.plots.figures"):
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(cf_excel, "plots")
     assert main(["plot", "--out", str(tmp_path)]) == 2
     assert (

@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime
 from cf_excel.errors import InputError
 from cf_excel.ratings.table import crosstab
 from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings, rmse_of
-from cf_excel.sheets.fill.solver import _Grid, _Projected, solve
+from cf_excel.sheets.fill.solver import _ItemGrid, _Projected, solve
 
 OPTIMUM = {False: 0.392901, True: 0.318655}
 
@@ -132,7 +132,7 @@ def test_memorising_shows_in_held_out_cells(lesson):
 def test_kaufmans_jacobian_gives_the_gradient(l2, with_bias):
     # it drops a term that the errors are orthogonal to, so that the gradient is exact
     start = random_start(12, 9, 2, with_bias=with_bias, seed=4)
-    problem = _Projected(_Grid(planted(seed=7), 12, 9), start, l2)
+    problem = _Projected(_ItemGrid(planted(seed=7), 12, 9), start, l2)
 
     slope, curvature = problem.slope_and_curvature(problem.start)
     gradient = approx_fprime(problem.start, problem.cost, 1e-7) / 2
