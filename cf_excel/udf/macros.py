@@ -80,13 +80,40 @@ def _named(book: "xlwings.Book", name: str) -> list[object]:
 
 
 def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[object]]) -> None:
-    """Write rows into a sheet, from its first cell on; a sheet of that title is emptied first, else it is made."""
-    if title in [sheet.name for sheet in book.sheets]:
+    """Write rows into the sheet that an earlier call filled, emptied, or else into a new one, from its first cell on."""
+    titles = [sheet.name for sheet in book.sheets]
+    if title in titles and _is_ours(book.sheets[title], rows[0]):
         sheet = book.sheets[title]
         sheet.clear_contents()
     else:
-        sheet = book.sheets.add(title, after=book.sheets[len(book.sheets) - 1])
+        from cf_excel.xlsx.edit.workbook_file import free_title
+
+        sheet = book.sheets.add(free_title(title, titles), after=book.sheets[len(book.sheets) - 1])
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         sheet.range((start + 1, 1)).value = [
             [typed_value(value) for value in row] for row in rows[start : start + _ROWS_AT_ONCE]
         ]
+
+
+def _is_ours(sheet: "xlwings.Sheet", heading: Sequence[object]) -> bool:
+    """Whether a sheet holds a table with this kind of heading and nothing else, so that nobody's work is lost with it.
+
+    The table may be of another model: other ids, and another number of factors.
+    """
+    used = sheet.used_range
+    first, *rows = used.options(ndim=2).value
+    if not rows and all(value in (None, "") for value in first):
+        return True  # nothing is there
+    n_texts = 2 if heading[1] == "title" else 1
+    names = [str(name) for name in first[n_texts:]]
+    if "bias" in heading:
+        has_heading = names == ["bias", *(f"factor {k}" for k in range(1, len(names)))]
+    else:
+        has_heading = "" not in names and "None" not in names
+    return (
+        (used.row, used.column) == (1, 1)
+        and has_heading
+        and list(first[:n_texts]) == list(heading[:n_texts])
+        and all(isinstance(value, (int, float)) for row in rows for value in row[n_texts:])
+        and all(row[0] not in (None, "") for row in rows)
+    )

@@ -34,6 +34,14 @@ class Sheet:
         return Target()
 
     @property
+    def used_range(self):
+        width = max([1, *map(len, self.rows.values())])
+        shown = [[*row, *[None] * (width - len(row))] for row in self.values] or [[None]]
+        # an apostrophe that is typed marks a text and is no part of it
+        shown = [[cell[1:] if isinstance(cell, str) and cell[:1] == "'" else cell for cell in row] for row in shown]
+        return SimpleNamespace(row=1, column=1, options=lambda ndim: SimpleNamespace(value=shown))
+
+    @property
     def values(self):
         return [self.rows[i] for i in sorted(self.rows)]
 
@@ -103,6 +111,40 @@ def test_texts_stay_texts(tiny_factors):
     titles = [row[1] for row in target.sheets["movie_factors"].values[1:]]
     assert titles == [f"'{text}" for text in texts[: len(titles)]]
     assert [row[0] for row in target.sheets["predictions"].values[1:]] == ["'007", "'1/2"]
+
+
+def owned_books():
+    yield "a note", lambda sheet: sheet.rows[1].append("my note")
+    yield "a row below", lambda sheet: sheet.rows.update({99: ["total"]})
+    yield "a text", lambda sheet: sheet.rows[2].__setitem__(-1, "high")
+    yield "a table of its own", lambda sheet: setattr(sheet, "rows", {1: ["customer", "city"], 2: [1, "Oslo"]})
+
+
+@pytest.mark.parametrize("change", [pytest.param(change, id=name) for name, change in owned_books()])
+@pytest.mark.parametrize("title", ["user_factors", "movie_factors", "predictions"])
+def test_a_sheet_on_which_somebody_worked_stays(model, title, change):
+    target = book(cf_users=[15.0, 3.0], cf_movies=[1.0, 10.0])
+    write_factors(target, model)
+    write_predictions(target, model)
+    change(target.sheets[title])
+    before = {sheet.name: dict(sheet.rows) for sheet in target.sheets}
+    write_factors(target, model)
+    write_predictions(target, model)
+    assert [sheet.name for sheet in target.sheets] == [*before, f"{title} 2"]
+    assert target.sheets[title].rows == before[title]
+    assert len(target.sheets[f"{title} 2"].rows) >= 3
+
+
+def test_the_table_of_another_model_is_replaced(model, tiny_factors):
+    target = book()
+    write_factors(target, model)
+    small = tiny_factors()
+    write_factors(
+        target,
+        Predictor(replace(small, user_factors=small.user_factors[:, :1], movie_factors=small.movie_factors[:, :1])),
+    )
+    assert [sheet.name for sheet in target.sheets] == ["intro", "user_factors", "movie_factors"]
+    assert target.sheets["user_factors"].values[0] == ["'userId", "'bias", "'factor 1"]
 
 
 def test_what_is_wrong_is_one_line(monkeypatch, tmp_path, tiny_factors):
