@@ -80,7 +80,7 @@ def _named(book: "xlwings.Book", name: str) -> list[object]:
 
 
 def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[object]]) -> None:
-    """Write rows into the sheet that an earlier call filled, emptied, or else into a new one, from its first cell on."""
+    """Write rows into the sheet that an earlier call filled, emptied first, or else into a new one, from the top."""
     titles = [sheet.name for sheet in book.sheets]
     if title in titles and _is_ours(book.sheets[title], rows[0]):
         sheet = book.sheets[title]
