@@ -173,7 +173,10 @@ def _key(value: Value) -> Value:
         return value
     if isinstance(value, str):
         return str(value)
-    return _plain(value) if _is_number(value) else (kind, shown(value))
+    number = _plain(value) if _is_number(value) else None
+    # beyond floats, numbers that differ become one infinity
+    is_id = number is not None and (abs(number) != np.inf or isinstance(value, (float, np.floating)))
+    return number if is_id else (kind, shown(value))
 
 
 def _plain(value: Real | Decimal) -> int | float:
