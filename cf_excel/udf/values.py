@@ -195,6 +195,6 @@ def _note(value: Value, explain: Callable[[Value, bool], str], with_hint: bool) 
     error = error_name(value)
     if error:
         return error
-    if isinstance(_key(value), tuple):
+    if isinstance(_key(value), tuple) and not _is_number(value):
         return f"{as_text(value).upper()} is no id"
     return explain(value, with_hint)
