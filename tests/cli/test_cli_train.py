@@ -378,3 +378,18 @@ def test_columns_stay_apart_for_large_ratings(capsys: pytest.CaptureFixture[str]
     assert rows[0].split() == ["1", "1.234e+15", "1.234e+15", "3.513e+07", "3.5e+07", "12345.67"]
     assert rows[1].split() == ["user", "+", "movie", "bias", "9.9e+14", "3.1e+07", "2e+07"]
     assert len({len(rows[0]), len(heading)}) == 1
+
+
+@pytest.mark.parametrize("out", ["ratings.csv", "link.csv", "hard.csv", "sub/../ratings.csv"])
+def test_the_ratings_are_never_replaced_by_the_model(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = Path("ratings.csv")
+    table.write_text("user,movie,rating\n1,2,3\n")
+    Path("link.csv").symlink_to("ratings.csv")
+    Path("hard.csv").hardlink_to("ratings.csv")
+    Path("sub").mkdir()
+    assert main(["train", "--ratings", "ratings.csv", "--split", "none", "--out", out]) == 2
+    assert "is what is read here (ratings.csv)" in capsys.readouterr().err
+    assert table.read_text() == "user,movie,rating\n1,2,3\n"
