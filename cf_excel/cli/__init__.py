@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from cf_excel import __version__, files
-from cf_excel.cli.messages import complain, lasting_output
+from cf_excel.cli.messages import complain, lasting_output, shown
 from cf_excel.cli.signals import ending_in_order
 from cf_excel.errors import CfExcelError
 
@@ -21,7 +21,7 @@ _NO_MEMORY = "not enough memory for this table and these options"
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {shown(message)} (see {self.prog} --help)\n")
 
 
 def make_parser() -> argparse.ArgumentParser:

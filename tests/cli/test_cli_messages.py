@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cf_excel.cli import main
-from cf_excel.cli.messages import lasting_output, note, say
+from cf_excel.cli.messages import lasting_output, note, say, shown
 
 RED = "\x1b[31mred\x1b]0;title\x07"
 COMMAND = [sys.executable, "-m", "cf_excel"]
@@ -35,6 +35,18 @@ def test_lines_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
     printed = capsys.readouterr()
     assert printed.out == "?[31mred?]0;title?\n"
     assert printed.err == "note: ?[31mred?]0;title?\n"
+
+
+def test_titles_of_every_language_stay_as_they_are() -> None:
+    for title in ("Amélie", "20\u00a0000 lieues", "👩\u200d🚀", "شهر", "千と千尋"):
+        assert shown(title) == title
+    assert shown("a\u202eb\u2028c\ud800d\x9be") == "a?b?c?d?e"
+
+
+def test_refused_options_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["build", "--only", RED])
+    assert "\x1b" not in capsys.readouterr().err
 
 
 def test_errors_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
