@@ -17,7 +17,8 @@ import numpy as np
 from openpyxl import Workbook
 
 from benchmarks.predictor import random_factors
-from cf_excel.model.file import Factors, load_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import load_factors
 from cf_excel.sheets.recommender.calc_results import Recommender
 from cf_excel.sheets.recommender.recommender_book import build_recommender
 

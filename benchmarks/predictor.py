@@ -18,7 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cf_excel.model.file import KINDS, Factors, load_factors, save_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import load_factors, save_factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cf_excel.cli.options import add_command, add_model_option, whole
 from cf_excel.cli.tables import print_table
 from cf_excel.errors import InputError
+from cf_excel.model.kinds import KINDS
 
 if TYPE_CHECKING:
     from cf_excel.model.predictor import Predictor, ScoredMovie
@@ -73,7 +74,7 @@ def run_predict(args: argparse.Namespace) -> None:
     if args.json:
         user_id = _raw(args.user)
         answer = {"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction}
-        if predictor.factors.kind == "bayes":
+        if KINDS[predictor.factors.kind].knows_spread:
             answer["standard_deviation"] = float(predictor.uncertainty(args.user, movie_id))
         _print_json(answer)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings, whole
 from cf_excel.errors import FileError, InputError
+from cf_excel.model.kinds import KINDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cf_excel.model.factors import Factors
     from cf_excel.ratings.table import Ratings
 
-KINDS = ("bayes", "dot", "dot-bias", "net", "collab")
 Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]
 
 
@@ -43,12 +43,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--kind",
-        default=KINDS[0],
-        choices=KINDS,
+        default="bayes",
+        choices=tuple(KINDS),
         help="bayes: the most exact, in about a second (default); the lesson's: dot product, the same with biases, "
         "small neural net, and collab, its learner",
     )
-    parser.add_argument("--model", action=_FormerKind, dest="kind", choices=KINDS, help=argparse.SUPPRESS)
+    parser.add_argument("--model", action=_FormerKind, dest="kind", choices=tuple(KINDS), help=argparse.SUPPRESS)
     parser.add_argument(
         "--epochs", type=whole, metavar="N", help="passes over the ratings (default: 8 for bayes, else the lesson's)"
     )
@@ -110,13 +110,13 @@ def run(args: argparse.Namespace) -> None:
     if args.out and not path.parent.is_dir():
         raise FileError(f"--out {path}: there is no folder {path.parent}; make it first")
     _check_features(args)
-    train = _bayes_trainer(args) if args.kind == "bayes" else _lesson_trainer(args)
+    train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else _bayes_trainer(args)
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, verdict
     from cf_excel.ratings.table import validation_rows
 
-    _check_room(path, ratings, args.factors or (15 if args.kind == "bayes" else 50))
+    _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors)
     val_rows = validation_rows(ratings, args.split, args.seed)
     _check_held_back(ratings, val_rows, args.split)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport()
@@ -217,16 +217,16 @@ def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[Feat
 
 def _check_options(args: argparse.Namespace) -> None:
     """Refuse options that the model does not know, instead of ignoring them."""
-    is_bayes = args.kind == "bayes"
+    of_the_lesson = KINDS[args.kind].of_lesson
     of_lesson, of_bayes = (
         ("lr", "wd", "batch_size", "optimizer", "engine", "threads"),
         ("user_features", "movie_features", "ratings_only"),
     )
-    others = of_lesson if is_bayes else of_bayes
+    others = of_bayes if of_the_lesson else of_lesson
     for name in others:
         if getattr(args, name) not in (None, False):
             option = f"--{name.replace('_', '-')}"
-            whose = "the lesson's models: leave it out or pass --kind collab" if is_bayes else "--kind bayes"
+            whose = "--kind bayes" if of_the_lesson else "the lesson's models: leave it out or pass --kind collab"
             raise InputError(f"{option} is for {whose}")
     if args.ratings_only and (args.user_features or args.movie_features):
         raise InputError("--ratings-only leaves every feature out: leave it out to take those of a table")

@@ -16,6 +16,7 @@ from cf_excel.evaluate.splits import Fold, without
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings
 
@@ -62,7 +63,7 @@ def grid(*candidates: dict) -> Callable[[np.random.Generator, int], list[dict]]:
 def make_systems(names: list[str], tables: Tables) -> list[System]:
     """Return the systems of these names: bayes, bayes-ratings (without content), or a kind of the lesson's models."""
     known = {"bayes": _bayes("bayes", tables, True), "bayes-ratings": _bayes("bayes-ratings", tables, False)}
-    lesson = ("dot", "dot-bias", "net", "collab")
+    lesson = [name for name, kind in KINDS.items() if kind.of_lesson]
     for name in names:
         if name not in known and name not in lesson:
             raise InputError(f"model {name!r}: expected one of {', '.join((*known, *lesson))}")

@@ -6,7 +6,8 @@ from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.learn.lesson import recipes
 from cf_excel.learn.lesson.lesson_factors import to_factors
 from cf_excel.learn.progress import Progress
-from cf_excel.model.file import Factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.ratings.table import Ratings, validation_rows
 
 
@@ -26,11 +27,10 @@ def train(
     BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors, epochs, lr, wd, ...).
     Raises InputError for another kind or split and for values that can't work.
     """
-    kinds = ("bayes", *recipes.RECIPES)
-    if kind not in kinds:
-        raise InputError(f"kind {kind!r}: expected one of {', '.join(kinds)}")
+    if kind not in KINDS:
+        raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     val_rows = validation_rows(ratings, split, seed)
-    if kind == "bayes":
+    if not KINDS[kind].of_lesson:
         fit = fit_bayes(ratings, val_rows, BayesSettings(seed=seed, **settings), progress=progress)  # type: ignore[arg-type]
         return bayes_to_factors(fit, ratings, split)
     trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)

@@ -14,13 +14,12 @@ from safetensors.numpy import load, save
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source, make_folder, replacing
 from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 
-KINDS = ("dot", "dot-bias", "net", "collab", "bayes")
 FORMAT = "cf_excel model"
 FORMAT_NUMBER = 1
 _TEXTS = ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
-_LAYERS = {"net": ("w1", "b1", "w2", "b2"), "bayes": ("alpha", "noise_variance", "user_variance", "movie_variance")}
 _DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
 _LARGEST = 1e36  # of sums in single precision, which ends at 3e38
 _TRAIN = "python -m cf_excel train"
@@ -155,7 +154,7 @@ def _ids(factors: Factors) -> dict[str, np.ndarray]:
 def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
     ids = {name: arrays[name] for name in ("user_ids", "movie_ids")}
     low, high = head["rating_range"]
-    names = _LAYERS.get(head["kind"], ())
+    names = KINDS[head["kind"]].layers if head["kind"] in KINDS else ()
     return Factors(
         kind=head["kind"],
         rating_range=(float(low), float(high)),
@@ -213,13 +212,11 @@ def _array_fault(factors: Factors) -> str:
     shapes |= {"user_factors": (n_users, n_factors), "movie_factors": (n_movies, n_factors)}
     shapes |= {"seen_offsets": (n_users + 1,), "seen_movies": (factors.seen_movies.size,)}
     arrays = {name: getattr(factors, name) for name in shapes}
-    dtypes = dict(_DTYPES)
-    if factors.kind == "net":
-        shapes |= {"w1": (n_hidden, 2 * n_factors), "b1": (n_hidden,), "w2": (1, n_hidden), "b2": (1,)}
-    if factors.kind == "bayes":
-        shapes |= {"alpha": (1,), "noise_variance": (n_users,)}
-        shapes |= {"user_variance": (n_users, n_factors + 1), "movie_variance": (n_movies, n_factors + 1)}
-    dtypes |= dict.fromkeys(_LAYERS.get(factors.kind, ()), np.float32)
+    kind = KINDS[factors.kind]
+    sizes = {"users": n_users, "movies": n_movies, "numbers": n_factors + 1}
+    sizes |= {"pair": 2 * n_factors, "hidden": n_hidden, "one": 1}
+    shapes |= {name: tuple(sizes[axis] for axis in axes) for name, axes in kind.layers.items()}
+    dtypes = _DTYPES | dict.fromkeys(kind.layers, np.float32)
     arrays |= factors.layers
     if set(arrays) != set(shapes):
         return f"kind {factors.kind} with layers {', '.join(sorted(factors.layers)) or 'none'}"
@@ -230,7 +227,7 @@ def _array_fault(factors: Factors) -> str:
             return f"{name} holds {array.dtype}, expected {np.dtype(dtypes[name])}"
         if array.dtype == np.float32 and not np.isfinite(array).all():
             return f"{name} has values that are not finite"
-        if factors.kind == "bayes" and name in _LAYERS["bayes"] and array.min() < 0:
+        if kind.knows_spread and name in kind.layers and array.min() < 0:
             return f"{name} has values below 0"
     return ""
 
@@ -247,12 +244,12 @@ def _size_fault(factors: Factors) -> str:
         "sums of factors": max(len(factors.user_ids) * users.max(), len(factors.movie_ids) * movies.max()),
         "sums of biases": max(len(factors.user_ids), len(factors.movie_ids)) * biases,
     }
-    if factors.kind == "net":
+    if KINDS[factors.kind].is_net:
         layers = {name: np.abs(array.astype(np.float64)) for name, array in factors.layers.items()}
         hidden = layers["w1"] @ np.append(users, movies) + layers["b1"]
         sums["hidden units"] = hidden.max()
         sums["predictions"] = float(layers["w2"][0] @ hidden + layers["b2"][0])
-    if factors.kind == "bayes":
+    if KINDS[factors.kind].knows_spread:
         user, movie, noise = (largest(factors.layers[f"{name}_variance"]) for name in ("user", "movie", "noise"))
         spread = (users**2 + user[:-1]) @ movie[:-1] + movies**2 @ user[:-1]
         sums["variances"] = spread + user[-1] + movie[-1] + noise

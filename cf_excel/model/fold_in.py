@@ -15,6 +15,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 
 _STEPS = 8
 _DEFAULT_MSE = 0.04  # of the squared rating range: .81 on the lesson's 0.5 to 5, about its validation MSE
@@ -70,7 +71,7 @@ def solve(system: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _ridge(factors: Factors, prior: UserPrior, movie_rows: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-    if factors.kind == "net":
+    if KINDS[factors.kind].is_net:
         return _gauss_newton(factors, prior, movie_rows, ratings)
     predictions, slopes = _linearise(factors, prior.mean, movie_rows)
     system = noise(factors) * np.eye(len(prior.mean)) + slopes.T @ slopes @ prior.covariance
@@ -111,7 +112,7 @@ def noise(factors: Factors) -> float:
 
     For "bayes" 1 / alpha; for the other kinds the model's validation MSE, where it is on record, loosened.
     """
-    if factors.kind == "bayes":
+    if "alpha" in factors.layers:
         return 1 / max(float(factors.layers["alpha"][0]), 1e-9)
     metrics = factors.record.get("metrics")
     known = metrics.get("val_mse") if isinstance(metrics, dict) else None
@@ -124,18 +125,14 @@ def noise(factors: Factors) -> float:
 def _linearise(factors: Factors, user: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a user's predictions for movie rows (n,) and their derivatives by factors and bias (n, n_factors + 1)."""
     movies = factors.movie_factors[rows].astype(np.float64)
-    low, high = factors.rating_range
-    if factors.kind == "net":
+    kind = KINDS[factors.kind]
+    if kind.is_net:
         w1, b1, w2, b2 = (factors.layers[name].astype(np.float64) for name in ("w1", "b1", "w2", "b2"))
         n_factors = movies.shape[1]
         hidden = movies @ w1[:, n_factors:].T + w1[:, :n_factors] @ user[:-1] + b1
         x = np.maximum(hidden, 0) @ w2[0] + b2
         slopes = np.column_stack([(hidden > 0) * w2[0] @ w1[:, :n_factors], np.zeros(len(rows))])
-        low, high = low - 0.5, high + 0.5
     else:
-        x = movies @ user[:-1] + user[-1] + factors.movie_bias[rows]
+        x = factors.global_mean + (movies @ user[:-1] + user[-1] + factors.movie_bias[rows])
         slopes = np.column_stack([movies, np.ones(len(rows))])
-    if factors.kind in ("dot", "bayes"):
-        return factors.global_mean + x, slopes
-    share = 0.5 + 0.5 * np.tanh(0.5 * x)
-    return low + (high - low) * share, slopes * ((high - low) * share * (1 - share))[:, None]
+    return kind.uncut(x, *factors.rating_range), slopes * kind.slope(x, *factors.rating_range)[:, None]

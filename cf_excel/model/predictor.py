@@ -12,6 +12,7 @@ from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, fit_user, user_prior
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex, TitleIndex, cut, shown
 from cf_excel.model.uncertainty import spread_vectors
 
@@ -36,16 +37,17 @@ class Predictor:
 
     def __init__(self, factors: Factors) -> None:
         self.factors = factors
+        self._kind = KINDS[factors.kind]
         self._user_index = IdIndex("user", factors.user_ids)
         self._movie_index = IdIndex("movie", factors.movie_ids)
         # Each user and movie becomes one vector, so that a prediction is one product (or, for "net", its second layer);
         # the last row of each is the mean one, which row -1, an unknown id, picks.
         users, movies = _with_mean(factors.user_factors), _with_mean(factors.movie_factors)
         user_bias, movie_bias = _with_mean(factors.user_bias), _with_mean(factors.movie_bias)
-        if factors.kind == "net":
-            n_factors = users.shape[1]
-            self._left = users @ factors.layers["w1"][:, :n_factors].T + factors.layers["b1"]
-            self._right = movies @ factors.layers["w1"][:, n_factors:].T
+        if self._kind.is_net:
+            of_users, of_movies = np.split(factors.layers["w1"], 2, axis=1)
+            self._left = users @ of_users.T + factors.layers["b1"]
+            self._right = movies @ of_movies.T
         else:
             self._left = np.column_stack([users, user_bias, np.ones_like(user_bias)])
             self._right = np.column_stack([movies, np.ones_like(movie_bias), movie_bias])
@@ -75,8 +77,7 @@ class Predictor:
         for n under 1 and as uncertainty does.
         """
         row = int(self._user_index.require(_one(user_id)))
-        start, end = self.factors.seen_offsets[row : row + 2]
-        seen = self.factors.seen_movies[start:end] if exclude_seen else []
+        seen = self.factors.seen(row) if exclude_seen else []
         sums = self._join(self._left[row], self._right[:-1])
         if lower_bound:
             left, right = self._spread
@@ -196,7 +197,7 @@ class Predictor:
 
     @cached_property
     def _spread(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.factors.kind != "bayes":
+        if not self._kind.knows_spread:
             raise InputError(f"a model of kind {self.factors.kind} knows no uncertainty: train one of kind bayes")
         return spread_vectors(self.factors)
 
@@ -235,7 +236,7 @@ class Predictor:
     def _sums_for(self, factors: np.ndarray, bias: float, right: np.ndarray) -> np.ndarray:
         """Return the sums before the sigmoid of a user who is not in the data, for rows of _right."""
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.factors.kind == "net":
+            if self._kind.is_net:
                 left = self.factors.layers["w1"][:, : len(factors)] @ factors + self.factors.layers["b1"]
             else:
                 left = np.append(factors, np.float32([bias, 1]))
@@ -246,7 +247,7 @@ class Predictor:
 
     def _join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the sum before the sigmoid for rows of _left and _right, over their last axis."""
-        if self.factors.kind == "net":
+        if self._kind.is_net:
             return np.maximum(left + right, 0) @ self.factors.layers["w2"][0] + self.factors.layers["b2"][0]
         return right @ left if left.ndim == 1 else np.einsum("...k,...k->...", left, right)
 
@@ -268,23 +269,16 @@ class Predictor:
         return sums.reshape(shape)
 
     def _grid(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        if self.factors.kind != "net":
+        if not self._kind.is_net:
             return left @ right.T
         step = max(1, _CHUNK // max(1, len(right)))
         parts = [self._join(left[start : start + step, None], right) for start in range(0, len(left), step)]
         return np.concatenate(parts) if parts else np.empty((0, len(right)), np.float32)
 
     def _scale(self, sums: np.ndarray) -> np.ndarray:
-        """Return the ratings for sums: as they are, or from the mean, cut off, or the sigmoid over the kind's range."""
-        if self.factors.kind == "dot":
-            return np.asarray(sums)
-        if self.factors.kind == "bayes":
-            low, high = np.float32(self.factors.rating_range)
-            return np.clip(np.float32(self.factors.global_mean) + sums, low, high)
-        margin = 0.5 if self.factors.kind == "net" else 0.0
-        low, high = self.factors.rating_range[0] - margin, self.factors.rating_range[1] + margin
-        half = np.float32((high - low) / 2)
-        return np.float32(low) + half + half * np.tanh(np.float32(0.5) * sums)  # tanh can't overflow, exp can
+        """Return the ratings for sums without the mean rating."""
+        mean = self.factors.global_mean
+        return self._kind.ratings(sums + np.float32(mean) if mean else sums, *self.factors.rating_range)
 
     def _best(self, sums: np.ndarray, n: int, leave_out: ArrayLike) -> list[ScoredMovie]:
         """Return the movies with the highest sums, which differ where predictions are cut off at the highest rating."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import most_rated
 
@@ -27,7 +28,7 @@ def keep_movies(factors: Factors, n: int) -> Factors:
         factors,
         seen_movies=seen[seen >= 0].astype(np.int32),
         seen_offsets=_offsets(np.bincount(users, minlength=len(factors.user_ids))),
-        layers=_kept_layers(factors, "movie", kept),
+        layers=_kept_layers(factors, "movies", kept),
         **{name: getattr(factors, name)[kept] for name in by_movie},
     )
 
@@ -42,7 +43,7 @@ def keep_users(factors: Factors, n: int) -> Factors:
         factors,
         seen_movies=factors.seen_movies[np.repeat(rated, counts)],
         seen_offsets=_offsets(counts[kept]),
-        layers=_kept_layers(factors, "user", kept),
+        layers=_kept_layers(factors, "users", kept),
         **{name: getattr(factors, name)[kept] for name in ("user_ids", "user_factors", "user_bias")},
     )
 
@@ -88,16 +89,16 @@ def _change(one: Factors, other: Factors) -> float:
 
 def _cut_variances(factors: Factors, n: int) -> dict[str, np.ndarray]:
     # these belong to the old factors; no formula uses them, and the last one is the bias's
-    names = ("user_variance", "movie_variance")
+    axes = KINDS[factors.kind].layers
     return {
-        name: np.column_stack([layer[:, :n], layer[:, -1]]) if name in names else layer
+        name: np.column_stack([layer[:, :n], layer[:, -1]]) if "numbers" in axes[name] else layer
         for name, layer in factors.layers.items()
     }
 
 
 def _kept_layers(factors: Factors, side: str, kept: np.ndarray) -> dict[str, np.ndarray]:
-    rows = {"user": ("noise_variance", "user_variance"), "movie": ("movie_variance",)}[side]
-    return {name: layer[kept] if name in rows else layer for name, layer in factors.layers.items()}
+    axes = KINDS[factors.kind].layers
+    return {name: layer[kept] if axes[name][0] == side else layer for name, layer in factors.layers.items()}
 
 
 def _offsets(counts: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cf_excel.errors import InputError
-from cf_excel.model.file import KINDS
 from cf_excel.model.fold_in import noise, user_prior
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 
 

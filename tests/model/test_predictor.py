@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from cf_excel.errors import FileError, InputError, UnknownIdError
 from cf_excel.model import predictor as predictor_module
-from cf_excel.model.file import KINDS, save_factors
+from cf_excel.model.file import save_factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor, load_predictor, usual_least_ratings
 
 

@@ -10,7 +10,8 @@ import cf_excel
 from cf_excel.cli import main
 from cf_excel.cli import plot as plot_command
 from cf_excel.errors import FileError, InputError
-from cf_excel.model.file import KINDS, save_factors
+from cf_excel.model.file import save_factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.plots import figures as plots
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows

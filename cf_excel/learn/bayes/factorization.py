@@ -19,6 +19,7 @@ from cf_excel.learn.bayes.features import FeatureBlock, Precision, movie_blocks,
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.metrics import mae, mse
+from cf_excel.model.kinds import KINDS
 from cf_excel.ratings.table import Ratings, row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
@@ -61,7 +62,7 @@ class BayesSettings:
     Raises InputError for values that can't work.
     """
 
-    n_factors: int = 15
+    n_factors: int = KINDS["bayes"].n_factors
     iterations: int = 8
     seed: int = 0
     device: str = "auto"

@@ -20,6 +20,7 @@ from cf_excel.learn.progress import History, Progress
 from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages
 from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit, predict
+from cf_excel.model.kinds import Kind
 from cf_excel.ratings.table import Ratings, row_numbers
 
 SPARSE_ADAM = "sparse-adam"
@@ -42,7 +43,7 @@ class Settings:
     epochs: int
     lr: float
     wd: float
-    n_factors: int = 50
+    n_factors: int = Kind.n_factors
     batch_size: int = 64
     seed: int = 0
     device: str = "auto"
@@ -124,7 +125,7 @@ def lesson_settings(kind: str = "collab", **changes: object) -> Settings:
     return Settings(kind=kind, **values | {name: value for name, value in changes.items() if value is not None})
 
 
-def make_model(kind: str, ratings: Ratings, n_factors: int = 50) -> LessonModel:
+def make_model(kind: str, ratings: Ratings, n_factors: int = Kind.n_factors) -> LessonModel:
     """Return an untrained model of a kind that fits the ratings' users, movies and range."""
     recipe = RECIPES[kind]
     extra = (ratings.rating_range,) if recipe.has_range else ()

@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass
 
-from cf_excel.model.link import squeezed_formula
+from cf_excel.model.kinds import KINDS
 from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 MODEL_TITLE = "model"
 MODEL_NOTE = "A trained model of kind "  # the sheet's first words
-# What the formulas do with the sum of a kind.
-MODEL_FORMS = {"dot": "dot", "dot-bias": "squeezed", "collab": "squeezed", "bayes": "clipped", "net": "net"}
 
 
 @dataclass(frozen=True)
 class ModelSheet:
     """The sheet `model`: predictions at the left, ratings beside them, users at the right, movies below.
 
-    kind says what the formulas do with x = p.q + both biases: "dot" shows x, "squeezed" squeezes it into the range
-    (kinds dot-bias and collab), "clipped" adds the mean rating and cuts it off at the range, "net" has values alone.
+    kind: the model's, whose row of KINDS says what the formulas do with p.q + both biases; a net has values alone.
     """
 
     title: str
@@ -134,16 +131,12 @@ class ModelSheet:
         movie = self.movie_factors.column(0).span(fix_rows=True)
         user_bias = cell(self.user_bias.top, self.user_bias.left, fix_column=True)
         movie_bias = cell(self.movie_bias.top, self.movie_bias.left, fix_row=True)
-        x = f"MMULT({user},{movie})+{user_bias}+{movie_bias}"
-        low, high, mean = self.low.fixed, self.high.fixed, self.mean.fixed
+        kind, low, high = KINDS[self.kind], self.low.fixed, self.high.fixed
+        x = f"MMULT({user},{movie})" + f"+{user_bias}+{movie_bias}" * kind.with_bias
         ratings, predictions = self.ratings.span(), self.predictions.span()
         formulas = {self.rmse: f'SQRT(SUMPRODUCT(({ratings}<>"")*({ratings}-{predictions})^2)/MAX(1,COUNT({ratings})))'}
-        if self.kind == "squeezed":
-            formulas[self.predictions] = squeezed_formula(f"({x})", low, high)
-        elif self.kind == "clipped":
-            formulas[self.predictions] = f"MAX({low},MIN({high},{mean}+{x}))"
-        elif self.kind == "dot":
-            formulas[self.predictions] = f"MMULT({user},{movie})"
+        if not kind.is_net:
+            formulas[self.predictions] = kind.formula_of_term(f"{self.mean.fixed}+" * kind.is_cut + x, low, high)
         return formulas
 
     @property

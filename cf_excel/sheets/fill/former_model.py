@@ -11,7 +11,8 @@ from functools import lru_cache
 from xml.etree import ElementTree
 
 from cf_excel.errors import InputError
-from cf_excel.sheets.fill.added_layout import MODEL_FORMS, MODEL_NOTE, MODEL_TITLE, ModelSheet
+from cf_excel.model.kinds import KINDS
+from cf_excel.sheets.fill.added_layout import MODEL_NOTE, MODEL_TITLE, ModelSheet
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula
@@ -73,10 +74,10 @@ def _is_usual(frame: bytes) -> bool:
 def _is_as_written(sheet: SheetXml, note: str) -> bool:
     """Whether the cells, their formulas and looks are those that the note was written for."""
     named = _NOTE.fullmatch(note)
-    if not named or named[1] not in MODEL_FORMS:
+    if not named or named[1] not in KINDS:
         return False
     try:
-        layout = ModelSheet(MODEL_TITLE, *map(int, named.group(2, 3, 4)), MODEL_FORMS[named[1]])
+        layout = ModelSheet(MODEL_TITLE, *map(int, named.group(2, 3, 4)), named[1])
     except InputError:
         return False
     first = layout.note.top, layout.note.left

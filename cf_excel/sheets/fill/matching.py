@@ -6,12 +6,13 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
 from cf_excel.sheets.find.find_sheet import Book
 from cf_excel.sheets.find.found_sheet import FoundSheet, Identity, Numbers
 
 # The kind of model that the predictions of each form can show.
-_KIND_OF = {"dot": "dot", "rows": "dot", "bias": "bayes"}
+_KIND_OF = {form: name for name, kind in KINDS.items() for form in kind.sheet_forms}
 _LARGE = 2**21
 
 

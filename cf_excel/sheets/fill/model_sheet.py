@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from cf_excel.model.factors import Factors
-from cf_excel.model.link import squeezed
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
-from cf_excel.sheets.fill.added_layout import MODEL_FORMS, MODEL_TITLE, ModelSheet
+from cf_excel.sheets.fill.added_layout import MODEL_TITLE, ModelSheet
 from cf_excel.sheets.fill.former_model import former_frame, marked_note
 from cf_excel.sheets.fill.matching import Chosen, decimal
 from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
@@ -36,7 +36,7 @@ class CellWriter(Protocol):
 def model_layout(title: str, factors: Factors, chosen: Chosen) -> ModelSheet:
     """Return where everything is on the sheet."""
     shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
-    return ModelSheet(title, *shape, MODEL_FORMS[factors.kind])
+    return ModelSheet(title, *shape, factors.kind)
 
 
 def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
@@ -81,7 +81,8 @@ def write_model_cells(cells: CellWriter, layout: ModelSheet, factors: Factors, c
 
 def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
     """Return the predictions, (n_users, n_movies) float64, as the sheet's formulas compute them."""
-    if factors.kind == "net":
+    kind = KINDS[factors.kind]
+    if kind.is_net:
         ids = factors.user_ids[chosen.users][:, None], factors.movie_ids[chosen.movies][None, :]
         return Predictor(factors).predict(*ids).astype(float)
     users, movies = (
@@ -91,26 +92,20 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
     x = np.zeros((len(users), len(movies)))
     for k in range(users.shape[1]):  # not with @: BLAS sums in an order that depends on the processor
         x = x + users[:, k, None] * movies[None, :, k]
-    if factors.kind == "dot":
-        return x
-    x = x + decimal(factors.user_bias[chosen.users, None]) + decimal(factors.movie_bias[None, chosen.movies])
-    low, high = factors.rating_range
-    if factors.kind == "bayes":
-        return np.clip(factors.global_mean + x, low, high)
-    return squeezed(x, low, high)
+    if kind.with_bias:
+        x = x + decimal(factors.user_bias[chosen.users, None]) + decimal(factors.movie_bias[None, chosen.movies])
+    return kind.ratings(factors.global_mean + x, *factors.rating_range)
 
 
 def _write_head(cells: "_Noted", layout: ModelSheet, factors: Factors, rmse: float) -> None:
-    how = {
-        "dot": "each prediction is a formula: the user's factors times the movie's",
-        "squeezed": "each prediction is a formula: factors and biases, squeezed into the range by the sigmoid",
-        "clipped": "each prediction is a formula: the mean rating, factors and biases, cut off at the range",
-        "net": "the predictions are values: a neural net does not fit into a cell's formula",
-    }[layout.kind]
+    kind = KINDS[layout.kind]
+    how = f"each prediction is a formula: {kind.words}"
+    if kind.is_net:
+        how = f"the predictions are values: {kind.words} does not fit into a cell's formula"
     cells.put(layout.setting_names, "id", [["lowest", "highest", "mean", "RMSE"]])
     for block, value in ((layout.low, factors.rating_range[0]), (layout.high, factors.rating_range[1])):
         cells.put(block, "rating", [[value]])
-    cells.put(layout.mean, "prediction", [[factors.global_mean if layout.kind == "clipped" else None]])
+    cells.put(layout.mean, "prediction", [[factors.global_mean if kind.is_cut else None]])
     cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
     cells.put(layout.note, "plain", [[marked_note(factors.kind, layout, how, cells.written)]])
 

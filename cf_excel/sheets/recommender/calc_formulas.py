@@ -4,7 +4,7 @@ Cells are called by their names (see RecommenderBook.names). Movies compete by t
 predictions are cut off at the highest rating; rounded, so that ties are ties whatever the order of the additions.
 """
 
-from cf_excel.model.link import squeezed_formula
+from cf_excel.model.kinds import KINDS
 from cf_excel.sheets.recommender.names import PANEL, RecommenderBook
 from cf_excel.sheets.recommender.recommender_layout import N_RATED
 from cf_excel.xlsx.cells import Block
@@ -13,26 +13,23 @@ DECIMALS = 11  # products of numbers with five decimals have ten: none is halfwa
 OUT = -1e9  # the score of a movie that does not compete
 LISTS = ("best", "similar", "yours")
 SCORES = {"best": "best_scores", "similar": "similar_scores", "yours": "your_scores"}
+_RANGE = "lowest_rating", "highest_rating"
 NOTHING_RATED = "Rate a movie above, and the ten best for you come here"
 
 
 def scaled(kind: str, x: str) -> str:
     """Return the formula of the prediction for a sum, a cell or a name; for one value or many."""
-    if kind == "dot":
-        return x
-    if kind == "bayes":
-        return f"IF({x}<lowest_rating,lowest_rating,IF({x}>highest_rating,highest_rating,{x}))"
-    return squeezed_formula(x, "lowest_rating", "highest_rating")
+    return KINDS[kind].formula(x, *_RANGE)
 
 
 def uncut(kind: str, x: str) -> str:
     """Return the formula of the prediction that a fold-in starts from, which is cut off nowhere."""
-    return x if kind == "bayes" else scaled(kind, x)
+    return KINDS[kind].link.formula(x, *_RANGE)
 
 
 def slope(kind: str, x: str) -> str:
     """Return the formula of how fast the prediction grows with a sum."""
-    return f"1+0*{x}" if kind in ("dot", "bayes") else f"(highest_rating-lowest_rating)*(1-TANH({x}/2)^2)/4"
+    return KINDS[kind].link.slope_formula(x, *_RANGE)
 
 
 def look_up_id(wanted: str, table: str, n: int) -> str:
@@ -205,6 +202,5 @@ def heading_formulas() -> dict[str, str]:
 def rating_formula(kind: str) -> str:
     """Return the formula of the predicted rating; it counts on no score, because a rated movie has none."""
     total = "global_mean+user_offset+movie_offset+SUMPRODUCT(user_vector,movie_vector)"
-    cut = f"MIN(MAX({total},lowest_rating),highest_rating)"
-    shown = cut if kind == "bayes" else scaled(kind, f"({total})")
+    shown = KINDS[kind].formula_of_term(total, *_RANGE)
     return f'IF(AND(ISNUMBER(user_row),ISNUMBER(movie_row)),{shown},"")'

@@ -7,7 +7,7 @@ import numpy as np
 
 from cf_excel.model.factors import Factors
 from cf_excel.model.fold_in import noise, solve, user_prior
-from cf_excel.model.link import squeezed
+from cf_excel.model.kinds import KINDS
 from cf_excel.sheets.recommender.calc_formulas import DECIMALS, OUT, SCORES
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender_layout import N_BEST, N_RATED
@@ -34,12 +34,7 @@ class RecommenderResults:
 
     def scaled(self, sums: np.ndarray) -> np.ndarray:
         """Return the predictions for sums."""
-        low, high = self.factors.rating_range
-        if self.factors.kind == "dot":
-            return sums
-        if self.factors.kind == "bayes":
-            return np.clip(sums, low, high)
-        return squeezed(sums, low, high)
+        return KINDS[self.factors.kind].ratings(sums, *self.factors.rating_range)
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -53,16 +48,19 @@ class RecommenderResults:
 
     @property
     def first_rating(self) -> int:
-        return int(self.factors.seen_offsets[self.picks.user]) + 1 if self.with_ratings else 1
+        return int(self.factors.n_seen[: self.picks.user].sum()) + 1 if self.with_ratings else 1
 
     @property
     def last_rating(self) -> int:
-        return int(self.factors.seen_offsets[self.picks.user + 1]) if self.with_ratings else 0
+        return self.first_rating - 1 + len(self._seen)
 
     @cached_property
     def times_rated(self) -> np.ndarray:
-        rated = self.factors.seen_movies[self.first_rating - 1 : self.last_rating]
-        return np.bincount(rated, minlength=len(self.factors.movie_ids))
+        return np.bincount(self._seen, minlength=self.factors.n_movies)
+
+    @property
+    def _seen(self) -> np.ndarray:
+        return self.factors.seen(self.picks.user) if self.with_ratings else self.factors.seen_movies[:0]
 
     @cached_property
     def best_scores(self) -> np.ndarray:
@@ -86,10 +84,8 @@ class RecommenderResults:
         rows[:known] = np.column_stack([f.movie_factors[picks.rated], np.ones(known)])
         bias[:known] = f.movie_bias[picks.rated]
         sums = f.global_mean + bias + rows @ prior.mean
-        low, high = f.rating_range
-        linear = f.kind in ("dot", "bayes")
-        prediction = sums if linear else self.scaled(sums)
-        slope = np.ones(n) if linear else (high - low) * (1 - np.tanh(sums / 2) ** 2) / 4
+        kind = KINDS[f.kind]
+        prediction, slope = kind.uncut(sums, *f.rating_range), kind.slope(sums, *f.rating_range)
         error[:known] = picks.ratings - prediction[:known]
         products = rows @ prior.covariance
         system = slope[:, None] * slope * (products @ rows.T) + noise(f) * np.eye(n)

@@ -11,6 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import usual_least_ratings
 from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.rating_choices import rating_choices
@@ -73,8 +74,10 @@ def build_recommender(
 
 def check_model(factors: Factors, digits: int) -> None:
     """Raise InputError for a model or a number of decimals that makes no workbook."""
-    if factors.kind == "net":
-        raise InputError("a model of kind net is a neural net, too large for formulas: train one of another kind")
+    if KINDS[factors.kind].is_net:
+        raise InputError(
+            f"a model of kind {factors.kind} is a neural net, too large for formulas: train one of another kind"
+        )
     if not 1 <= digits <= 15:
         raise InputError(f"--digits {digits}: expected 1 to 15")
 
