@@ -18,9 +18,10 @@ import numpy as np
 import openpyxl
 
 from cf_excel.cli import main
+from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import crosstab
-from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings
+from cf_excel.sheets.fill.sheet_fit import SheetRatings
 from cf_excel.sheets.fill.solver import solve
 from cf_excel.sheets.lesson.collab import build_collab
 
@@ -43,7 +44,7 @@ def solving(n_starts: int = 9) -> None:
         for seed in range(n_starts):
             rng = np.random.default_rng(seed)
             biases = (rng.random(15), rng.random(15)) if with_bias else ()
-            start = SheetParameters(rng.random((15, 5)), rng.random((15, 5)), *biases)
+            start = Parameters(rng.random((15, 5)), rng.random((15, 5)), *biases)
             times.append(seconds(lambda start=start: solve(ratings, start)))
         print(f"solving {title:<10} median {statistics.median(times):.2f} s, slowest {max(times):.2f} s")
 

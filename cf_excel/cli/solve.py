@@ -9,8 +9,8 @@ from cf_excel.cli.workbook_options import add_workbook_options, finish, open_tar
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
-    from cf_excel.sheets.fill.sheet_fit import SheetParameters
-    from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
+    from cf_excel.model.parameters import Parameters
+    from cf_excel.sheets.find.found_sheet import FoundSheet
 
 _MOST_STEPS = 1_000_000  # a sheet has room for the RMSE of each
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         start = _start(sheet, args.seed, anew=bool(args.hold_out))
         options = {"optimizer": args.optimizer, "steps": args.steps, "lr": args.lr, "l2": args.l2}
         solved, history = solve(fitted, start, **options)
-        changes.put(sheet, _numbers(solved))
+        changes.put(sheet, solved)
         histories[sheet.title] = history
         held_out = (len(held), rmse_of(start, held), rmse_of(solved, held)) if held else ()
         rows.append((sheet.title, len(fitted), history[0], history[-1], *held_out))
@@ -104,28 +104,20 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"{option} belongs to the steps of adam and sgd: add --optimizer adam")
 
 
-def _start(sheet: "FoundSheet", seed: int, *, anew: bool) -> "SheetParameters":
+def _start(sheet: "FoundSheet", seed: int, *, anew: bool) -> "Parameters":
     """Return the sheet's numbers; blank cells, and with anew those of everyone who rated or is rated, are random."""
     import numpy as np
 
-    from cf_excel.sheets.fill.sheet_fit import SheetParameters
+    from cf_excel.model.parameters import Parameters
 
     rng, arrays = np.random.default_rng(seed), {}
     rated = {"user": sheet.user_idx, "movie": sheet.movie_idx}
-    for name, array in vars(sheet.numbers()).items():
-        if array is not None:
-            drawn, is_open = rng.random(array.shape), np.isnan(array)
-            if anew:
-                is_open[rated[name.partition("_")[0]]] = True
-            array = np.where(is_open, drawn, array)
-        arrays[name] = array
-    return SheetParameters(**arrays)
-
-
-def _numbers(parameters: "SheetParameters") -> "Numbers":
-    from cf_excel.sheets.find.found_sheet import Numbers
-
-    return Numbers(**vars(parameters))
+    for name, array in sheet.numbers().arrays.items():
+        drawn, is_open = rng.random(array.shape), np.isnan(array)
+        if anew:
+            is_open[rated[name.partition("_")[0]]] = True
+        arrays[name] = np.where(is_open, drawn, array)
+    return Parameters(**arrays)
 
 
 def _table(rows: list[tuple]) -> list[str]:

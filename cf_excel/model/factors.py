@@ -1,12 +1,15 @@
 """Factors: what training hands over."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cf_excel.model.kinds import KINDS
+from cf_excel.model.parameters import Parameters
 
-@dataclass(frozen=True, eq=False)
-class Factors:
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Factors(Parameters):
     """A trained model as plain arrays: all that a prediction needs, and no torch.
 
     kind: one of KINDS. With x = p.q + bu + bm for a user's and a movie's factors and biases, the prediction is
@@ -34,31 +37,14 @@ class Factors:
     titles: np.ndarray
     years: np.ndarray
     genres: np.ndarray
-    user_factors: np.ndarray
-    movie_factors: np.ndarray
-    user_bias: np.ndarray
-    movie_bias: np.ndarray
+    user_bias: np.ndarray = field()
+    movie_bias: np.ndarray = field()
     rating_range: tuple[float, float]
     seen_offsets: np.ndarray
     seen_movies: np.ndarray
     layers: dict[str, np.ndarray] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
     global_mean: float = 0.0
-
-    @property
-    def n_users(self) -> int:
-        """Return how many users the model knows."""
-        return len(self.user_ids)
-
-    @property
-    def n_movies(self) -> int:
-        """Return how many movies the model knows."""
-        return len(self.movie_ids)
-
-    @property
-    def n_factors(self) -> int:
-        """Return how many factors a user and a movie have."""
-        return self.user_factors.shape[1]
 
     @property
     def n_ratings(self) -> np.ndarray:
@@ -73,3 +59,36 @@ class Factors:
     def seen(self, user: int) -> np.ndarray:
         """Return the movie rows that the user in this row rated, in the order of seen_movies."""
         return self.seen_movies[slice(*self.seen_offsets[user : user + 2])]
+
+    @property
+    def seen_users(self) -> np.ndarray:
+        """Return the user row of each rating, (n_ratings,), as seen_movies has the movie's."""
+        return np.repeat(np.arange(self.n_users), self.n_seen)
+
+    def of_users(self, rows: np.ndarray) -> "Factors":
+        """Return the model of the users in these rows, in their order."""
+        counts = self.n_seen[rows]
+        offsets = _offsets(counts)
+        places = np.arange(offsets[-1]) + np.repeat(self.seen_offsets[rows] - offsets[:-1], counts)
+        arrays = {name: getattr(self, name)[rows] for name in ("user_ids", "user_factors", "user_bias")}
+        seen = self.seen_movies[places]
+        return replace(self, **arrays, seen_offsets=offsets, seen_movies=seen, layers=self._layers_of("users", rows))
+
+    def of_movies(self, rows: np.ndarray) -> "Factors":
+        """Return the model of the movies in these rows, in their order."""
+        new_row = np.full(self.n_movies, -1, np.int32)
+        new_row[rows] = np.arange(len(rows))
+        seen = new_row[self.seen_movies]
+        offsets = _offsets(np.bincount(self.seen_users[seen >= 0], minlength=self.n_users))
+        names = ("movie_ids", "titles", "genres", "years", "movie_factors", "movie_bias")
+        arrays = {name: getattr(self, name)[rows] for name in names}
+        layers = self._layers_of("movies", rows)
+        return replace(self, **arrays, seen_offsets=offsets, seen_movies=seen[seen >= 0], layers=layers)
+
+    def _layers_of(self, axis: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+        axes = KINDS[self.kind].layers
+        return {name: layer[rows] if axes[name][0] == axis else layer for name, layer in self.layers.items()}
+
+
+def _offsets(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -241,8 +241,8 @@ def _size_fault(factors: Factors) -> str:
         "ratings": max(map(abs, (*factors.rating_range, factors.global_mean))),
         "predictions": users @ movies + biases,
         "lengths of factors": max(users @ users, movies @ movies),
-        "sums of factors": max(len(factors.user_ids) * users.max(), len(factors.movie_ids) * movies.max()),
-        "sums of biases": max(len(factors.user_ids), len(factors.movie_ids)) * biases,
+        "sums of factors": max(factors.n_users * users.max(), factors.n_movies * movies.max()),
+        "sums of biases": max(factors.n_users, factors.n_movies) * biases,
     }
     if KINDS[factors.kind].is_net:
         layers = {name: np.abs(array.astype(np.float64)) for name, array in factors.layers.items()}
@@ -286,6 +286,6 @@ def _seen_fault(factors: Factors) -> str:
     offsets, seen = factors.seen_offsets, factors.seen_movies
     if offsets[0] != 0 or offsets[-1] != len(seen) or (offsets[1:] < offsets[:-1]).any():
         return "seen_offsets do not divide seen_movies"
-    if len(seen) and (seen.min() < 0 or seen.max() >= len(factors.movie_ids)):
+    if len(seen) and (seen.min() < 0 or seen.max() >= factors.n_movies):
         return "seen_movies names movies that the model does not have"
     return ""

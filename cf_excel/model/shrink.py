@@ -15,37 +15,14 @@ _USERS_AT_ONCE = 256
 
 def keep_movies(factors: Factors, n: int) -> Factors:
     """Return the model of the n most rated movies, in the model's order. Raises InputError where it has fewer."""
-    if not 1 <= n <= len(factors.movie_ids):
-        raise InputError(f"--top-movies {n}: expected 1 to {len(factors.movie_ids)}, the movies in the model")
-    counts = factors.n_ratings
-    kept = np.sort(most_rated(counts, factors.movie_ids)[:n])
-    new_row = np.full(len(counts), -1)
-    new_row[kept] = np.arange(n)
-    seen = new_row[factors.seen_movies]
-    users = np.repeat(np.arange(len(factors.user_ids)), factors.n_seen)[seen >= 0]
-    by_movie = ("movie_ids", "titles", "genres", "years", "movie_factors", "movie_bias")
-    return replace(
-        factors,
-        seen_movies=seen[seen >= 0].astype(np.int32),
-        seen_offsets=_offsets(np.bincount(users, minlength=len(factors.user_ids))),
-        layers=_kept_layers(factors, "movies", kept),
-        **{name: getattr(factors, name)[kept] for name in by_movie},
-    )
+    if not 1 <= n <= factors.n_movies:
+        raise InputError(f"--top-movies {n}: expected 1 to {factors.n_movies}, the movies in the model")
+    return factors.of_movies(np.sort(most_rated(factors.n_ratings, factors.movie_ids)[:n]))
 
 
 def keep_users(factors: Factors, n: int) -> Factors:
     """Return the model of the n most active users, in the model's order."""
-    counts = factors.n_seen
-    kept = np.sort(most_rated(counts, factors.user_ids)[:n])
-    rated = np.zeros(len(counts), bool)
-    rated[kept] = True
-    return replace(
-        factors,
-        seen_movies=factors.seen_movies[np.repeat(rated, counts)],
-        seen_offsets=_offsets(counts[kept]),
-        layers=_kept_layers(factors, "users", kept),
-        **{name: getattr(factors, name)[kept] for name in ("user_ids", "user_factors", "user_bias")},
-    )
+    return factors.of_users(np.sort(most_rated(factors.n_seen, factors.user_ids)[:n]))
 
 
 def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
@@ -54,10 +31,9 @@ def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
     The products p.q of every user and movie become those of the truncated singular value decomposition, which no other
     n factors come closer to (Eckart & Young 1936); biases stay. Raises InputError for more factors than there are.
     """
-    n_factors = factors.user_factors.shape[1]
-    if not 1 <= n <= n_factors:
-        raise InputError(f"--factors {n}: expected 1 to {n_factors}, the factors in the model")
-    if n == n_factors:
+    if not 1 <= n <= factors.n_factors:
+        raise InputError(f"--factors {n}: expected 1 to {factors.n_factors}, the factors in the model")
+    if n == factors.n_factors:
         return factors, 0.0
     user_basis, user_part = np.linalg.qr(factors.user_factors.astype(np.float64))
     movie_basis, movie_part = np.linalg.qr(factors.movie_factors.astype(np.float64))
@@ -68,7 +44,7 @@ def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
         user_factors=_wide(user_basis @ left, n, root),
         movie_factors=_wide(movie_basis @ right.T, n, root),
         layers=_cut_variances(factors, n),
-        record=factors.record | {"factors_before": n_factors},
+        record=factors.record | {"factors_before": factors.n_factors},
     )
     return small, _change(factors, small)
 
@@ -80,11 +56,11 @@ def _wide(vectors: np.ndarray, n: int, root: np.ndarray) -> np.ndarray:
 
 def _change(one: Factors, other: Factors) -> float:
     predictors, total = (Predictor(one), Predictor(other)), 0.0
-    for start in range(0, len(one.user_ids), _USERS_AT_ONCE):
+    for start in range(0, one.n_users, _USERS_AT_ONCE):
         users = one.user_ids[start : start + _USERS_AT_ONCE, None]
         before, after = (predictor.predict(users, one.movie_ids) for predictor in predictors)
         total += float(np.square(after - before, dtype=np.float64).sum())
-    return float(np.sqrt(total / len(one.user_ids) / len(one.movie_ids)))
+    return float(np.sqrt(total / one.n_users / one.n_movies))
 
 
 def _cut_variances(factors: Factors, n: int) -> dict[str, np.ndarray]:
@@ -94,12 +70,3 @@ def _cut_variances(factors: Factors, n: int) -> dict[str, np.ndarray]:
         name: np.column_stack([layer[:, :n], layer[:, -1]]) if "numbers" in axes[name] else layer
         for name, layer in factors.layers.items()
     }
-
-
-def _kept_layers(factors: Factors, side: str, kept: np.ndarray) -> dict[str, np.ndarray]:
-    axes = KINDS[factors.kind].layers
-    return {name: layer[kept] if axes[name][0] == side else layer for name, layer in factors.layers.items()}
-
-
-def _offsets(counts: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -168,8 +168,8 @@ class Functions:
         factors = self.load().factors
         metrics = factors.record.get("metrics")
         error = metrics.get("val_rmse") if isinstance(metrics, dict) else None
-        n_users, n_factors = factors.user_factors.shape
-        parts = [f"{factors.kind}: {n_users:,} users, {len(factors.movie_ids):,} movies, {n_factors} factors"]
+        sizes = f"{factors.n_users:,} users, {factors.n_movies:,} movies, {factors.n_factors} factors"
+        parts = [f"{factors.kind}: {sizes}"]
         with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
             parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
         parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")

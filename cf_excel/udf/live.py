@@ -15,6 +15,7 @@ import numpy as np
 
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.fill.added_layout import MODEL_TITLE
 from cf_excel.sheets.fill.former_model import former_frame
 from cf_excel.sheets.fill.matching import Chosen
@@ -22,7 +23,7 @@ from cf_excel.sheets.fill.model_sheet import model_layout, write_model_cells
 from cf_excel.sheets.fill.write_back import check_constants
 from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form_of
 from cf_excel.sheets.find.find_sheet import find_sheet
-from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
+from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_values import rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
@@ -180,7 +181,7 @@ class LiveChanges:
         self.book, self.force = book, force
         self._cells: dict[str, dict[Address, float]] = {}
 
-    def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
+    def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
         """Note numbers for a sheet's factor cells; NaN leaves a cell alone.
 
         Raises InputError where a cell holds a formula, unless force is set.

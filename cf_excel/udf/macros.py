@@ -45,10 +45,9 @@ def write_factors(book: "xlwings.Book", model: Predictor) -> None:
     Raises InputError where the model has more factors than a sheet has columns.
     """
     factors = model.factors
-    n_factors = factors.user_factors.shape[1]
-    if n_factors + 3 > MAX_COLUMNS:
-        raise InputError(f"{n_factors:,} factors: a sheet has {MAX_COLUMNS:,} columns")
-    names = ["bias", *(f"factor {k}" for k in range(1, n_factors + 1))]
+    if factors.n_factors + 3 > MAX_COLUMNS:
+        raise InputError(f"{factors.n_factors:,} factors: a sheet has {MAX_COLUMNS:,} columns")
+    names = ["bias", *(f"factor {k}" for k in range(1, factors.n_factors + 1))]
     users = zip(factors.user_ids.tolist(), factors.user_bias.tolist(), factors.user_factors.tolist(), strict=True)
     _write(book, "user_factors", [["userId", *names], *([user, bias, *row] for user, bias, row in users)])
     movies = zip(

@@ -7,17 +7,18 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from cf_excel.errors import InputError
+from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.table import crosstab
-from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings, rmse_of
+from cf_excel.sheets.fill.sheet_fit import SheetRatings, rmse_of
 from cf_excel.sheets.fill.solver import _ItemGrid, _Projected, solve
 
 OPTIMUM = {False: 0.392901, True: 0.318655}
 
 
-def random_start(n_users: int, n_movies: int, n_factors: int, *, with_bias: bool, seed: int) -> SheetParameters:
+def random_start(n_users: int, n_movies: int, n_factors: int, *, with_bias: bool, seed: int) -> Parameters:
     rng = np.random.default_rng(seed)
     biases = (rng.random(n_users), rng.random(n_movies)) if with_bias else ()
-    return SheetParameters(rng.random((n_users, n_factors)), rng.random((n_movies, n_factors)), *biases)
+    return Parameters(rng.random((n_users, n_factors)), rng.random((n_movies, n_factors)), *biases)
 
 
 def planted(n_users: int = 12, n_movies: int = 9, *, with_bias: bool = False, seed: int = 0) -> SheetRatings:
@@ -43,18 +44,17 @@ def test_every_start_meets_the_optimum(lesson, with_bias, seed):
     assert history == [rmse_of(start, lesson), rmse_of(solved, lesson)]
     assert history[1] == pytest.approx(OPTIMUM[with_bias], abs=1e-5)
     # people see these numbers: none runs off to where only differences of large ones matter
-    assert max(np.abs(array).max() for array in vars(solved).values() if array is not None) < 10
+    assert max(np.abs(array).max() for array in solved.arrays.values()) < 10
 
 
 @pytest.mark.parametrize("with_bias", [False, True], ids=["dotprod", "bias"])
 def test_every_start_ends_with_the_same_numbers(lesson, with_bias):
     """Not with others that predict the same: factors turned, swapped, or of the other sign."""
     found = [solve(lesson, random_start(15, 15, 5, with_bias=with_bias, seed=seed))[0] for seed in range(3)]
-    for name, first in vars(found[0]).items():
-        if first is not None:
-            np.testing.assert_array_equal(first, first.round(7))
-            for other in found[1:]:
-                np.testing.assert_allclose(getattr(other, name), first, atol=2e-6)
+    for name, first in found[0].arrays.items():
+        np.testing.assert_array_equal(first, first.round(7))
+        for other in found[1:]:
+            np.testing.assert_allclose(getattr(other, name), first, atol=2e-6)
 
 
 def test_factors_without_a_minimum_stay_moderate(lesson):
@@ -77,13 +77,13 @@ def test_ratings_of_any_size_are_fitted(lesson, size):
 @pytest.mark.parametrize("value", [0.0, 1.0, -2.0, 1e-12, 1e6])
 def test_a_start_of_equal_numbers_meets_the_optimum(lesson, with_bias, value):
     biases = (np.full(15, value), np.full(15, value)) if with_bias else ()
-    start = SheetParameters(np.full((15, 5), value), np.full((15, 5), value), *biases)
+    start = Parameters(np.full((15, 5), value), np.full((15, 5), value), *biases)
     assert solve(lesson, start)[1][1] == pytest.approx(OPTIMUM[with_bias], abs=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_descent_from_zeros_is_refused(lesson, optimizer):
-    start = SheetParameters(np.zeros((15, 5)), np.zeros((15, 5)))
+    start = Parameters(np.zeros((15, 5)), np.zeros((15, 5)))
     with pytest.raises(InputError, match=f"all factors are 0, where {optimizer} stands still: clear their cells"):
         solve(lesson, start, optimizer=optimizer)
 
@@ -110,8 +110,8 @@ def test_planted_factors_are_found(optimizer, with_bias):
 def test_both_ways_agree_on_the_penalised_minimum(lesson, with_bias):
     start = random_start(15, 15, 5, with_bias=with_bias, seed=2)
 
-    def penalised(parameters: SheetParameters) -> float:
-        squares = sum((array**2).sum() for array in vars(parameters).values() if array is not None)
+    def penalised(parameters: Parameters) -> float:
+        squares = sum((array**2).sum() for array in parameters.arrays.values())
         return len(lesson) * rmse_of(parameters, lesson) ** 2 + squares
 
     by_lm, by_adam = (solve(lesson, start, optimizer=name, steps=3000, l2=1.0)[0] for name in ("lm", "adam"))

@@ -4,38 +4,38 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings, rmse_of
+from cf_excel.model.parameters import Parameters
+from cf_excel.sheets.fill.sheet_fit import SheetRatings, rmse_of
 
 
 def descend(
-    ratings: SheetRatings, start: SheetParameters, optimizer: str, steps: int, lr: float, l2: float
-) -> tuple[SheetParameters, list[float]]:
+    ratings: SheetRatings, start: Parameters, optimizer: str, steps: int, lr: float, l2: float
+) -> tuple[Parameters, list[float]]:
     """Walk down the gradient of the squared errors of a user's or movie's mean number of ratings.
 
     optimizer: "adam" or "sgd". Return the numbers, and the RMSE of every step, in rating units, the start's first.
     """
     step = _adam(lr) if optimizer == "adam" else _momentum(lr)
-    share = max(start.user_factors.shape[0], start.movie_factors.shape[0]) / len(ratings)
-    names = [name for name in vars(start) if getattr(start, name) is not None]
-    values = {name: getattr(start, name).copy() for name in names}
+    share = max(start.n_users, start.n_movies) / len(ratings)
+    values = {name: array.copy() for name, array in start.arrays.items()}
     history = []
     for _ in range(steps):
-        now = SheetParameters(**values)
+        now = Parameters(**values)
         errors = now.predict(ratings.user_idx, ratings.movie_idx) - ratings.rating
         history.append(float(np.sqrt(np.mean(errors**2))))
         gradients = _gradients(ratings, now, errors)
-        values = {name: step(name, values[name], share * (gradients[name] + l2 * values[name])) for name in names}
-    solved = SheetParameters(**values)
+        values = {name: step(name, values[name], share * (gradients[name] + l2 * values[name])) for name in values}
+    solved = Parameters(**values)
     return solved, [*history, rmse_of(solved, ratings)]
 
 
-def _gradients(ratings: SheetRatings, now: SheetParameters, errors: np.ndarray) -> dict[str, np.ndarray]:
+def _gradients(ratings: SheetRatings, now: Parameters, errors: np.ndarray) -> dict[str, np.ndarray]:
     users, movies = ratings.user_idx, ratings.movie_idx
     return {
-        "user_factors": _sums(users, errors[:, None] * now.movie_factors[movies], len(now.user_factors)),
-        "movie_factors": _sums(movies, errors[:, None] * now.user_factors[users], len(now.movie_factors)),
-        "user_bias": np.bincount(users, errors, len(now.user_factors)),
-        "movie_bias": np.bincount(movies, errors, len(now.movie_factors)),
+        "user_factors": _sums(users, errors[:, None] * now.movie_factors[movies], now.n_users),
+        "movie_factors": _sums(movies, errors[:, None] * now.user_factors[users], now.n_movies),
+        "user_bias": np.bincount(users, errors, now.n_users),
+        "movie_bias": np.bincount(movies, errors, now.n_movies),
     }
 
 

@@ -8,8 +8,9 @@ from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.find.find_sheet import Book
-from cf_excel.sheets.find.found_sheet import FoundSheet, Identity, Numbers
+from cf_excel.sheets.find.found_sheet import FoundSheet, Identity
 
 # The kind of model that the predictions of each form can show.
 _KIND_OF = {form: name for name, kind in KINDS.items() for form in kind.sheet_forms}
@@ -45,6 +46,11 @@ class Chosen:
     movies: np.ndarray
     ratings: np.ndarray
 
+    def numbers(self, factors: Factors) -> Parameters:
+        """Return the part's numbers, float64, as cells show them."""
+        rows = {"user": self.users, "movie": self.movies}
+        return Parameters(**{n: decimal(a[rows[n.partition("_")[0]]]) for n, a in factors.arrays.items()})
+
 
 def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -> Matched:
     """Return the model's rows for a sheet's ids.
@@ -52,7 +58,7 @@ def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -
     movies_by_row: the sheet's movie ids are rows of the ratings' movies in order of first appearance, counted from 0,
     as in the course's own workbook.
     """
-    movie_ids = np.arange(len(factors.movie_ids)) if movies_by_row else factors.movie_ids
+    movie_ids = np.arange(factors.n_movies) if movies_by_row else factors.movie_ids
     return Matched(
         _rows(IdIndex("user", factors.user_ids), sheet.user_ids), _rows(IdIndex("movie", movie_ids), sheet.movie_ids)
     )
@@ -81,14 +87,14 @@ def misfit(sheet: FoundSheet, factors: Factors) -> str:
     """Return why a sheet's formulas can't use a model, and which model they can; "" where they can."""
     form = "bias" if sheet.with_bias else "dot"
     reason = misfit_of_kind(sheet.title, form, factors, sheet.n_factors)
-    n_factors = factors.user_factors.shape[1]
+    n_factors = factors.n_factors
     if reason or n_factors == sheet.n_factors:
         return reason
     other = f"train --kind {_KIND_OF[form]} --factors {sheet.n_factors} or build --factors {n_factors}"
     return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
 
 
-def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Numbers:
+def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Parameters:
     """Return the model's numbers for a sheet's cells, NaN where the model lacks the user or movie.
 
     The sheet has no cell for the mean rating: the user's bias carries it.
@@ -96,9 +102,9 @@ def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Number
     users = _picked(factors.user_factors, matched.users)
     movies = _picked(factors.movie_factors, matched.movies)
     if not sheet.with_bias:
-        return Numbers(users, movies)
+        return Parameters(users, movies)
     user_bias = _picked(factors.user_bias[:, None], matched.users)[:, 0] + factors.global_mean
-    return Numbers(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
+    return Parameters(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
 
 
 def choose(sheets: list[FoundSheet], factors: Factors, matches: list[Matched]) -> Chosen:

@@ -12,7 +12,7 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.fill.added_layout import MODEL_TITLE, ModelSheet
 from cf_excel.sheets.fill.former_model import former_frame, marked_note
-from cf_excel.sheets.fill.matching import Chosen, decimal
+from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_sheet import add_sheet, replace_sheet
@@ -35,7 +35,7 @@ class CellWriter(Protocol):
 
 def model_layout(title: str, factors: Factors, chosen: Chosen) -> ModelSheet:
     """Return where everything is on the sheet."""
-    shape = len(chosen.users), len(chosen.movies), factors.user_factors.shape[1]
+    shape = len(chosen.users), len(chosen.movies), factors.n_factors
     return ModelSheet(title, *shape, factors.kind)
 
 
@@ -85,15 +85,9 @@ def sheet_predictions(factors: Factors, chosen: Chosen) -> np.ndarray:
     if kind.is_net:
         ids = factors.user_ids[chosen.users][:, None], factors.movie_ids[chosen.movies][None, :]
         return Predictor(factors).predict(*ids).astype(float)
-    users, movies = (
-        decimal(table[rows])
-        for table, rows in ((factors.user_factors, chosen.users), (factors.movie_factors, chosen.movies))
-    )
-    x = np.zeros((len(users), len(movies)))
-    for k in range(users.shape[1]):  # not with @: BLAS sums in an order that depends on the processor
-        x = x + users[:, k, None] * movies[None, :, k]
-    if kind.with_bias:
-        x = x + decimal(factors.user_bias[chosen.users, None]) + decimal(factors.movie_bias[None, chosen.movies])
+    numbers = chosen.numbers(factors)
+    pairs = np.arange(numbers.n_users)[:, None], np.arange(numbers.n_movies)
+    x = numbers.predict(*pairs) if kind.with_bias else numbers.products(*pairs)
     return kind.ratings(factors.global_mean + x, *factors.rating_range)
 
 
@@ -140,10 +134,11 @@ def _write_numbers(cells: CellWriter, layout: ModelSheet, factors: Factors, chos
     cells.put(layout.headers(layout.user_bias), "id", [["bias"]])
     cells.put(layout.headers(layout.user_factors), "id", [names])
     cells.put(layout.movie_labels, "id", [[f"movie {name}"] for name in ("bias", *names)])
-    cells.put(layout.user_bias, "input", decimal(factors.user_bias[chosen.users, None]))
-    cells.put(layout.user_factors, "input", decimal(factors.user_factors[chosen.users]))
-    cells.put(layout.movie_bias, "input", decimal(factors.movie_bias[None, chosen.movies]))
-    cells.put(layout.movie_factors, "input", decimal(factors.movie_factors[chosen.movies].T))
+    chosen_numbers = chosen.numbers(factors).arrays
+    cells.put(layout.user_bias, "input", chosen_numbers["user_bias"][:, None])
+    cells.put(layout.user_factors, "input", chosen_numbers["user_factors"])
+    cells.put(layout.movie_bias, "input", chosen_numbers["movie_bias"][None, :])
+    cells.put(layout.movie_factors, "input", chosen_numbers["movie_factors"].T)
 
 
 def _rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:

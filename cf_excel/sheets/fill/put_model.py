@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cf_excel.model.factors import Factors
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.fill.matching import (
     Chosen,
     Matched,
@@ -16,7 +17,7 @@ from cf_excel.sheets.fill.matching import (
     numbers_for,
 )
 from cf_excel.sheets.find.find_sheet import Book, lesson_sheets
-from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
+from cf_excel.sheets.find.found_sheet import FoundSheet
 
 _MOST_NAMED = 8
 
@@ -24,7 +25,7 @@ _MOST_NAMED = 8
 class Changes(Protocol):
     """What becomes of a workbook's sheets."""
 
-    def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
+    def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
         """Put numbers into a sheet's factor cells; NaN leaves a cell alone."""
 
     def apply(self) -> None:

@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.fill.gradient_steps import descend
-from cf_excel.sheets.fill.sheet_fit import SheetParameters, SheetRatings, rmse_of
+from cf_excel.sheets.fill.sheet_fit import SheetRatings, rmse_of
 
 OPTIMIZERS = ("lm", "adam", "sgd")
 DEFAULT_STEPS = {"lm": 1000, "adam": 2000, "sgd": 2000}
@@ -31,13 +32,13 @@ _LARGE = 8_000_000  # cells times users' factors; beyond it the alternating regr
 
 def solve(
     ratings: SheetRatings,
-    start: SheetParameters,
+    start: Parameters,
     *,
     optimizer: str = "lm",
     steps: int | None = None,
     lr: float | None = None,
     l2: float = 0.0,
-) -> tuple[SheetParameters, list[float]]:
+) -> tuple[Parameters, list[float]]:
     """Minimise the squared errors + l2 * the squares of all numbers; return the numbers, and the RMSE of every step.
 
     The RMSE of the start comes first; lm tells the first and the last alone. Users and movies without a rating keep
@@ -61,20 +62,18 @@ def solve(
                 solved, history = descend(ratings, start, optimizer, steps, lr or DEFAULT_LR[optimizer], l2)
         except (np.linalg.LinAlgError, ValueError):  # as numpy and scipy say that numbers are not finite
             raise InputError("the numbers to start from are too large: clear their cells to start at random") from None
-    if not solved.is_finite or not np.isfinite(history[-1]):
+    if not (np.isfinite(history[-1]) and all(np.isfinite(array).all() for array in solved.arrays.values())):
         raise InputError(f"{optimizer} ran away from the ratings: pass a smaller --lr or use --optimizer lm")
     return _keep_unrated(solved, start, ratings), history
 
 
-def _keep_unrated(solved: SheetParameters, start: SheetParameters, ratings: SheetRatings) -> SheetParameters:
-    arrays = {}
-    for side, idx in (("user", ratings.user_idx), ("movie", ratings.movie_idx)):
-        for name in (f"{side}_factors", f"{side}_bias"):
-            old = getattr(start, name)
-            if old is not None:
-                arrays[name] = old.copy()
-                arrays[name][idx] = getattr(solved, name)[idx]
-    return replace(solved, **arrays)
+def _keep_unrated(solved: Parameters, start: Parameters, ratings: SheetRatings) -> Parameters:
+    rated = {"user": ratings.user_idx, "movie": ratings.movie_idx}
+    arrays = {name: array.copy() for name, array in start.arrays.items()}
+    for name, array in arrays.items():
+        idx = rated[name.partition("_")[0]]
+        array[idx] = solved.arrays[name][idx]
+    return Parameters(**arrays)
 
 
 class _ItemGrid:
@@ -91,11 +90,12 @@ class _ItemGrid:
         self.size = float(np.sqrt(np.mean(ratings.rating**2)))
 
 
-def _least_squares(ratings: SheetRatings, start: SheetParameters, l2: float, steps: int) -> SheetParameters:
-    grid = _ItemGrid(ratings, len(start.user_factors), len(start.movie_factors))
+def _least_squares(ratings: SheetRatings, start: Parameters, l2: float, steps: int) -> Parameters:
+    grid = _ItemGrid(ratings, start.n_users, start.n_movies)
 
-    def cost(parameters: SheetParameters) -> float:
-        return len(ratings) * rmse_of(parameters, ratings) ** 2 + l2 * parameters.sum_of_squares
+    def cost(parameters: Parameters) -> float:
+        squares = sum(float((array**2).sum()) for array in parameters.arrays.values())
+        return len(ratings) * rmse_of(parameters, ratings) ** 2 + l2 * squares
 
     warm = _pushed_apart(start)
     for penalty, rounds in _WARM_UP:
@@ -108,17 +108,16 @@ def _least_squares(ratings: SheetRatings, start: SheetParameters, l2: float, ste
     return min(start, rounded if harmless else solved, key=cost)
 
 
-def _rounded(parameters: SheetParameters) -> SheetParameters:
+def _rounded(parameters: Parameters) -> Parameters:
     """Round to the digits that processors with other instructions, or with more threads, agree on."""
-    arrays = {name: array for name, array in vars(parameters).items() if array is not None}
-    largest = max(np.abs(array).max() for array in arrays.values())
+    largest = max(np.abs(array).max() for array in parameters.arrays.values())
     if not 1e-200 < largest < 1e200:
         return parameters
     decimals = _DIGITS - int(np.ceil(np.log10(largest)))
-    return replace(parameters, **{name: array.round(decimals) + 0.0 for name, array in arrays.items()})
+    return replace(parameters, **{name: array.round(decimals) + 0.0 for name, array in parameters.arrays.items()})
 
 
-def _pushed_apart(start: SheetParameters) -> SheetParameters:
+def _pushed_apart(start: Parameters) -> Parameters:
     """Return the start with a random push where its factors are alike: as such, regressions would leave them alike."""
     users = start.user_factors
     if np.linalg.matrix_rank(users) == min(users.shape):
@@ -126,11 +125,10 @@ def _pushed_apart(start: SheetParameters) -> SheetParameters:
     return replace(start, user_factors=users + np.random.default_rng(0).normal(0, 0.1, users.shape))
 
 
-def _refined(grid: _ItemGrid, parameters: SheetParameters, l2: float, steps: int) -> SheetParameters:
+def _refined(grid: _ItemGrid, parameters: Parameters, l2: float, steps: int) -> Parameters:
     """Go down to the minimum of the valley that the parameters are in."""
     penalty = max(l2, _LEAST_L2 * grid.size)
-    n_users, n_factors = parameters.user_factors.shape
-    if grid.weight.size * n_users * n_factors > _LARGE:
+    if grid.weight.size * parameters.user_factors.size > _LARGE:
         solved = _alternate(grid, parameters, penalty, min(steps, _ALTERNATING_ROUNDS))
     else:
         problem = _Projected(grid, parameters, penalty)
@@ -160,7 +158,7 @@ def _walk(problem: "_Projected", steps: int) -> np.ndarray:
     return x
 
 
-def _shared(parameters: SheetParameters) -> SheetParameters:
+def _shared(parameters: Parameters) -> Parameters:
     """Let the biases take what the factors add for everyone: the same predictions."""
     if parameters.user_bias is None:
         return parameters
@@ -170,10 +168,10 @@ def _shared(parameters: SheetParameters) -> SheetParameters:
     movie_bias = parameters.movie_bias + movies @ users.mean(axis=0)
     users = users - users.mean(axis=0)
     shift = (movie_bias.mean() - user_bias.mean()) / 2
-    return SheetParameters(users, movies, user_bias + shift, movie_bias - shift)
+    return Parameters(users, movies, user_bias + shift, movie_bias - shift)
 
 
-def _turned(parameters: SheetParameters) -> SheetParameters:
+def _turned(parameters: Parameters) -> Parameters:
     """Turn the factors so that each stands for itself, the largest first: the same predictions.
 
     Users and movies share the size of a factor, and the user whom it says most of has a number above 0.
@@ -185,7 +183,7 @@ def _turned(parameters: SheetParameters) -> SheetParameters:
     users, movies = user_basis @ left, movie_basis @ right.T
     most = users[np.abs(users).argmax(axis=0), np.arange(len(sizes))]
     scale = np.where(most < 0, -1, 1) * np.sqrt(sizes)
-    padding = ((0, 0), (0, parameters.user_factors.shape[1] - len(sizes)))
+    padding = ((0, 0), (0, parameters.n_factors - len(sizes)))
     return replace(
         parameters,
         user_factors=np.pad(users * scale, padding),
@@ -193,7 +191,7 @@ def _turned(parameters: SheetParameters) -> SheetParameters:
     )
 
 
-def _alternate(grid: _ItemGrid, parameters: SheetParameters, penalty: float, rounds: int) -> SheetParameters:
+def _alternate(grid: _ItemGrid, parameters: Parameters, penalty: float, rounds: int) -> Parameters:
     """Solve for the movies' numbers, then the users', by ridge regression, and again."""
     for _ in range(rounds):
         factors, bias = _ridge(grid.weight, grid.rating, parameters.user_factors, parameters.user_bias, penalty)
@@ -221,7 +219,7 @@ class _Projected:
     Every movie is a least-squares problem with a row a user and, for l2, a row for each of the movie's own numbers.
     """
 
-    def __init__(self, grid: _ItemGrid, start: SheetParameters, l2: float) -> None:
+    def __init__(self, grid: _ItemGrid, start: Parameters, l2: float) -> None:
         self._n_users, self._n_factors = start.user_factors.shape
         self._with_bias = start.user_bias is not None
         self._l2 = l2
@@ -255,11 +253,11 @@ class _Projected:
         slope = (self._weight * errors[:, :n_users]).T @ moved
         return slope.ravel() + self._l2 * x, curvature + self._l2 * np.eye(len(x))
 
-    def parameters(self, x: np.ndarray) -> SheetParameters:
+    def parameters(self, x: np.ndarray) -> Parameters:
         """Return the users' numbers with the best movies' numbers for them."""
         users, movies, k = x.reshape(self._n_users, -1), self._solved(x)[0], self._n_factors
         biases = (users[:, k], movies[:, k]) if self._with_bias else (None, None)
-        return SheetParameters(users[:, :k], movies[:, :k], *biases)
+        return Parameters(users[:, :k], movies[:, :k], *biases)
 
     def _solved(self, x: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the movies' numbers, an orthonormal basis of what each movie can explain, and all errors."""

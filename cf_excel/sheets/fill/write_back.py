@@ -7,8 +7,9 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.fill.matching import Chosen
-from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
+from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import cell
 from cf_excel.xlsx.edit.change import change, fresh_results
@@ -27,7 +28,7 @@ class WriteBack:
     cells: dict[str, dict[Address, float]] = field(default_factory=dict)
     results: dict[str, Results] = field(default_factory=dict)
 
-    def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
+    def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
         """Put numbers into a sheet's factor cells; NaN leaves a cell alone.
 
         Raises InputError where a cell holds a formula, unless force is set.
@@ -82,9 +83,9 @@ def check_constants(sheet: FoundSheet, cells: Iterable[Address], *, force: bool)
             raise InputError(f"{where} holds a formula (={shown}): --force puts a number there")
 
 
-def _filled(numbers: Numbers, sheet: FoundSheet) -> Numbers:
+def _filled(numbers: Parameters, sheet: FoundSheet) -> Parameters:
     """Return the numbers, with those of the sheet where they are NaN."""
-    given = {name: new for name, new in vars(numbers).items() if new is not None}
+    given = numbers.arrays
     if all(np.isfinite(new).all() for new in given.values()) and ("user_bias" in given or not sheet.with_bias):
         return numbers
     old = sheet.numbers()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import LayoutError
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.find.found_sheet import (
     FoundSheet,
-    Numbers,
     left_out,
     left_out_note,
     number_in,
@@ -239,9 +239,10 @@ class _Embedding:
     movie_rows: np.ndarray
     ratings: np.ndarray
 
-    def results(self, found: FoundSheet, numbers: Numbers) -> Results:
+    def results(self, found: FoundSheet, numbers: Parameters) -> Results:
         """Return the results for new numbers; NaN stands for those that are left to the programs."""
         results = Results(sources=lambda: found.input_cells() | self._asked())
+        numbers = numbers.without_blanks()
         sides = (
             ("user", self.users, numbers.user_factors, self.user_rows),
             ("movie", self.movies, numbers.movie_factors, self.movie_rows),
@@ -253,10 +254,10 @@ class _Embedding:
             # behind the table's stand the factors of an id that is not in it, and those that are not known
             extra = [np.zeros(factors.shape[1]), np.full(factors.shape[1], np.nan)][: 1 + left.any()]
             shown = np.where(left, len(factors) + 1, np.where(rows < 0, len(factors), rows))
-            values = np.vstack([np.nan_to_num(factors), *extra])
+            values = np.vstack([factors, *extra])
             self._put_looked_up([getattr(run.first, name) for run in self.runs], values, shown, results)
         known = (self.user_rows >= 0) & (self.movie_rows >= 0)
-        values = np.where(known, found.products(numbers, self.user_rows, self.movie_rows), 0.0)
+        values = np.where(known, numbers.products(self.user_rows, self.movie_rows), 0.0)
         values[unknown] = np.nan
         places = [place for run in self.runs for place in run.places(run.first.prediction)]
         results.put_places(places, values.tolist())

@@ -14,10 +14,10 @@ from itertools import chain
 import numpy as np
 
 from cf_excel.errors import LayoutError
+from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.find.found_sheet import (
     FoundSheet,
     Identity,
-    Numbers,
     id_in,
     left_out,
     left_out_note,
@@ -129,11 +129,14 @@ class _Grid:
     shown: dict[Address, float]  # the ratings by cell
     outside: np.ndarray
 
-    def results(self, found: FoundSheet, numbers: Numbers) -> Results:
+    def results(self, found: FoundSheet, numbers: Parameters) -> Results:
         rated = ~np.isnan(self.ratings)
-        biases = found.biases(numbers, self.user_rows, self.movie_rows)
+        numbers = numbers.without_blanks()
+        biases = np.zeros(len(rated))
+        if numbers.user_bias is not None and numbers.movie_bias is not None:
+            biases = numbers.user_bias[self.user_rows] + numbers.movie_bias[self.movie_rows]
         # in the order in which the sheet adds
-        products = found.products(numbers, self.user_rows, self.movie_rows)
+        products = numbers.products(self.user_rows, self.movie_rows)
         values = np.where(rated, products + biases, np.where(self.outside, biases, 0.0)).tolist()
         results = Results(sources=lambda: found.input_cells() | self.shown.keys())
         results.put_places(self.places, values)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.table import canonical_id
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.new_values import Results
@@ -17,19 +18,6 @@ from cf_excel.xlsx.formulas import CellFormula
 
 Identity = int | str | None
 Places = list[list[Address]]
-
-
-@dataclass(frozen=True, eq=False)
-class Numbers:
-    """What a sheet's factor cells hold: (n_users, n_factors), (n_movies, n_factors), and biases or None.
-
-    NaN stands for "leave the cell alone" and, in what was read, for a blank.
-    """
-
-    user_factors: np.ndarray
-    movie_factors: np.ndarray
-    user_bias: np.ndarray | None = None
-    movie_bias: np.ndarray | None = None
 
 
 @dataclass(eq=False)
@@ -54,7 +42,7 @@ class FoundSheet:
     user_idx: np.ndarray
     movie_idx: np.ndarray
     rating: np.ndarray
-    results: Callable[[Numbers], Results] = field(repr=False)
+    results: Callable[[Parameters], Results] = field(repr=False)
     looks: dict[str, Address] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -66,22 +54,20 @@ class FoundSheet:
     def n_factors(self) -> int:
         return len(self.user_places[0])
 
-    def numbers(self) -> Numbers:
+    def numbers(self) -> Parameters:
         """Return what the factor cells hold now. Raises InputError where one holds a text."""
         biases = (self._column(self.user_bias), self._column(self.movie_bias)) if self.with_bias else (None, None)
         users, movies = self._idle
-        return Numbers(self._table(self.user_places, users), self._table(self.movie_places, movies), *biases)
+        return Parameters(self._table(self.user_places, users), self._table(self.movie_places, movies), *biases)
 
-    def leave_idle(self, numbers: Numbers) -> Numbers:
+    def leave_idle(self, numbers: Parameters) -> Parameters:
         """Return numbers without those of users and movies that have neither an id nor a rating."""
         users, movies = self._idle
         if not users.any() and not movies.any():
             return numbers
-        sides = {"user_factors": users, "user_bias": users, "movie_factors": movies, "movie_bias": movies}
-        kept = {}
-        for name, array in vars(numbers).items():
-            kept[name] = None if array is None else np.where(sides[name], np.nan, array.T).T
-        return Numbers(**kept)
+        idle = {"user": users, "movie": movies}
+        kept = {name: np.where(idle[name.partition("_")[0]], np.nan, a.T).T for name, a in numbers.arrays.items()}
+        return Parameters(**kept)
 
     @cached_property
     def _idle(self) -> tuple[np.ndarray, np.ndarray]:
@@ -98,30 +84,16 @@ class FoundSheet:
         rows = [*self.user_places, *self.movie_places, self.user_bias or [], self.movie_bias or []]
         return {place for row in rows for place in row}
 
-    def cells_of(self, numbers: Numbers) -> dict[Address, float]:
+    def cells_of(self, numbers: Parameters) -> dict[Address, float]:
         """Return the value of every factor and bias cell, those that are NaN left out."""
         cells: dict[Address, float] = {}
         for places, values in ((self.user_places, numbers.user_factors), (self.movie_places, numbers.movie_factors)):
             for row, row_values in zip(places, values.tolist(), strict=True):
                 cells.update(zip(row, row_values, strict=True))
-        for column, values in ((self.user_bias, numbers.user_bias), (self.movie_bias, numbers.movie_bias)):
-            if column is not None and values is not None:
-                cells.update(zip(column, values.tolist(), strict=True))
+        for column, biases in ((self.user_bias, numbers.user_bias), (self.movie_bias, numbers.movie_bias)):
+            if column is not None and biases is not None:
+                cells.update(zip(column, biases.tolist(), strict=True))
         return {address: value for address, value in cells.items() if value == value}
-
-    def products(self, numbers: Numbers, user_idx: np.ndarray, movie_idx: np.ndarray) -> np.ndarray:
-        """Return the products of pairs, blanks as 0, summed factor by factor: the same on every processor."""
-        users, movies = np.nan_to_num(numbers.user_factors), np.nan_to_num(numbers.movie_factors)
-        total = np.zeros(len(user_idx))
-        for k in range(self.n_factors):
-            total = total + users[user_idx, k] * movies[movie_idx, k]
-        return total
-
-    def biases(self, numbers: Numbers, user_idx: np.ndarray, movie_idx: np.ndarray) -> np.ndarray:
-        """Return the sums of both biases of pairs, 0 on a sheet without biases."""
-        if numbers.user_bias is None or numbers.movie_bias is None:
-            return np.zeros(len(user_idx))
-        return np.nan_to_num(numbers.user_bias)[user_idx] + np.nan_to_num(numbers.movie_bias)[movie_idx]
 
     def _table(self, places: Places, idle: np.ndarray) -> np.ndarray:
         """Return the numbers of rows; what an idle row holds besides numbers counts as blank."""

@@ -11,8 +11,9 @@ from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
-from cf_excel.sheets.lesson.embeddings import Embeddings, sheet_rmse
+from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.sheets.lesson.solver_names import solver_names
@@ -65,10 +66,11 @@ def build_collab(
     n_users, n_movies = table.values.shape
     rated = ~np.isnan(table.values)
     book = CollabBook(n_users, n_movies, n_factors, int(rated.sum()))
-    start = Embeddings.random(n_users, n_movies, n_factors, seed)
-    products = start.products()
+    start = random_parameters(n_users, n_movies, n_factors, seed)
+    pairs = np.arange(n_users)[:, None], np.arange(n_movies)
+    products = start.products(*pairs)
     dot = np.where(rated, products, 0.0)
-    biased = np.where(rated, products + start.user_bias[:, None] + start.movie_bias[None, :], 0.0)
+    biased = np.where(rated, start.predict(*pairs), 0.0)
     rmse = {
         "dotprod": sheet_rmse(table.values, dot),
         "bias": sheet_rmse(table.values, biased),
@@ -109,7 +111,7 @@ def _write_grid(
     cells: SheetCells,
     sheet: GridSheet,
     table: Crosstab,
-    start: Embeddings,
+    start: Parameters,
     predictions: np.ndarray,
     rmse: float,
 ) -> None:
@@ -125,7 +127,7 @@ def _write_grid(
     cells.put(sheet.user_labels, "header", [labels])
     cells.put(sheet.movie_factors, "input", start.movie_factors.T)
     cells.put(sheet.user_factors, "input", start.user_factors)
-    if sheet.movie_bias and sheet.user_bias:
+    if sheet.movie_bias and sheet.user_bias and start.movie_bias is not None and start.user_bias is not None:
         cells.put(sheet.movie_bias, "input", start.movie_bias[None, :])
         cells.put(sheet.user_bias, "input", start.user_bias[:, None])
     for block, ids in ((sheet.prediction_users, table.user_ids), (sheet.prediction_movies, table.movie_ids)):
@@ -172,7 +174,7 @@ def _write_embedding(
     cells: SheetCells,
     sheet: EmbeddingSheet,
     table: Crosstab,
-    start: Embeddings,
+    start: Parameters,
     products: np.ndarray,
     rmse: float,
 ) -> list[Chart]:

@@ -16,9 +16,8 @@ def fit_to_sheets(factors: Factors, *, with_ratings: bool) -> Factors:
     Both take up to half of MOST_NUMBERS, or what the other leaves; users are left out, too, where their ratings pass
     the rows of a sheet.
     """
-    n_users, n_factors = factors.user_factors.shape
-    n_movies = len(factors.movie_ids)
-    most_rows = min(MAX_ROWS - 1, max(1, MOST_NUMBERS // n_factors))
+    n_users, n_movies = factors.n_users, factors.n_movies
+    most_rows = min(MAX_ROWS - 1, max(1, MOST_NUMBERS // factors.n_factors))
     fit_movies = min(n_movies, max(most_rows // 2, most_rows - n_users), MAX_ROWS - 1)
     if fit_movies < n_movies:
         factors = keep_movies(factors, fit_movies)

@@ -84,19 +84,12 @@ def check_model(factors: Factors, digits: int) -> None:
 
 def _as_written(factors: Factors, digits: int) -> Factors:
     """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
-    order = np.argsort(factors.user_ids, kind="stable")
-    counts = factors.n_seen[order]
-    seen = [np.sort(factors.seen(user)) for user in order]
+    factors = factors.of_users(np.argsort(factors.user_ids, kind="stable"))
     rounded = lambda array: np.round(array.astype(np.float64), digits) + 0.0  # noqa: E731  (-0.0 becomes 0)
     return replace(
         factors,
-        user_ids=factors.user_ids[order],
-        user_factors=rounded(factors.user_factors[order]),
-        movie_factors=rounded(factors.movie_factors),
-        user_bias=rounded(factors.user_bias[order]),
-        movie_bias=rounded(factors.movie_bias),
-        seen_offsets=np.concatenate([[0], np.cumsum(counts)]),
-        seen_movies=np.concatenate(seen),
+        **{name: rounded(array) for name, array in factors.arrays.items()},
+        seen_movies=factors.seen_movies[np.lexsort((factors.seen_movies, factors.seen_users))],
     )
 
 
@@ -148,9 +141,8 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
 
 def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
     factors, sheet = recommender.factors, recommender.book.ratings
-    users = np.repeat(np.arange(len(factors.user_ids)), factors.n_seen)
     cells.put(sheet.headers, "header", [["user row", "movie row"]])
-    cells.put(sheet.table, "plain", np.column_stack([users, factors.seen_movies]) + 1)
+    cells.put(sheet.table, "plain", np.column_stack([factors.seen_users, factors.seen_movies]) + 1)
 
 
 def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_factors: int) -> None:
