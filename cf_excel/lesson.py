@@ -12,6 +12,7 @@ from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,7 +145,7 @@ def to_np(tensor: Tensor) -> np.ndarray:
 class _Pyplot:
     """Stand for matplotlib.pyplot, which is loaded when a name of it is used."""
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what inspects an object asks for these
             raise AttributeError(name)
         from cf_excel.plots import figures as plots  # noqa: F401  (says what to install where matplotlib is missing)
@@ -155,11 +156,11 @@ class _Pyplot:
 class _Seaborn:
     """Stand for seaborn, which need not be installed for the lesson's one picture with it."""
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         try:
-            import seaborn
+            seaborn = import_module("seaborn")
         except ImportError:
             raise InputError(f"sns.{name} needs seaborn: run python -m pip install seaborn") from None
         return getattr(seaborn, name)

@@ -207,7 +207,9 @@ def _array_fault(factors: Factors) -> str:
     n_users, n_factors = factors.user_factors.shape
     n_movies = len(factors.movie_ids)
     n_hidden = factors.layers["b1"].size if "b1" in factors.layers else 0
-    shapes = dict.fromkeys(("movie_ids", "titles", "genres", "years", "movie_bias"), (n_movies,))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(
+        ("movie_ids", "titles", "genres", "years", "movie_bias"), (n_movies,)
+    )
     shapes |= dict.fromkeys(("user_ids", "user_bias"), (n_users,))
     shapes |= {"user_factors": (n_users, n_factors), "movie_factors": (n_movies, n_factors)}
     shapes |= {"seen_offsets": (n_users + 1,), "seen_movies": (factors.seen_movies.size,)}

@@ -5,7 +5,6 @@ import unicodedata
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError, UnknownIdError
 from cf_excel.ratings.table import canonical_id
@@ -26,7 +25,7 @@ class IdIndex:
         self.ids = ids
         self._whole = ids.dtype == np.int64
 
-    def rows(self, ids: ArrayLike) -> np.ndarray:
+    def rows(self, ids: object) -> np.ndarray:
         """Return the row of each id, in the shape of ids; -1 where it is unknown. Raises InputError for a blank id."""
         array = _as_array(ids)
         if self._table is not None and array.dtype.kind in "iu" and array.dtype != np.uint64:
@@ -36,7 +35,7 @@ class IdIndex:
         found = [self._row(value) for value in array.ravel().tolist()]
         return np.array(found, dtype=np.intp).reshape(array.shape)
 
-    def require(self, ids: ArrayLike) -> np.ndarray:
+    def require(self, ids: object) -> np.ndarray:
         """Return the row of each id. Raises UnknownIdError, with the first unknown id in its text."""
         rows = self.rows(ids)
         unknown = np.flatnonzero(rows.ravel() < 0)
@@ -146,7 +145,7 @@ def _fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _as_array(ids: ArrayLike) -> np.ndarray:
+def _as_array(ids: object) -> np.ndarray:
     """Return ids as an array: int64 where all are whole numbers, though a spreadsheet hands them over as floats."""
     try:
         array = np.asarray(ids)

@@ -3,7 +3,7 @@
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,7 +68,7 @@ class Predictor:
         return self._scale(self._pairs(self._left, self._right, users, movies))[()]
 
     def recommend(
-        self, user_id: int | str, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0
+        self, user_id: object, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0
     ) -> list[ScoredMovie]:
         """Return the n movies with the highest predictions, ties in the model's order; fewer where there are fewer.
 
@@ -77,7 +77,7 @@ class Predictor:
         for n under 1 and as uncertainty does.
         """
         row = int(self._user_index.require(_one(user_id)))
-        seen = self.factors.seen(row) if exclude_seen else []
+        seen = self.factors.seen(row) if exclude_seen else self.factors.seen_movies[:0]
         sums = self._join(self._left[row], self._right[:-1])
         if lower_bound:
             left, right = self._spread
@@ -97,7 +97,7 @@ class Predictor:
         """Return what uncertainty does for rows of the model, from 0."""
         return np.sqrt(self._pairs(*self._spread, users, movies))[()]
 
-    def similar(self, movie: int | str, n: int = 10, min_ratings: int | None = None) -> list[ScoredMovie]:
+    def similar(self, movie: object, n: int = 10, min_ratings: int | None = None) -> list[ScoredMovie]:
         """Return the n movies whose factors have the highest cosine with the movie's, without the movie itself.
 
         min_ratings leaves out movies with fewer ratings, whose factors have hardly moved from where they started;
@@ -161,14 +161,14 @@ class Predictor:
                 rows[tuple(position)] = found[0]
         return rows
 
-    def movie_id(self, movie: int | str) -> int | str:
+    def movie_id(self, movie: object) -> int | str:
         """Return the raw id of a movie named by id or title.
 
         Raises UnknownIdError, and InputError with the candidates where several movies have the title.
         """
         return self.factors.movie_ids[[self._movie_row(movie)]].tolist()[0]
 
-    def title(self, movie: int | str) -> str:
+    def title(self, movie: object) -> str:
         """Return the title of a movie named by id or title."""
         return self.factors.titles[self._movie_row(movie)]
 
@@ -206,7 +206,7 @@ class Predictor:
         lengths = np.linalg.norm(self.factors.movie_factors, axis=1, keepdims=True)
         return self.factors.movie_factors / np.where(lengths > 0, lengths, 1)
 
-    def _movie_row(self, movie: int | str) -> int:
+    def _movie_row(self, movie: object) -> int:
         row = int(self._movie_index.rows(_one(movie)))
         if row >= 0:
             return row
@@ -221,7 +221,7 @@ class Predictor:
             raise self._movie_index.unknown(movie, hint)
         return rows[0]
 
-    def _rating(self, value: object) -> float:
+    def _rating(self, value: Any) -> float:
         low, high = self.factors.rating_range
         try:
             rating = np.nan if isinstance(value, (bool, np.bool_)) else float(value)
@@ -239,7 +239,7 @@ class Predictor:
             if self._kind.is_net:
                 left = self.factors.layers["w1"][:, : len(factors)] @ factors + self.factors.layers["b1"]
             else:
-                left = np.append(factors, np.float32([bias, 1]))
+                left = np.append(factors, np.array([bias, 1], np.float32))
             sums = self._join(left, right)
         if not np.isfinite(sums).all():
             raise InputError("the predictions of this user are too large for single precision: train the model again")
@@ -280,13 +280,13 @@ class Predictor:
         mean = self.factors.global_mean
         return self._kind.ratings(sums + np.float32(mean) if mean else sums, *self.factors.rating_range)
 
-    def _best(self, sums: np.ndarray, n: int, leave_out: ArrayLike) -> list[ScoredMovie]:
+    def _best(self, sums: np.ndarray, n: int, leave_out: np.ndarray | list[int]) -> list[ScoredMovie]:
         """Return the movies with the highest sums, which differ where predictions are cut off at the highest rating."""
         best = self._top(sums, n, leave_out)
         ratings = self._scale(np.array([movie.score for movie in best], np.float32)).tolist()
         return [movie._replace(score=rating) for movie, rating in zip(best, ratings, strict=True)]
 
-    def _top(self, scores: np.ndarray, n: int, leave_out: ArrayLike) -> list[ScoredMovie]:
+    def _top(self, scores: np.ndarray, n: int, leave_out: np.ndarray | list[int]) -> list[ScoredMovie]:
         """Return the n movies with the highest scores, ties in the model's order."""
         left = np.ones(len(scores), bool)
         left[leave_out] = False
@@ -340,7 +340,7 @@ def _with_mean(array: np.ndarray) -> np.ndarray:
 
 
 def _one(identity: object) -> object:
-    if isinstance(identity, (list, tuple)) or getattr(identity, "ndim", 0):
+    if isinstance(identity, (list, tuple)) or getattr(identity, "ndim", None):
         raise InputError("expected one id, not a range of them")
     return identity
 

@@ -39,10 +39,10 @@ class Check:
 
 def read_registry(root: str, key: str, name: str) -> object | None:
     """Return a value of Windows' registry (root: HKCU, HKLM or HKCR), None where it is not there or can't be read."""
-    try:
-        import winreg
-    except ImportError:
+    if sys.platform != "win32":
         return None
+    import winreg
+
     roots = {"HKCU": "HKEY_CURRENT_USER", "HKLM": "HKEY_LOCAL_MACHINE", "HKCR": "HKEY_CLASSES_ROOT"}
     try:
         with winreg.OpenKey(getattr(winreg, roots[root]), key) as opened:
@@ -144,13 +144,14 @@ def _trust(machine: Machine) -> Iterator[Check]:
         return
     policy = machine.registry("HKCU", _POLICIES, "VBAWarnings")
     level = policy if policy is not None else machine.registry("HKCU", _SECURITY, "VBAWarnings")
-    found = {
+    levels: dict[object, str] = {
         None: "as Excel comes: it asks before macros run",
         1: "all macros run",
         2: "Excel asks before macros run",
         3: "only signed macros run",
         4: "no macros run",
-    }.get(level, f"unknown level {level}")
+    }
+    found = levels.get(level, f"unknown level {level}")
     by = ", by your organisation's policy" if policy is not None else ""
     if level in (3, 4):
         do = "ask your administrator" if by else "choose Disable VBA macros with notification"

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.file import default_model_path
@@ -49,6 +51,7 @@ ARGUMENTS = {
 }
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_048_576
+_NO_NOTE = np.array(None, object)
 
 
 def _sheet_function(function: Callable) -> Callable:
@@ -175,7 +178,7 @@ class Functions:
         parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
         return "; ".join([*parts, str(path)])
 
-    def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., np.ndarray]) -> Value:
+    def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., ArrayLike]) -> Value:
         """Return the score of each pair, in the shape that users and movies broadcast to."""
         model = self.load()
         users, movies = _users(model, user), _movies(model, movie)
@@ -188,7 +191,7 @@ class Functions:
             ) from None
         if shape[0] * shape[1] > MOST_CELLS:
             raise InputError(f"{shape[0]:,} x {shape[1]:,} predictions: {MOST_CELLS:,} at once is the most")
-        result = self._noted(name, score(model, users.rows, movies.rows), _both(users.notes, movies.notes))
+        result = self._noted(name, np.asarray(score(model, users.rows, movies.rows)), _both(users.notes, movies.notes))
         return result if is_range(user) or is_range(movie) else result[0][0]
 
     def _recommended(self, user: Value, n: int) -> Rows:
@@ -219,7 +222,7 @@ class Functions:
         rated = [pair for pair in zip(titles, stars, strict=True) if not any(map(is_blank, pair))]
         if not rated:
             return []
-        found = self.load().fold_in(*zip(*rated, strict=True), n)
+        found = self.load().fold_in([title for title, _ in rated], [star for _, star in rated], n)
         return _titles_and_scores(found) or [["every movie in the model is rated"]]
 
     def _containing(self, text: Value, n: int) -> Rows:
@@ -264,7 +267,7 @@ class Functions:
         if notes is None:
             return values.tolist()
         cells, notes = values.astype(object), np.broadcast_to(notes, values.shape)
-        marked = np.not_equal(notes, None)
+        marked = np.not_equal(notes, _NO_NOTE)
         found = notes[marked].tolist()
         shown = {note: note and self.error_value(_named(name, note)) for note in set(found)}
         cells[marked] = np.fromiter((shown[note] for note in found), object, len(found))
@@ -286,6 +289,19 @@ def help_of(name: str) -> str:
     return " ".join(getattr(Functions, name).__doc__.split())
 
 
+def as_function(name: str, answer: Callable[..., Value]) -> Callable[..., Value]:
+    """Return a function that answers calls, with the name, the signature and the help of ours."""
+
+    def function(*args: Value) -> Value:
+        return answer(*args)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = help_of(name)
+    function.__annotations__ = {}
+    vars(function)["__signature__"] = signatures()[name]
+    return function
+
+
 def _users(model: Predictor, value: Value) -> Found:
     return find_rows(value, model.user_rows, lambda user, _: _fault_of(model.user_bias, user))
 
@@ -297,7 +313,7 @@ def _movies(model: Predictor, value: Value) -> Found:
     return find_rows(value, model.movie_rows, explain)
 
 
-def _fault_of(look_up: Callable[[Value], object], value: Value) -> str:
+def _fault_of(look_up: Callable[[Any], object], value: Value) -> str:
     try:
         look_up(value)
     except CfExcelError as error:
@@ -315,7 +331,7 @@ def _both(users: np.ndarray | None, movies: np.ndarray | None) -> np.ndarray | N
     if users is None or movies is None:
         return users if movies is None else movies
     users, movies = np.broadcast_arrays(users, movies)
-    notes = np.where(np.not_equal(users, None), users, movies)
+    notes = np.where(np.not_equal(users, _NO_NOTE), users, movies)
     notes[(users == "") | (movies == "")] = ""
     return notes
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.predictor import Predictor, load_predictor
 from cf_excel.sheets.panel.panel_layout import MOVIES_NAME, USERS_NAME
 from cf_excel.xlsx.cells import MAX_COLUMNS
-from cf_excel.xlsx.texts import typed_value
+from cf_excel.xlsx.texts import CellValue, typed_value
 
 if TYPE_CHECKING:
     import xlwings
@@ -67,18 +69,18 @@ def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
     Raises InputError where the workbook lacks the names of these cells, UnknownIdError for ids that the model lacks.
     """
     users, movies = (_named(book, name) for name in (USERS_NAME, MOVIES_NAME))
-    grid = model.predict([[user] for user in users], [movies]).tolist()
+    grid = np.asarray(model.predict([[user] for user in users], [movies])).tolist()
     _write(book, "predictions", [["userId", *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])
 
 
-def _named(book: "xlwings.Book", name: str) -> list[object]:
+def _named(book: "xlwings.Book", name: str) -> list[str | float]:
     for defined in book.names:
         if defined.name == name:
             return defined.refers_to_range.options(ndim=1).value
     raise InputError(f"{book.name} has no name {name}: use a workbook that python -m cf_excel build wrote")
 
 
-def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[object]]) -> None:
+def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[CellValue]]) -> None:
     """Write rows into the sheet that an earlier call filled, emptied first, or else into a new one, from the top."""
     titles = [sheet.name for sheet in book.sheets]
     if title in titles and _is_ours(book.sheets[title], rows[0]):
@@ -94,7 +96,7 @@ def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[object]]) -
         ]
 
 
-def _is_ours(sheet: "xlwings.Sheet", heading: Sequence[object]) -> bool:
+def _is_ours(sheet: "xlwings.Sheet", heading: Sequence[CellValue]) -> bool:
     """Whether a sheet holds a table with this kind of heading and nothing else, so that nobody's work is lost with it.
 
     The table may be of another model: other ids, and another number of factors.

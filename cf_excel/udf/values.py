@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
+from typing import TypeGuard
 
 import numpy as np
 
@@ -29,7 +30,7 @@ Value = object
 Rows = list[list[Value]]
 
 
-def is_range(value: Value) -> bool:
+def is_range(value: Value) -> TypeGuard[list[Value] | tuple[Value, ...] | np.ndarray]:
     """Say whether a host handed over a range (rows of values) and not a single value."""
     return isinstance(value, _RANGES)
 

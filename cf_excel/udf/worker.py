@@ -6,6 +6,7 @@ One JSON line a call, {"function": "CF_PREDICT", "arguments": [15, 260]}, and on
 
 import json
 import sys
+from io import TextIOWrapper
 from typing import TextIO
 
 from cf_excel.udf.functions import Functions, signatures
@@ -31,6 +32,7 @@ def serve(source: TextIO, target: TextIO) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdin.reconfigure(encoding="utf-8")
-    sys.stdout.reconfigure(encoding="utf-8")
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     serve(sys.stdin, sys.stdout)

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable
 
 # xlwings looks for this module of the browser's Python at every argument, and a search that fails takes a millisecond
-sys.modules.setdefault("pyodide", None)
+sys.modules.setdefault("pyodide", None)  # type: ignore[arg-type]  # typeshed knows no None, which stands for no module
 
 from xlwings import server  # noqa: E402
 
 from cf_excel.errors import CfExcelError  # noqa: E402
-from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures  # noqa: E402
+from cf_excel.udf.functions import ARGUMENTS, Functions, as_function, signatures  # noqa: E402
 from cf_excel.udf.values import Value, is_range  # noqa: E402
 
 _functions = Functions()
@@ -22,16 +22,13 @@ _functions = Functions()
 def _decorated(name: str) -> Callable[..., Value]:
     method, signature = getattr(_functions, name), signatures()[name]
 
-    def function(*args: Value) -> Value:
+    def answer(*args: Value) -> Value:
         blank_zero = {argument: _zero_is_blank(argument) for argument in signature.parameters}
         named = zip(signature.parameters, args, strict=False)
         return method(*(_read(value, blank_zero[argument]) for argument, value in named))
 
-    function.__name__ = function.__qualname__ = name
+    function = as_function(name, answer)
     function.__module__ = __name__
-    function.__doc__ = help_of(name)
-    function.__annotations__ = {}
-    function.__signature__ = signature
     for argument in signature.parameters:
         function = server.arg(argument, "raw", doc=ARGUMENTS[argument])(function)
     return server.func(function)

@@ -42,7 +42,7 @@ def serve(app: Callable, sockets: list[socket.socket], pair: tuple[Path, Path] |
         uvicorn.Server(config).run(sockets)
 
 
-class _Impatient(AutoHTTPProtocol):
+class _Impatient(AutoHTTPProtocol):  # type: ignore[valid-type, misc]  # what is installed decides on the base
     """Close a connection on which nothing comes for READ_SECONDS, though a request is still to come or to end.
 
     A server that stops waits for no request either.
