@@ -37,7 +37,7 @@ class Factors(Parameters):
     titles: np.ndarray
     years: np.ndarray
     genres: np.ndarray
-    user_bias: np.ndarray = field()
+    user_bias: np.ndarray = field()  # has no default here: a model always has biases
     movie_bias: np.ndarray = field()
     rating_range: tuple[float, float]
     seen_offsets: np.ndarray
