@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from cf_excel.sheets.bands import Area, Bands, MaybeArea
+from cf_excel.xlsx.cells import Block
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Sheet:
 def test_an_area_is_where_bands_of_rows_meet_bands_of_columns():
     sheet = Sheet(2)
     assert (sheet.body.address, sheet.table.address, sheet.last.address) == ("B4:D5", "A2:D5", "D4")
-    assert sheet.notes is not None and sheet.notes.address == "A2:A3"
+    assert sheet.notes == Block(2, 1, 3, 1)
 
 
 def test_a_band_of_no_rows_is_left_out():
