@@ -37,35 +37,11 @@ class Banded(Protocol):
     def columns(self) -> Bands: ...
 
 
-@dataclass(frozen=True)
-class _Meeting:
-    rows: str
-    columns: str
-    row: int | None = None
-    column: int | None = None
-
-    def _block(self, sheet: Banded) -> Block:
-        top, bottom = _part(sheet.rows[self.rows], self.row)
-        left, right = _part(sheet.columns[self.columns], self.column)
-        return Block(top, left, bottom, right)
-
-
-class Area(_Meeting):
-    """A block as an attribute of its layout, by names of bands: Area("ratings", "movies").
-
-    row, column: only one of the band's rows or columns, counted from 0, or from the end where it is negative.
-    """
-
-    def __get__(self, sheet: Banded, owner: type) -> Block:
-        return self._block(sheet)
-
-
-class MaybeArea(_Meeting):
-    """An area that a sheet may lack: None where a band is left out."""
-
-    def __get__(self, sheet: Banded, owner: type) -> Block | None:
-        block = self._block(sheet)
-        return block if block.n_rows and block.n_columns else None
+def meeting(sheet: Banded, rows: str, columns: str, row: int | None = None, column: int | None = None) -> Block:
+    """Return the block where bands of rows meet bands of columns, or one of its rows or columns (see Area)."""
+    top, bottom = _part(sheet.rows[rows], row)
+    left, right = _part(sheet.columns[columns], column)
+    return Block(top, left, bottom, right)
 
 
 def _part(band: tuple[int, int], index: int | None) -> tuple[int, int]:
@@ -74,3 +50,31 @@ def _part(band: tuple[int, int], index: int | None) -> tuple[int, int]:
         return band
     at = first + index if index >= 0 else last + 1 + index
     return at, at
+
+
+@dataclass(frozen=True)
+class Area:
+    """A block as an attribute of its layout, by names of bands: Area("ratings", "movies").
+
+    row, column: only one of the band's rows or columns, counted from 0, or from the end where it is negative.
+    """
+
+    rows: str
+    columns: str
+    row: int | None = None
+    column: int | None = None
+
+    def __get__(self, sheet: Banded, owner: type) -> Block:
+        return meeting(sheet, self.rows, self.columns, self.row, self.column)
+
+
+@dataclass(frozen=True)
+class MaybeArea:
+    """An area that a sheet may lack: None where a band is left out."""
+
+    rows: str
+    columns: str
+
+    def __get__(self, sheet: Banded, owner: type) -> Block | None:
+        block = meeting(sheet, self.rows, self.columns)
+        return block if block.n_rows and block.n_columns else None

@@ -141,8 +141,7 @@ class OptimizerWriter:
         for state in optimizer.state:
             fills.append((sheet.column(*state.names), "weight", sheet.filled(state.formula)))
         fills.append((sheet.column("new_b", "new_a"), "new_weight", sheet.filled(optimizer.update)))
-        columns = [*sheet.columns, "new_b", "new_a"]
-        results = [[row[name] for name in columns] for row in self.descent.rows[: sheet.rows.n_rows]]
+        results = [[row[name] for name in sheet.column_names] for row in self.descent.rows[: sheet.steps.n_rows]]
         self.cells.fill_side_by_side(fills, np.array(results, dtype=float))
 
     def _write_history(self, data: DataSheet) -> None:
