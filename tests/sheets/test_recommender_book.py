@@ -18,7 +18,7 @@ from support.recommenders import TITLES, random_factors, same_list
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor
-from cf_excel.sheets.recommender.calc_results import Recommender
+from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_book import build_recommender
 from cf_excel.sheets.recommender.recommender_layout import N_RATED
 from cf_excel.xlsx.cells import Block
