@@ -17,7 +17,7 @@ def overlap(a: Block, b: Block) -> bool:
     return a.top <= b.bottom and b.top <= a.bottom and a.left <= b.right and b.left <= a.right
 
 
-@pytest.mark.parametrize("n_choices", [2, 11])
+@pytest.mark.parametrize("n_choices", [2, 13, 100])
 @pytest.mark.parametrize(("n_movies", "n_factors"), [(1, 1), (5, 3), (30, 50)])
 def test_no_cell_is_written_twice(n_movies, n_factors, n_choices):
     book = RecommenderBook(9, n_movies, n_factors, 20, n_choices, "bayes")

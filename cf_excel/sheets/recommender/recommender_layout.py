@@ -129,12 +129,10 @@ class CalcSheet:
 
     @cached_property
     def columns(self) -> Bands:
-        scalars = {"labels": 1, "scalars": 1}
-        return Bands(
-            long=5, gap=1, **scalars, margin=1, small=10, system=N_RATED, space=2, factors=self.n_factors, bias=1
-        )
+        left = {"long": 5, "gap": 1, "labels": 1, "scalars": 1, "choices": 1}
+        return Bands(**left, small=10, system=N_RATED, space=2, factors=self.n_factors, bias=1)
 
-    rating_list = Area("choices", "small", column=0)  # ratings that the dropdown offers
+    rating_list = Area("choices", "choices")  # ratings that the dropdown offers
     panel_system = Area("panel", "system")  # the equations of the fold-in, one a rating
     panel_factors = Area("panel", "factors bias")  # factors of the rated movies and a 1, one row a rating
     panel_movie_factors = Area("panel", "factors")
