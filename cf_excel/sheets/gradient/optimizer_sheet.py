@@ -1,5 +1,6 @@
 """Write the sheet of one optimizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def history_curve(
     sheet: OptimizerSheet, descent: Descent, columns: tuple[int, int], name: str, color: str = BLUE
 ) -> Curve:
     """Return two columns of the history (0 epoch, 1 RMSE, 2 b, 3 a) as a curve; what the buttons will fill is blank."""
-    history = [list(range(len(descent.rmse))), descent.rmse, descent.b, descent.a]
+    history: list[Sequence[float]] = [range(len(descent.rmse)), descent.rmse, descent.b, descent.a]
     x, y = (
         (on_sheet(sheet.title, block), (history[column][:1] if sheet.with_buttons else history[column]))
         for column, block in ((column, sheet.charted(column)) for column in columns)

@@ -114,9 +114,12 @@ def _shown(recommender: Recommender, name: str) -> tuple[list[str], list[str], l
     """Return titles, genres and scores of a list."""
     results, genres = recommender.results, recommender.factors.genres
     scores, rows = results.lists[name]
-    scaled = [score if score == "" or name == "similar" else float(results.scaled(score)) for score in scores]
-    titles = ["" if row == "" else recommender.titles[row - 1] for row in rows]
-    return titles, ["" if row == "" else shown_genres(genres[row - 1]) for row in rows], scaled
+    numbers = [score for score in scores if not isinstance(score, str)]
+    found = [row - 1 for row in rows if not isinstance(row, str)]
+    blank = [""] * (len(rows) - len(found))
+    scaled = numbers if name == "similar" else results.scaled(np.array(numbers)).tolist()
+    titles = [recommender.titles[row] for row in found]
+    return titles + blank, [shown_genres(genres[row]) for row in found] + blank, scaled + blank
 
 
 def _help(recommender: Recommender) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def build_recommender(
     _write_users(workbook["users"], cells["users"], recommender)
     _write_movies(workbook["movies"], cells["movies"], recommender)
     if book.ratings:
-        _write_ratings(cells["ratings"], recommender)
+        _write_ratings(cells["ratings"], book.ratings, written)
     cells[book.calc.title] = SheetCells(styles)
     write_calc(cells[book.calc.title], book.calc_cells, results)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
@@ -102,8 +102,9 @@ def _as_written(factors: Factors, digits: int) -> Factors:
 def _rating_values(factors: Factors) -> list[float]:
     """Return the ratings that the model was trained on, nothing where its record does not tell; anybody writes one."""
     values = factors.record.get("rating_values")
-    known = isinstance(values, list) and len(values) <= _MOST_RATINGS
-    return values if known and all(type(value) in (int, float) for value in values) else []
+    if not isinstance(values, list) or len(values) > _MOST_RATINGS:
+        return []
+    return values if all(type(value) in (int, float) for value in values) else []
 
 
 def _first_picks(factors: Factors, choices: list[float]) -> Picks:
@@ -145,8 +146,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
     _set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
 
 
-def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
-    factors, sheet = recommender.factors, recommender.book.ratings
+def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
     users = np.repeat(np.arange(len(factors.user_ids)), factors.n_seen)
     cells.put(sheet.headers, "header", [["user row", "movie row"]])
     cells.put(sheet.table, "plain", np.column_stack([users, factors.seen_movies]) + 1)
