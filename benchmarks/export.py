@@ -19,7 +19,7 @@ from openpyxl import Workbook
 from benchmarks.predictor import random_factors
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors
-from cf_excel.sheets.recommender.calc_results import Recommender
+from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_book import build_recommender
 
 TESTS = Path(__file__).parents[1] / "tests"

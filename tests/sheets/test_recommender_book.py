@@ -18,7 +18,7 @@ from support.recommenders import TITLES, random_factors, same_list
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor
-from cf_excel.sheets.recommender.calc_results import Recommender
+from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_book import build_recommender
 from cf_excel.sheets.recommender.recommender_layout import N_RATED
 from cf_excel.xlsx.cells import Block
@@ -277,12 +277,16 @@ def test_ids_of_more_digits_than_a_number_has_are_all_texts(tmp_path):
     assert workbook["predict"][recommender.book.predict.picked_user.first].number_format == "@"
 
 
+HALVES = [i / 2 for i in range(1, 21)]
+
+
 @pytest.mark.parametrize(
     ("scale", "record", "offered"),
     [
         ((0, 1), [0.0, 1.0], [0, 1]),
         ((-9.95, 10), [], [-8, -6, -4, -2, 0, 2, 4, 6, 8, 10]),
         ((1, 5), [1.0, 2.0, 5.0], [1, 2, 5]),
+        ((0.5, 10), HALVES, HALVES),
         ((1, 5), [10**400, float("nan"), 3.0], [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),
         ((1, 5), ["1", None], [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),
         ((1, 5), "15", [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]),

@@ -1,9 +1,11 @@
 """Where everything is on the sheets that are added to a workbook: `model` and `history`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cf_excel.model.kinds import KINDS
-from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
+from cf_excel.sheets.bands import Area, Bands
+from cf_excel.xlsx.cells import Block, cell, check_size
 
 MODEL_TITLE = "model"
 MODEL_NOTE = "A trained model of kind "  # the sheet's first words
@@ -23,94 +25,49 @@ class ModelSheet:
     kind: str
 
     def __post_init__(self) -> None:
-        check_size(self.title, self._factor_bottom + 1, self.user_factors.right)
+        check_size(self.title, self.movie_factors.bottom + 1, self.user_factors.right)
 
-    @property
-    def _top(self) -> int:
-        return 7
+    @cached_property
+    def rows(self) -> Bands:
+        heads = dict.fromkeys(("note", "setting_names", "settings", "sections", "titles", "headers"), 1)
+        return Bands(**heads, users=self.n_users, gap=1, bias=1, factors=self.n_factors)
 
-    @property
-    def _bottom(self) -> int:
-        return self._top + self.n_users - 1
+    @cached_property
+    def columns(self) -> Bands:
+        m, k = self.n_movies, self.n_factors
+        return Bands(ids=1, movies=m, gap=1, ratings=m, margin=1, bias=1, factors=k) | Bands(names=1, settings=4)
 
-    @property
-    def _factor_bottom(self) -> int:
-        return self._bottom + 2 + self.n_factors
-
-    @property
-    def note(self) -> Block:
-        return one_cell(1, 1)
-
-    @property
-    def setting_names(self) -> Block:
-        """Lowest and highest rating, mean rating, RMSE."""
-        return Block(2, 2, 2, 5)
-
-    @property
-    def settings(self) -> Block:
-        return Block(3, 2, 3, 5)
-
-    @property
-    def low(self) -> Block:
-        return self.settings.column(0)
-
-    @property
-    def high(self) -> Block:
-        return self.settings.column(1)
-
-    @property
-    def mean(self) -> Block:
-        return self.settings.column(2)
-
-    @property
-    def rmse(self) -> Block:
-        return self.settings.column(3)
-
-    @property
-    def user_ids(self) -> Block:
-        return Block(self._top, 1, self._bottom, 1)
-
-    @property
-    def predictions(self) -> Block:
-        return Block(self._top, 2, self._bottom, self.n_movies + 1)
-
-    @property
-    def ratings(self) -> Block:
-        return Block(self._top, self.n_movies + 3, self._bottom, 2 * self.n_movies + 2)
+    note = Area("note", "ids")
+    setting_names = Area("setting_names", "settings")  # lowest and highest rating, mean rating, RMSE
+    settings = Area("settings", "settings")
+    low = Area("settings", "settings", column=0)
+    high = Area("settings", "settings", column=1)
+    mean = Area("settings", "settings", column=2)
+    rmse = Area("settings", "settings", column=3)
+    user_ids = Area("users", "ids")
+    predictions = Area("users", "movies")
+    ratings = Area("users", "ratings")
+    user_bias = Area("users", "bias")
+    user_factors = Area("users", "factors")
+    movie_labels = Area("bias factors", "ids")
+    movie_bias = Area("bias", "movies")
+    movie_factors = Area("factors", "movies")
 
     def section(self, block: Block) -> Block:
         """Return the cell that names what is below."""
-        return one_cell(self._top - 3, block.left)
+        return self._above("sections", block).column(0)
 
     def titles(self, block: Block) -> Block:
         """Return the row of movie titles above predictions or ratings."""
-        return Block(self._top - 2, block.left, self._top - 2, block.right)
+        return self._above("titles", block)
 
     def headers(self, block: Block) -> Block:
         """Return the row of movie ids, or names of numbers, above a block."""
-        return Block(self._top - 1, block.left, self._top - 1, block.right)
+        return self._above("headers", block)
 
-    @property
-    def user_bias(self) -> Block:
-        return Block(self._top, 2 * self.n_movies + 4, self._bottom, 2 * self.n_movies + 4)
-
-    @property
-    def user_factors(self) -> Block:
-        left = self.user_bias.left + 1
-        return Block(self._top, left, self._bottom, left + self.n_factors - 1)
-
-    @property
-    def movie_labels(self) -> Block:
-        return Block(self.movie_bias.top, 1, self.movie_factors.bottom, 1)
-
-    @property
-    def movie_bias(self) -> Block:
-        return Block(self._bottom + 2, 2, self._bottom + 2, self.n_movies + 1)
-
-    @property
-    def movie_factors(self) -> Block:
-        top = self.movie_bias.top + 1
-        return Block(top, 2, top + self.n_factors - 1, self.n_movies + 1)
+    def _above(self, band: str, block: Block) -> Block:
+        top, bottom = self.rows[band]
+        return Block(top, block.left, bottom, block.right)
 
     @property
     def blocks(self) -> list[Block]:
@@ -147,7 +104,7 @@ class ModelSheet:
     @property
     def freeze(self) -> Block:
         """Top left cell of what scrolls."""
-        return one_cell(self._top, 2)
+        return self.predictions.row(0).column(0)
 
 
 @dataclass(frozen=True)
@@ -161,21 +118,19 @@ class HistorySheet:
     def __post_init__(self) -> None:
         check_size(self.title, self.n_steps + 2, self.chart.right)
 
-    @property
-    def note(self) -> Block:
-        return one_cell(1, 1)
+    @cached_property
+    def rows(self) -> Bands:
+        return Bands(note=1, headers=1, steps=self.n_steps) | Bands(above=2, chart=24)
 
-    @property
-    def headers(self) -> Block:
-        return Block(2, 1, 2, self.n_sheets + 1)
+    @cached_property
+    def columns(self) -> Bands:
+        return Bands(steps=1, sheets=self.n_sheets, gap=1, chart=11)
 
-    @property
-    def steps(self) -> Block:
-        return Block(3, 1, self.n_steps + 2, 1)
-
-    @property
-    def rmse(self) -> Block:
-        return Block(3, 2, self.n_steps + 2, self.n_sheets + 1)
+    note = Area("note", "steps")
+    headers = Area("headers", "steps sheets")
+    steps = Area("steps", "steps")
+    rmse = Area("steps", "sheets")
+    chart = Area("chart", "chart")  # what the chart covers
 
     @property
     def widths(self) -> dict[Block, float]:
@@ -183,11 +138,6 @@ class HistorySheet:
         return {self.rmse: 16}
 
     @property
-    def chart(self) -> Block:
-        """What the chart covers."""
-        return Block(3, self.n_sheets + 3, 26, self.n_sheets + 13)
-
-    @property
     def freeze(self) -> Block:
         """Top left cell of what scrolls."""
-        return one_cell(3, 1)
+        return self.steps.row(0)

@@ -35,9 +35,9 @@ def check_options(*, n_epochs: int, n_points: int, slope: float, intercept: floa
         raise InputError(
             f"--epochs {n_epochs} --points {n_points}: expected at most {MOST_ROWS:,} rows, epochs times points"
         )
-    for option, value in (("--slope", slope), ("--intercept", intercept)):
-        if not abs(value) <= MOST_SLOPE:  # NaN is not
-            raise InputError(f"{option} {value}: expected a number from -1,000,000 to 1,000,000")
+    for option, number in (("--slope", slope), ("--intercept", intercept)):
+        if not abs(number) <= MOST_SLOPE:  # NaN is not
+            raise InputError(f"{option} {number}: expected a number from -1,000,000 to 1,000,000")
 
 
 def build_gradient(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from cf_excel.sheets.bands import Area, Bands, MaybeArea, meeting
 from cf_excel.xlsx.cells import Block, cell, on_sheet, one_cell
 
 FAR = 1e15  # beyond that a weight is held, so that a learning rate that is too high makes no #NUM!
@@ -29,34 +30,14 @@ class DataSheet:
     n_points: int
     title: str = "data"
 
-    @property
-    def heading(self) -> Block:
-        return one_cell(1, 1)
-
-    @property
-    def note(self) -> Block:
-        return one_cell(2, 1)
-
-    @property
-    def labels(self) -> Block:
-        return Block(4, 1, 6, 1)
-
-    @property
-    def slope(self) -> Block:
-        return one_cell(4, 2)
-
-    @property
-    def intercept(self) -> Block:
-        return one_cell(5, 2)
-
-    @property
-    def points(self) -> Block:
-        """The number of points."""
-        return one_cell(6, 2)
-
-    @property
-    def headers(self) -> Block:
-        return Block(4, 4, 4, 5)
+    heading = one_cell(1, 1)
+    note = one_cell(2, 1)
+    labels = Block(4, 1, 6, 1)
+    slope = one_cell(4, 2)
+    intercept = one_cell(5, 2)
+    points = one_cell(6, 2)  # the number of points
+    headers = Block(4, 4, 4, 5)
+    chart = Block(4, 7, 22, 14)  # the cells under the chart
 
     @property
     def x(self) -> Block:
@@ -75,11 +56,6 @@ class DataSheet:
         """Names that every sheet of the workbook knows."""
         return {name: on_sheet(self.title, getattr(self, name)) for name in ("slope", "intercept", "points")}
 
-    @property
-    def chart(self) -> Block:
-        """The cells under the chart."""
-        return Block(4, 7, 22, 14)
-
 
 @dataclass(frozen=True)
 class OptimizerSheet:
@@ -95,18 +71,37 @@ class OptimizerSheet:
     n_epochs: int
     with_buttons: bool = False
 
-    @property
-    def heading(self) -> Block:
-        return one_cell(1, 1)
+    @cached_property
+    def rows(self) -> Bands:
+        body = Bands(top=_HEADER - 2, groups=1, headers=1, start=1, steps=self.n_points * self.n_epochs)
+        return body | Bands(above=_HEADER + 1, history=HISTORY_ROWS if self.with_buttons else self.n_epochs)
 
-    @property
-    def rule(self) -> Block:
-        return one_cell(2, 1)
+    @cached_property
+    def columns(self) -> Bands:
+        before = dict.fromkeys(self.column_names[:-2], 1)
+        return Bands(**before, unused=_NEW_B - 1 - len(before), new_b=1, new_a=1, gap=1, history=4)
 
-    @property
-    def status(self) -> Block:
-        """The sentence that says when a learning rate is too high."""
-        return one_cell(3, 1)
+    @cached_property
+    def column_names(self) -> list[str]:
+        return [*_BEFORE_STATE, *(name for group in self.state for name in group), "new_b", "new_a"]
+
+    heading = one_cell(1, 1)
+    rule = one_cell(2, 1)
+    status = one_cell(3, 1)  # the sentence that says when a learning rate is too high
+    result_note = one_cell(_RESULT - 2, 1)  # the line that says which epoch the result is of
+    result_labels = Block(_RESULT - 1, 1, _RESULT - 1, 4)
+    result = Block(_RESULT, 1, _RESULT, 4)  # epoch, RMSE, and the weights after the last rows
+    headers = Area("headers", "epoch new_a")
+    steps = Area("steps", "epoch new_a")  # one row a point, epoch below epoch
+    # the row that the first one starts from: blank but for the weights. It holds what the buttons carry over
+    start = Area("start", "epoch new_a")
+    start_point = Area("start", "step y")
+    start_numbers = Area("start", "b unused")  # what follows in that row, up to its weights
+    start_weights = Area("start", "new_b new_a")
+    unused = MaybeArea("headers steps", "unused")  # state columns that this optimizer has no use for
+    history_headers = Area("headers", "history")
+    history_start = Area("start", "history")  # epoch 0: the RMSE and the weights before the first step
+    history = Area("history", "history")  # epoch, RMSE, and the weights after it, from epoch 1
 
     def input_label(self, index: int) -> Block:
         """Return the label of an input cell, counted from 0."""
@@ -115,20 +110,6 @@ class OptimizerSheet:
     def input(self, index: int) -> Block:
         """Return an input cell, counted from 0."""
         return one_cell(_INPUTS_TOP + index, 4)
-
-    @property
-    def result_note(self) -> Block:
-        """The line that says which epoch the result is of."""
-        return one_cell(_RESULT - 2, 1)
-
-    @property
-    def result_labels(self) -> Block:
-        return Block(_RESULT - 1, 1, _RESULT - 1, 4)
-
-    @property
-    def result(self) -> Block:
-        """Epoch, RMSE, and the weights after the last rows."""
-        return Block(_RESULT, 1, _RESULT, 4)
 
     def button(self, index: int) -> Block:
         """Return the cells under a button, counted from 0."""
@@ -147,67 +128,9 @@ class OptimizerSheet:
         starts = {"weights before": 5, "gradients": 9, "state": 11, "weights after": _NEW_B, "by epoch": _HISTORY}
         return {name: one_cell(_HEADER - 1, column) for name, column in starts.items()}
 
-    @property
-    def headers(self) -> Block:
-        return Block(_HEADER, 1, _HEADER, _NEW_B + 1)
-
-    @property
-    def rows(self) -> Block:
-        """One row a point, epoch below epoch."""
-        return Block(_HEADER + 2, 1, _HEADER + 1 + self.n_points * self.n_epochs, _NEW_B + 1)
-
-    @property
-    def start(self) -> Block:
-        """The row that the first one starts from: blank but for the weights. It holds what the buttons carry over."""
-        return Block(_HEADER + 1, 1, _HEADER + 1, _NEW_B + 1)
-
-    @property
-    def start_point(self) -> Block:
-        """Step, x and y of the row that the first one starts from."""
-        return Block(_HEADER + 1, 2, _HEADER + 1, 4)
-
-    @property
-    def start_numbers(self) -> Block:
-        """What follows in that row, up to its weights."""
-        return Block(_HEADER + 1, 5, _HEADER + 1, _NEW_B - 1)
-
-    @property
-    def start_weights(self) -> Block:
-        return Block(_HEADER + 1, _NEW_B, _HEADER + 1, _NEW_B + 1)
-
-    @property
-    def unused(self) -> Block | None:
-        """State columns that this optimizer has no use for."""
-        first = len(self.columns) + 1
-        return Block(self.headers.top, first, self.rows.bottom, _NEW_B - 1) if first < _NEW_B else None
-
-    @cached_property
-    def columns(self) -> list[str]:
-        """Names of the columns before the new weights."""
-        return [*_BEFORE_STATE, *(name for group in self.state for name in group)]
-
     def column(self, *names: str) -> Block:
         """Return the rows of a column, or of columns that stand side by side."""
-        left = self._number(names[0])
-        return Block(self.rows.top, left, self.rows.bottom, left + len(names) - 1)
-
-    def _number(self, name: str) -> int:
-        return {"new_b": _NEW_B, "new_a": _NEW_B + 1}.get(name) or self.columns.index(name) + 1
-
-    @property
-    def history_headers(self) -> Block:
-        return Block(_HEADER, _HISTORY, _HEADER, _HISTORY + 3)
-
-    @property
-    def history_start(self) -> Block:
-        """Epoch 0: the RMSE and the weights before the first step."""
-        return Block(_HEADER + 1, _HISTORY, _HEADER + 1, _HISTORY + 3)
-
-    @property
-    def history(self) -> Block:
-        """Epoch, RMSE, and the weights after it, from epoch 1."""
-        n_rows = HISTORY_ROWS if self.with_buttons else self.n_epochs
-        return Block(_HEADER + 2, _HISTORY, _HEADER + 1 + n_rows, _HISTORY + 3)
+        return meeting(self, "steps", f"{names[0]} {names[-1]}")
 
     def charted(self, column: int) -> Block:
         """Return a column of the history, counted from 0, with epoch 0."""
@@ -219,21 +142,13 @@ class OptimizerSheet:
 
         What b and a have each of their own moves on where the formula for b is filled into the column of a.
         """
-        pairs = {
-            "b",
-            "a",
-            "de_db",
-            "de_da",
-            "new_b",
-            "new_a",
-            *(n for group in self.state if len(group) > 1 for n in group),
-        }
+        pairs = {"b", "a", "de_db", "de_da", "new_b", "new_a"}
+        pairs.update(name for group in self.state if len(group) > 1 for name in group)
 
         def addresses(row: int) -> dict[str, str]:
-            names = [*self.columns, "new_b", "new_a"]
-            return {name: cell(row, self._number(name), fix_column=name not in pairs) for name in names}
+            return {n: cell(row, self.columns[n][0], fix_column=n not in pairs) for n in self.column_names}
 
-        return formula.format(**addresses(self.rows.top), above=addresses(self.rows.top - 1))
+        return formula.format(**addresses(self.steps.top), above=addresses(self.steps.top - 1))
 
     def row_formulas(self, data: DataSheet) -> dict[Block, str]:
         """Return the formulas that every optimizer has, by block; the state and the new weights are its own."""
@@ -251,7 +166,7 @@ class OptimizerSheet:
 
     def result_formulas(self) -> list[str]:
         """Return the formulas of the result cells, from the rows of the last epoch."""
-        errors, last = self.column("error"), self.rows.bottom
+        errors, last = self.column("error"), self.steps.bottom
         last_errors = Block(last - self.n_points + 1, errors.left, last, errors.right)
         weights = [cell(last, _NEW_B), cell(last, _NEW_B + 1)]
         return [cell(last, 1), f"SQRT(SUMSQ({last_errors.span()})/points)", *weights]
@@ -283,7 +198,7 @@ class OptimizerSheet:
     @property
     def macro_names(self) -> dict[str, str]:
         """Names by which the macros find their cells."""
-        start, last = self.start, self.rows.row(self.rows.n_rows - 1)
+        start, last = self.start, self.steps.row(self.steps.n_rows - 1)
         blocks = {
             "carried": Block(start.top, 2, start.bottom, start.right),
             "carried_weights": self.start_weights,
@@ -296,7 +211,7 @@ class OptimizerSheet:
     @property
     def page(self) -> Block:
         """What one printed page shows: everything on top, and as much of the first epoch as stays readable."""
-        n_rows = min(self.rows.n_rows, max(self.n_points, self.history.n_rows), 40)
+        n_rows = min(self.steps.n_rows, max(self.n_points, self.history.n_rows), 40)
         return Block(1, 1, _HEADER + 1 + n_rows, _HISTORY + 3)
 
 

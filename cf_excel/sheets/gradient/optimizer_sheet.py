@@ -1,5 +1,6 @@
 """Write the sheet of one optimizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def history_curve(
     sheet: OptimizerSheet, descent: Descent, columns: tuple[int, int], name: str, color: str = BLUE
 ) -> Curve:
     """Return two columns of the history (0 epoch, 1 RMSE, 2 b, 3 a) as a curve; what the buttons will fill is blank."""
-    history = [list(range(len(descent.rmse))), descent.rmse, descent.b, descent.a]
+    history: list[Sequence[float]] = [range(len(descent.rmse)), descent.rmse, descent.b, descent.a]
     x, y = (
         (on_sheet(sheet.title, block), (history[column][:1] if sheet.with_buttons else history[column]))
         for column, block in ((column, sheet.charted(column)) for column in columns)
@@ -141,8 +142,7 @@ class OptimizerWriter:
         for state in optimizer.state:
             fills.append((sheet.column(*state.names), "weight", sheet.filled(state.formula)))
         fills.append((sheet.column("new_b", "new_a"), "new_weight", sheet.filled(optimizer.update)))
-        columns = [*sheet.columns, "new_b", "new_a"]
-        results = [[row[name] for name in columns] for row in self.descent.rows[: sheet.rows.n_rows]]
+        results = [[row[name] for name in sheet.column_names] for row in self.descent.rows[: sheet.steps.n_rows]]
         self.cells.fill_side_by_side(fills, np.array(results, dtype=float))
 
     def _write_history(self, data: DataSheet) -> None:

@@ -91,18 +91,17 @@ def build_collab(
         remark = memorising_remark(book, with_bias=sheet.with_bias)
         cells[sheet.title].put(sheet.remark, "note", [[remark]])
         _rating_scale(worksheet, sheet, ratings.rating_range)
-    sheet = book.movielens_emb
-    worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
-    charts = _write_embedding(worksheet, cells[sheet.title], sheet, table, start, products, rmse[sheet.title])
-    cells[sheet.title].put(sheet.remark, "note", [[memorising_remark(book, with_bias=False)]])
+    rows = book.movielens_emb
+    worksheet, cells[rows.title] = workbook.create_sheet(rows.title), SheetCells(styles)
+    charts = _write_embedding(worksheet, cells[rows.title], rows, table, start, products, rmse[rows.title])
+    cells[rows.title].put(rows.remark, "note", [[memorising_remark(book, with_bias=False)]])
     movies = MoviesSheet(ratings.n_movies)
     cells[movies.title] = SheetCells(styles)
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
     macros = None
     if extend:
-        predictions = {"dotprod": dot, "bias": biased}
-        macros = extend(Draft(workbook, cells, styles, book, movies, table, predictions))
-    write_workbook(path, workbook, cells, charts={sheet.title: charts}, macros=macros)
+        macros = extend(Draft(workbook, cells, styles, book, movies, table, {"dotprod": dot, "bias": biased}))
+    write_workbook(path, workbook, cells, charts={rows.title: charts}, macros=macros)
     return rmse
 
 

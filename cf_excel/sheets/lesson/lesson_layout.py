@@ -6,6 +6,7 @@ No other module knows a cell address.
 from dataclasses import dataclass
 from functools import cached_property
 
+from cf_excel.sheets.bands import Area, Bands, MaybeArea
 from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 NOT_FOUND = "not in the table"
@@ -28,104 +29,36 @@ class GridSheet:
     def __post_init__(self) -> None:
         check_size(self.title, self.rmse.bottom + 4, self.rmse.right)
 
-    @property
-    def _left(self) -> int:
-        return self.n_factors + 3
+    @cached_property
+    def rows(self) -> Bands:
+        n, k = self.n_users, self.n_factors
+        movies = {"note": 1, "titles": 1, "bias": self.with_bias, "factors": k}
+        return Bands(ids=1, ratings=n, **movies, labels=1, predictions=n, gap=1, rmse=1, space=1, remark=1)
 
-    @property
-    def _right(self) -> int:
-        return self.n_factors + 2 + self.n_movies
+    @cached_property
+    def columns(self) -> Bands:
+        biases = {"margin": not self.with_bias, "bias": self.with_bias}
+        return Bands(**biases, factors=self.n_factors, ids=1, movies=self.n_movies)
 
-    @property
-    def _factor_top(self) -> int:
-        return self.n_users + 4 + self.with_bias
-
-    @property
-    def _prediction_top(self) -> int:
-        return self._factor_top + self.n_factors + 1
-
-    @property
-    def ratings(self) -> Block:
-        return Block(2, self._left, self.n_users + 1, self._right)
-
-    @property
-    def rating_movies(self) -> Block:
-        """Movie ids above the ratings."""
-        return Block(1, self._left, 1, self._right)
-
-    @property
-    def rating_users(self) -> Block:
-        """User ids at the left of the ratings."""
-        return Block(2, self._left - 1, self.n_users + 1, self._left - 1)
-
-    @property
-    def note(self) -> Block:
-        """The line that says what the factors are."""
-        return one_cell(self.n_users + 2, self._left)
-
-    @property
-    def movie_titles(self) -> Block:
-        return Block(self.n_users + 3, self._left, self.n_users + 3, self._right)
-
-    @property
-    def movie_bias(self) -> Block | None:
-        return Block(self.n_users + 4, self._left, self.n_users + 4, self._right) if self.with_bias else None
-
-    @property
-    def movie_factors(self) -> Block:
-        """One column a movie."""
-        return Block(self._factor_top, self._left, self._factor_top + self.n_factors - 1, self._right)
-
-    @property
-    def movie_labels(self) -> Block:
-        """Names of the rows of movie numbers, the bias first where there is one."""
-        top = self.n_users + 4
-        return Block(top, self._left - 1, self._prediction_top - 2, self._left - 1)
-
-    @property
-    def prediction_movies(self) -> Block:
-        """Movie ids above the predictions."""
-        return Block(self._prediction_top - 1, self._left, self._prediction_top - 1, self._right)
-
-    @property
-    def prediction_users(self) -> Block:
-        """User ids at the left of the predictions."""
-        bottom = self._prediction_top + self.n_users - 1
-        return Block(self._prediction_top, self._left - 1, bottom, self._left - 1)
-
-    @property
-    def user_labels(self) -> Block:
-        """Names of the columns of user numbers, the bias first where there is one."""
-        row = self._prediction_top - 1
-        return Block(row, 2 - self.with_bias, row, self.n_factors + 1)
-
-    @property
-    def user_bias(self) -> Block | None:
-        if not self.with_bias:
-            return None
-        return Block(self._prediction_top, 1, self._prediction_top + self.n_users - 1, 1)
-
-    @property
-    def user_factors(self) -> Block:
-        """One row a user."""
-        return Block(self._prediction_top, 2, self._prediction_top + self.n_users - 1, self.n_factors + 1)
-
-    @property
-    def predictions(self) -> Block:
-        return Block(self._prediction_top, self._left, self._prediction_top + self.n_users - 1, self._right)
-
-    @property
-    def rmse(self) -> Block:
-        return one_cell(self._prediction_top + self.n_users + 1, self._right)
-
-    @property
-    def rmse_label(self) -> Block:
-        return one_cell(self.rmse.top, self._right - 1)
-
-    @property
-    def remark(self) -> Block:
-        """The line that counts the numbers to fit."""
-        return one_cell(self.rmse.top + 2, self._left)
+    ratings = Area("ratings", "movies")
+    rating_movies = Area("ids", "movies")  # movie ids above the ratings
+    rating_users = Area("ratings", "ids")  # user ids at the left of the ratings
+    note = Area("note", "movies", column=0)  # the line that says what the factors are
+    movie_titles = Area("titles", "movies")
+    movie_labels = Area("bias factors", "ids")  # names of the rows of movie numbers, the bias first where there is one
+    movie_bias = MaybeArea("bias", "movies")
+    movie_factors = Area("factors", "movies")  # one column a movie
+    prediction_movies = Area("labels", "movies")  # movie ids above the predictions
+    prediction_users = Area("predictions", "ids")  # user ids at the left of the predictions
+    predictions = Area("predictions", "movies")
+    user_labels = Area("labels", "bias factors")  # names of the columns of user numbers
+    user_bias = MaybeArea("predictions", "bias")
+    user_factors = Area("predictions", "factors")  # one row a user
+    rmse = Area("rmse", "movies", column=-1)
+    rmse_label = Area("rmse", "movies", column=-2)
+    remark = Area("remark", "movies", column=0)  # the line that counts the numbers to fit
+    _movie_numbers = Area("bias factors", "movies")
+    _user_numbers = Area("predictions", "bias factors")
 
     @property
     def blank_rule(self) -> str:
@@ -154,11 +87,7 @@ class GridSheet:
     @property
     def solver_cells(self) -> tuple[Block, list[Block]]:
         """The cell that Solver minimises, and the cells that it changes."""
-        movies, users = self.movie_factors, self.user_factors
-        if self.movie_bias and self.user_bias:
-            movies = Block(self.movie_bias.top, movies.left, movies.bottom, movies.right)
-            users = Block(users.top, self.user_bias.left, users.bottom, users.right)
-        return self.rmse, [movies, users]
+        return self.rmse, [self._movie_numbers, self._user_numbers]
 
     @property
     def freeze(self) -> str:
@@ -179,101 +108,41 @@ class EmbeddingSheet:
     def __post_init__(self) -> None:
         check_size(self.title, max(self.movie_factors.bottom, self.ratings.bottom), self.rmse.right + 10)
 
-    def _down(self, column: int, width: int = 1) -> Block:
+    @cached_property
+    def rows(self) -> Bands:
+        tables = Bands(note=1, gap=1, user_labels=1, users=self.n_users, gaps=2, movie_labels=1, movies=self.n_movies)
         # without a rating one row of formulas stays, and says so
-        return Block(3, column, 2 + max(1, self.n_ratings), column + width - 1)
+        ratings = Bands(remark=1, headers=1, ratings=max(1, self.n_ratings))
+        return tables | ratings | Bands(above=4, chart=20)
 
-    @property
-    def user_ids(self) -> Block:
-        return Block(4, 2, self.n_users + 3, 2)
+    @cached_property
+    def columns(self) -> Bands:
+        k = self.n_factors
+        looked_up = {"user_index": 1, "user_factors": k, "movie_index": 1, "movie_factors": k}
+        errors = {"predictions": 1, "errors": 1, "margin": 1, "rmse": 1, "chart": 8}
+        return Bands(first=1, ids=1, factors=k, gap=1, ratings=3, **looked_up, **errors)
 
-    @property
-    def user_factors(self) -> Block:
-        return Block(4, 3, self.n_users + 3, self.n_factors + 2)
-
-    @property
-    def user_labels(self) -> Block:
-        return Block(3, 1, 3, self.n_factors + 2)
-
-    @property
-    def user_rows(self) -> Block:
-        """Numbers of the rows, from 1."""
-        return Block(4, 1, self.n_users + 3, 1)
-
-    @property
-    def movie_labels(self) -> Block:
-        return Block(self.n_users + 6, 1, self.n_users + 6, self.n_factors + 2)
-
-    @property
-    def movie_titles(self) -> Block:
-        return Block(self.n_users + 7, 1, self.n_users + self.n_movies + 6, 1)
-
-    @property
-    def movie_ids(self) -> Block:
-        return Block(self.n_users + 7, 2, self.n_users + self.n_movies + 6, 2)
-
-    @property
-    def movie_factors(self) -> Block:
-        return Block(self.n_users + 7, 3, self.n_users + self.n_movies + 6, self.n_factors + 2)
-
-    @property
-    def note(self) -> Block:
-        return one_cell(1, 1)
-
-    @property
-    def remark(self) -> Block:
-        """The line that counts the numbers to fit."""
-        return one_cell(1, self.n_factors + 4)
-
-    @property
-    def headers(self) -> Block:
-        """Names of the columns from the user id to the squared error."""
-        return Block(2, self.n_factors + 4, 2, 3 * self.n_factors + 10)
-
-    @property
-    def ratings(self) -> Block:
-        """User id, movie id, rating."""
-        return self._down(self.n_factors + 4, 3)
-
-    @property
-    def user_index(self) -> Block:
-        return self._down(self.n_factors + 7)
-
-    @property
-    def rating_user_factors(self) -> Block:
-        """The user's factors, looked up for every rating."""
-        return self._down(self.n_factors + 8, self.n_factors)
-
-    @property
-    def movie_index(self) -> Block:
-        return self._down(2 * self.n_factors + 8)
-
-    @property
-    def rating_movie_factors(self) -> Block:
-        """The movie's factors, looked up for every rating."""
-        return self._down(2 * self.n_factors + 9, self.n_factors)
-
-    @property
-    def predictions(self) -> Block:
-        return self._down(3 * self.n_factors + 9)
-
-    @property
-    def squared_errors(self) -> Block:
-        return self._down(3 * self.n_factors + 10)
-
-    @property
-    def rmse(self) -> Block:
-        return one_cell(3, 3 * self.n_factors + 12)
-
-    @property
-    def rmse_label(self) -> Block:
-        return one_cell(2, 3 * self.n_factors + 12)
-
-    @property
-    def chart(self) -> Block:
-        """The cells under the chart."""
-        left = 3 * self.n_factors + 12
-        return Block(5, left, 24, left + 8)
+    note = Area("note", "first")
+    user_labels = Area("user_labels", "first factors")
+    user_rows = Area("users", "first")  # numbers of the rows, from 1
+    user_ids = Area("users", "ids")
+    user_factors = Area("users", "factors")
+    movie_labels = Area("movie_labels", "first factors")
+    movie_titles = Area("movies", "first")
+    movie_ids = Area("movies", "ids")
+    movie_factors = Area("movies", "factors")
+    remark = Area("remark", "ratings", column=0)  # the line that counts the numbers to fit
+    headers = Area("headers", "ratings errors")  # names of the columns from the user id to the squared error
+    ratings = Area("ratings", "ratings")  # user id, movie id, rating
+    user_index = Area("ratings", "user_index")
+    rating_user_factors = Area("ratings", "user_factors")  # the user's factors, looked up for every rating
+    movie_index = Area("ratings", "movie_index")
+    rating_movie_factors = Area("ratings", "movie_factors")  # the movie's factors, looked up for every rating
+    predictions = Area("ratings", "predictions")
+    squared_errors = Area("ratings", "errors")
+    rmse = Area("ratings", "rmse", row=0)
+    rmse_label = Area("headers", "rmse")
+    chart = Area("chart", "rmse chart")  # the cells under the chart
 
     def charted(self, block: Block, most: int = 2000) -> Block:
         """Return the head of a column that the chart shows: more points than that slow every program down."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from cf_excel.sheets.bands import Area, Bands
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet, MoviesSheet
 from cf_excel.xlsx.cells import Block, on_sheet, one_cell
 
@@ -11,7 +12,6 @@ N_SHOWN = 10
 N_RATED = 5
 _LISTS_TOP = 11
 _RATE_TOP = 24
-_GRID_LEFT = 8
 
 
 @dataclass(frozen=True)
@@ -139,26 +139,17 @@ class PredictionGrid:
     n_users: int
     n_movies: int
 
-    @property
-    def heading(self) -> Block:
-        return one_cell(self.top, _GRID_LEFT - 1)
+    @cached_property
+    def rows(self) -> Bands:
+        return Bands(above=self.top - 1, heading=1, movies=1, users=self.n_users, rmse=1)
 
-    @property
-    def movies(self) -> Block:
-        return Block(self.top + 1, _GRID_LEFT, self.top + 1, _GRID_LEFT + self.n_movies - 1)
+    @cached_property
+    def columns(self) -> Bands:
+        return Bands(questions=6, users=1, movies=self.n_movies)
 
-    @property
-    def users(self) -> Block:
-        return Block(self.top + 2, _GRID_LEFT - 1, self.top + 1 + self.n_users, _GRID_LEFT - 1)
-
-    @property
-    def predictions(self) -> Block:
-        return Block(self.top + 2, self.movies.left, self.users.bottom, self.movies.right)
-
-    @property
-    def rmse_label(self) -> Block:
-        return one_cell(self.users.bottom + 1, self.users.left)
-
-    @property
-    def rmse(self) -> Block:
-        return one_cell(self.users.bottom + 1, self.movies.left)
+    heading = Area("heading", "users")
+    movies = Area("movies", "movies")
+    users = Area("users", "users")
+    predictions = Area("users", "movies")
+    rmse_label = Area("rmse", "users")
+    rmse = Area("rmse", "movies", column=0)

@@ -32,9 +32,9 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     titles = [title or movie for title, movie in zip(draft.table.titles, draft.table.movie_ids, strict=True)]
     low, high = rating_range
     choices = rating_choices(low, high, distinct_ratings(draft.table.values.ravel()))
-    rated = [[title] for title in titles[:N_RATED]]
+    rated: list[list[str | int | None]] = [[title] for title in titles[:N_RATED]]
     rated += [[None]] * (N_RATED - len(rated))
-    stars = [[nearest(choices, low + part * (high - low))] for part in _MINE[: len(titles)]]
+    stars: list[list[float | None]] = [[nearest(choices, low + part * (high - low))] for part in _MINE[: len(titles)]]
     stars += [[None]] * (N_RATED - len(stars))
 
     _write_texts(cells, sheet)

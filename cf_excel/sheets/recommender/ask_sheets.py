@@ -1,7 +1,6 @@
 """Write the recommender's front sheet, which people see."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 from openpyxl.formatting.rule import DataBarRule
@@ -17,16 +16,14 @@ from cf_excel.sheets.recommender.calc_formulas import (
     shown_formulas,
 )
 from cf_excel.sheets.recommender.movie_labels import shown_genres
+from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import N_BEST, N_RATED, PredictSheet
 from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import BAR
 
-if TYPE_CHECKING:
-    from cf_excel.sheets.recommender.calc_results import Recommender
 
-
-def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: "Recommender", made: date | None) -> None:
+def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: Recommender, made: date | None) -> None:
     """Put the panels onto the sheet, with dropdowns, data bars and the results of the first picks."""
     book, results = recommender.book, recommender.results
     sheet = book.predict
@@ -45,7 +42,7 @@ def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: "Recomme
     _finish(worksheet, sheet, results.factors.rating_range)
 
 
-def _notes(recommender: "Recommender", made: date | None) -> list[str]:
+def _notes(recommender: Recommender, made: date | None) -> list[str]:
     book, metrics = recommender.book, recommender.factors.record.get("metrics")
     rmse = metrics.get("val_rmse") if isinstance(metrics, dict) else None
     facts = [f"Model: {recommender.factors.kind}"]
@@ -62,7 +59,7 @@ def _notes(recommender: "Recommender", made: date | None) -> list[str]:
     ]
 
 
-def _write_picks(cells: SheetCells, recommender: "Recommender") -> None:
+def _write_picks(cells: SheetCells, recommender: Recommender) -> None:
     book, results = recommender.book, recommender.results
     sheet, picks = book.predict, results.picks
     _write_heading(cells, sheet.pick_heading, "Pick a user and a movie")
@@ -75,11 +72,11 @@ def _write_picks(cells: SheetCells, recommender: "Recommender") -> None:
     if book.ratings:
         has = "has" if results.times_rated[picks.movie] else "has not"
         remark = f"This user {has} rated this movie."
-    remarks = remark_formulas(book)
+    remarks = remark_formulas(book, book.blocks)
     cells.fill(sheet.pick_remark, "note", remarks[sheet.pick_remark], np.array([remark], object))
 
 
-def _write_ratings(cells: SheetCells, recommender: "Recommender") -> None:
+def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
     book, picks = recommender.book, recommender.results.picks
     sheet, blank = book.predict, N_RATED - len(picks.rated)
     _write_heading(cells, sheet.rate_heading, f"Or rate {N_RATED} movies yourself (these are examples)")
@@ -87,13 +84,13 @@ def _write_ratings(cells: SheetCells, recommender: "Recommender") -> None:
     titles = [recommender.titles[row] for row in picks.rated]
     cells.put(sheet.rated_titles, "pick_text", [[title] for title in titles + [None] * blank])
     cells.put(sheet.given_ratings, "pick_number", [[rating] for rating in picks.ratings + [None] * blank])
-    formula = remark_formulas(book)[sheet.rate_remarks]
+    formula = remark_formulas(book, book.blocks)[sheet.rate_remarks]
     cells.fill(sheet.rate_remarks, "note", formula, np.array([""] * N_RATED, object))
 
 
-def _write_list(cells: SheetCells, recommender: "Recommender", i: int, name: str) -> None:
+def _write_list(cells: SheetCells, recommender: Recommender, i: int, name: str) -> None:
     book, results = recommender.book, recommender.results
-    kind, panel = results.factors.kind, book.predict.list_at(name)
+    panel = book.predict.list_at(name)
     heading = {
         "best": f"Ten best for user {recommender.user_id}",
         "similar": f"Movies like {recommender.movie_title}",
@@ -108,21 +105,24 @@ def _write_list(cells: SheetCells, recommender: "Recommender", i: int, name: str
         cells.put(panel.headers.column(column), style, [[header]])
     cells.put(panel.column(0), "index", [[j] for j in range(1, N_BEST + 1)])
     for (block, formula), style, shown in zip(
-        shown_formulas(book, kind, i).items(), ("shrunk", "quiet", "score"), _shown(recommender, name), strict=True
+        shown_formulas(book, i).items(), ("shrunk", "quiet", "score"), _shown(recommender, name), strict=True
     ):
         cells.fill(block, style, formula, np.array(shown, object))
 
 
-def _shown(recommender: "Recommender", name: str) -> tuple[list[str], list[str], list[float | str]]:
+def _shown(recommender: Recommender, name: str) -> tuple[list[str], list[str], list[float | str]]:
     """Return titles, genres and scores of a list."""
     results, genres = recommender.results, recommender.factors.genres
-    scores, rows = results.best(results.scores[name])
-    scaled = [score if score == "" or name == "similar" else float(results.scaled(score)) for score in scores]
-    titles = ["" if row == "" else recommender.titles[row - 1] for row in rows]
-    return titles, ["" if row == "" else shown_genres(genres[row - 1]) for row in rows], scaled
+    scores, rows = results.lists[name]
+    numbers = [score for score in scores if not isinstance(score, str)]
+    found = [row - 1 for row in rows if not isinstance(row, str)]
+    blank = [""] * (len(rows) - len(found))
+    scaled = numbers if name == "similar" else results.scaled(np.array(numbers)).tolist()
+    titles = [recommender.titles[row] for row in found]
+    return titles + blank, [shown_genres(genres[row]) for row in found] + blank, scaled + blank
 
 
-def _help(recommender: "Recommender") -> list[tuple[str, str]]:
+def _help(recommender: Recommender) -> list[tuple[str, str]]:
     who, what = (_in_formula(value) for value in (recommender.user_id, recommender.movie_title))
     add = "CF.RECOMMEND lists what is new to the user; add TRUE for all movies."
     if not recommender.book.ratings:

@@ -1,15 +1,17 @@
 """What the recommender's formulas give, computed beside them with numpy in the same way."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cf_excel.model.factors import Factors
-from cf_excel.model.fold_in import noise, solve, user_prior
+from cf_excel.model.fold_in import UserPrior, user_prior
 from cf_excel.model.kinds import KINDS
-from cf_excel.sheets.recommender.calc_formulas import DECIMALS, OUT, SCORES
-from cf_excel.sheets.recommender.names import RecommenderBook
+from cf_excel.sheets.recommender.calc_formulas import OUT, SCORES
 from cf_excel.sheets.recommender.recommender_layout import N_BEST, N_RATED
 
 
@@ -24,13 +26,56 @@ class Picks:
     least_ratings: int
 
 
+@dataclass(frozen=True)
+class Cells:
+    """What a block of cells is called, shows and says.
+
+    name: blank where no formula calls it. result: what the cells show, in the order of the block. formula: blank for
+    values. how: the formula of the first cell is filled into the others, or as an array formula of each; one array
+    formula gives all at once; or other declarations fill the block, part by part. row_formulas: one for each row.
+    """
+
+    name: str
+    result: "Callable[[RecommenderResults], ArrayLike | None]"
+    formula: str = ""
+    how: Literal["filled", "arrays", "at once", "parts"] = "filled"
+    style: str = "plain"
+    row_formulas: Sequence[str] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class RecommenderResults:
-    """Every number that `calc` shows for some picks. factors: as the sheets hold them, float64."""
+    """What `calc` shows for some picks, by the names of its cells; each is computed when it is first asked for.
+
+    factors, titles: as the sheets hold them, float64. choices: ratings that the dropdown offers. cells: what the sheet
+    holds (see calc_cells). with_ratings: whether the file tells who rated what.
+    """
 
     factors: Factors
+    titles: list[str]
     picks: Picks
+    choices: list[float]
+    cells: Iterable[Cells]
     with_ratings: bool
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return what cells show, in the order of their block."""
+        if name not in self._shown:
+            self._shown[name] = self.of(self._named[name])
+        return self._shown[name]
+
+    def of(self, cells: Cells) -> np.ndarray:
+        """Return what cells show, whether formulas call them by a name or not."""
+        result = cells.result(self)
+        return result if isinstance(result, np.ndarray) else np.array(result, object)
+
+    @cached_property
+    def _shown(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @cached_property
+    def _named(self) -> dict[str, Cells]:
+        return {cells.name: cells for cells in self.cells if cells.name}
 
     def scaled(self, sums: np.ndarray) -> np.ndarray:
         """Return the predictions for sums."""
@@ -45,6 +90,12 @@ class RecommenderResults:
     @cached_property
     def n_ratings(self) -> np.ndarray:
         return self.factors.n_ratings
+
+    @property
+    def rated_numbers(self) -> np.ndarray:
+        """Factors of the rated movies and a 1, one row a movie."""
+        rated = self.picks.rated
+        return np.column_stack([self.factors.movie_factors[rated], np.ones(len(rated))])
 
     @property
     def first_rating(self) -> int:
@@ -62,64 +113,29 @@ class RecommenderResults:
     def _seen(self) -> np.ndarray:
         return self.factors.seen(self.picks.user) if self.with_ratings else self.factors.seen_movies[:0]
 
-    @cached_property
-    def best_scores(self) -> np.ndarray:
-        f, user = self.factors, self.picks.user
-        sums = f.global_mean + f.movie_bias + f.user_bias[user] + f.movie_factors @ f.user_factors[user]
-        return np.round(sums, DECIMALS) + np.where(self.times_rated > 0, OUT, 0)
+    def uncut(self, sums: np.ndarray) -> np.ndarray:
+        """Return the predictions that a fold-in starts from, which are cut off nowhere."""
+        return KINDS[self.factors.kind].uncut(sums, *self.factors.rating_range)
+
+    def slope(self, sums: np.ndarray) -> np.ndarray:
+        """Return how fast the predictions grow with their sums."""
+        return KINDS[self.factors.kind].slope(sums, *self.factors.rating_range)
 
     @cached_property
-    def similar_scores(self) -> np.ndarray:
-        movie, factors = self.picks.movie, self.factors.movie_factors
-        cosines = factors @ factors[movie] / self.lengths / self.lengths[movie]
-        out = (self.n_ratings < self.picks.least_ratings) | (np.arange(len(cosines)) == movie)
-        return np.round(cosines, DECIMALS) + np.where(out, OUT, 0)
-
-    @cached_property
-    def panel(self) -> dict[str, np.ndarray]:
-        """The fold-in's blocks: the columns of the panel, its equations, and the vector of the new user."""
-        f, picks = self.factors, self.picks
-        prior, n, known = user_prior(f), N_RATED, len(picks.rated)
-        rows, bias, error = np.zeros((n, len(prior.mean))), np.zeros(n), np.zeros(n)
-        rows[:known] = np.column_stack([f.movie_factors[picks.rated], np.ones(known)])
-        bias[:known] = f.movie_bias[picks.rated]
-        sums = f.global_mean + bias + rows @ prior.mean
-        kind = KINDS[f.kind]
-        prediction, slope = kind.uncut(sums, *f.rating_range), kind.slope(sums, *f.rating_range)
-        error[:known] = picks.ratings - prediction[:known]
-        products = rows @ prior.covariance
-        system = slope[:, None] * slope * (products @ rows.T) + noise(f) * np.eye(n)
-        weight = slope * solve(system, error)
-        numbers = np.array([row + 1 for row in picks.rated] + [""] * (n - known), object)
-        return {
-            "panel_found": numbers,
-            "panel_usable": numbers,
-            "panel_rated_row": numbers,
-            "panel_movie_bias": bias,
-            "panel_sum": sums,
-            "panel_prediction": prediction,
-            "panel_slope": slope,
-            "panel_error": error,
-            "panel_weight": weight,
-            "panel_system": system,
-            "panel_factors": rows,
-            "panel_products": products,
-            "your_vector": prior.mean + products.T @ weight,
-            "prior_mean": prior.mean,
-            "prior_covariance": prior.covariance,
-        }
-
-    @cached_property
-    def your_scores(self) -> np.ndarray:
-        f, you = self.factors, self.panel["your_vector"]
-        sums = f.global_mean + f.movie_bias + you[-1] + f.movie_factors @ you[:-1]
-        rated = np.isin(np.arange(len(sums)), self.picks.rated)
-        return np.round(sums, DECIMALS) + np.where(rated, OUT, 0)
+    def prior(self) -> UserPrior:
+        return user_prior(self.factors)
 
     @property
-    def scores(self) -> dict[str, np.ndarray]:
-        """The scores by which movies compete for each of the LISTS."""
-        return {name: getattr(self, scores) for name, scores in SCORES.items()}
+    def rated_rows(self) -> np.ndarray:
+        """Rows of the rated movies from 1, "" where none is."""
+        rated = self.picks.rated
+        return np.array([row + 1 for row in rated] + [""] * (N_RATED - len(rated)), object)
+
+    def in_panel(self, numbers: np.ndarray) -> np.ndarray:
+        """Return one row a rating of the panel for one row a rated movie: 0 where none is."""
+        rows = np.zeros((N_RATED, *numbers.shape[1:]))
+        rows[: len(numbers)] = numbers
+        return rows
 
     @cached_property
     def rating(self) -> float:
@@ -128,36 +144,17 @@ class RecommenderResults:
         total = f.global_mean + f.user_bias[user] + f.movie_bias[movie] + f.user_factors[user] @ f.movie_factors[movie]
         return float(self.scaled(total))
 
-    def best(self, scores: np.ndarray) -> tuple[list[float | str], list[int | str]]:
-        """Return the ten highest scores and their movie numbers from 1, ties in the model's order; "" where none is."""
-        rows = np.argsort(-scores, kind="stable")[:N_BEST]
-        rows = rows[scores[rows] > OUT / 2]
-        blank = [""] * (N_BEST - len(rows))
-        return [*scores[rows].tolist(), *blank], [*(rows + 1).tolist(), *blank]
+    @cached_property
+    def lists(self) -> dict[str, tuple[list[float | str], list[int | str]]]:
+        """The ten highest scores of each of the LISTS, and their movie numbers from 1.
+
+        Ties are in the model's order; "" where none is.
+        """
+        return {name: _best(self[scores]) for name, scores in SCORES.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class Recommender:
-    """A model as its workbook holds it; ids and titles as cells show them."""
-
-    factors: Factors
-    user_ids: list[int | str]
-    movie_ids: list[int | str]
-    titles: list[str]
-    book: RecommenderBook
-    results: RecommenderResults
-
-    @property
-    def user_id(self) -> int | str:
-        """The picked user's id, as its cell shows it."""
-        return self.user_ids[self.results.picks.user]
-
-    @property
-    def movie_title(self) -> str:
-        """The picked movie's title."""
-        return self.titles[self.results.picks.movie]
-
-    @property
-    def text_movies(self) -> bool:
-        """Whether the ids of movies are texts; a sheet's ids are all texts or all numbers."""
-        return isinstance(self.movie_ids[0], str)
+def _best(scores: np.ndarray) -> tuple[list[float | str], list[int | str]]:
+    rows = np.argsort(-scores, kind="stable")[:N_BEST]
+    rows = rows[scores[rows] > OUT / 2]
+    blank = [""] * (N_BEST - len(rows))
+    return [*scores[rows].tolist(), *blank], [*(rows + 1).tolist(), *blank]

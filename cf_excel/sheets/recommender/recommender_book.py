@@ -17,11 +17,12 @@ from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc import write_calc
-from cf_excel.sheets.recommender.calc_results import Picks, Recommender, RecommenderResults
+from cf_excel.sheets.recommender.calc_results import Picks, RecommenderResults
 from cf_excel.sheets.recommender.lambdas import lambda_names
 from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
-from cf_excel.sheets.recommender.names import MOVIE_COLUMNS, USER_COLUMNS, RecommenderBook
-from cf_excel.sheets.recommender.recommender_layout import N_RATED, TableSheet
+from cf_excel.sheets.recommender.names import RecommenderBook
+from cf_excel.sheets.recommender.recommender import Recommender
+from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, TableSheet
 from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.texts import shown_ids
 from cf_excel.xlsx.write.new_workbook import write_workbook
@@ -46,10 +47,11 @@ def build_recommender(
     user_ids, movie_ids = shown_ids("user", written.user_ids.tolist()), shown_ids("movie", written.movie_ids.tolist())
     n_users, n_factors = written.user_factors.shape
     n_ratings = len(written.seen_movies) if with_ratings else 0
-    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices))
+    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices), written.kind)
     titles = unique_titles(written.titles, movie_ids)
-    results = RecommenderResults(written, _first_picks(written, choices), with_ratings and n_ratings > 0)
-    recommender = Recommender(written, user_ids, movie_ids, titles, book, results)
+    picks, on_calc = _first_picks(written, choices), book.calc_cells.values()
+    results = RecommenderResults(written, titles, picks, choices, on_calc, book.ratings is not None)
+    recommender = Recommender(written, user_ids, movie_ids, book, results)
 
     workbook = Workbook()
     workbook.active.title = book.predict.title
@@ -62,9 +64,9 @@ def build_recommender(
     _write_users(workbook["users"], cells["users"], recommender)
     _write_movies(workbook["movies"], cells["movies"], recommender)
     if book.ratings:
-        _write_ratings(cells["ratings"], recommender)
+        _write_ratings(cells["ratings"], book.ratings, written)
     cells[book.calc.title] = SheetCells(styles)
-    write_calc(cells[book.calc.title], recommender, choices)
+    write_calc(cells[book.calc.title], book.calc_cells, results)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
     for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
         workbook.defined_names.add(DefinedName(name, attr_text=text))
@@ -96,8 +98,9 @@ def _as_written(factors: Factors, digits: int) -> Factors:
 def _rating_values(factors: Factors) -> list[float]:
     """Return the ratings that the model was trained on, nothing where its record does not tell; anybody writes one."""
     values = factors.record.get("rating_values")
-    known = isinstance(values, list) and len(values) <= _MOST_RATINGS
-    return values if known and all(type(value) in (int, float) for value in values) else []
+    if not isinstance(values, list) or len(values) > _MOST_RATINGS:
+        return []
+    return values if all(type(value) in (int, float) for value in values) else []
 
 
 def _first_picks(factors: Factors, choices: list[float]) -> Picks:
@@ -139,8 +142,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
     _set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
 
 
-def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
-    factors, sheet = recommender.factors, recommender.book.ratings
+def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
     cells.put(sheet.headers, "header", [["user row", "movie row"]])
     cells.put(sheet.table, "plain", np.column_stack([factors.seen_users, factors.seen_movies]) + 1)
 

@@ -1,11 +1,26 @@
 """Where everything is on the recommender's sheets. No other module of it knows a cell address."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from cf_excel.sheets.bands import Area, Bands, meeting
 from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 N_BEST = 10
 N_RATED = 5
+_TOP, _LOWER_TOP = 5, 26  # of the panels of the sheet predict
+_LEFT, _RIGHT = 2, 7  # their first columns: number, title, genres, score
+# columns of the tables before the factors: the name of the cells, and the header
+USER_COLUMNS = {"user_ids": "user", "user_bias": "bias"}
+MOVIE_COLUMNS = {
+    "movie_ids": "movie",
+    "movie_titles": "title",
+    "movie_years": "year",
+    "movie_genres": "genres",
+    "movie_ratings": "ratings",
+    "movie_lengths": "length",
+    "movie_bias": "bias",
+}
 
 
 @dataclass(frozen=True)
@@ -37,109 +52,40 @@ class TableSheet:
         return Block(2, first + 1, self.n_rows + 1, first + n)
 
 
-@dataclass(frozen=True)
 class PredictSheet:
     """The sheet `predict`: what people see; four panels, two by two."""
 
-    title: str = "predict"
-    left: int = 2
-    right: int = 7  # first columns of the panels: number, title, genres, score
-    top: int = 5
-    lists_top: int = 13
-    lower_top: int = 26
-
-    @property
-    def heading(self) -> Block:
-        return one_cell(1, self.left)
-
-    @property
-    def notes(self) -> Block:
-        """Two lines under the title."""
-        return Block(2, self.left, 3, self.left)
-
-    @property
-    def pick_heading(self) -> Block:
-        return Block(self.top, self.left, self.top, self.left + 3)
-
-    @property
-    def pick_labels(self) -> Block:
-        return Block(self.top + 1, self.left, self.top + 3, self.left)
-
-    @property
-    def picked_user(self) -> Block:
-        return one_cell(self.top + 1, self.left + 1)
-
-    @property
-    def picked_movie(self) -> Block:
-        return one_cell(self.top + 2, self.left + 1)
-
-    @property
-    def rating(self) -> Block:
-        return one_cell(self.top + 3, self.left + 1)
-
-    @property
-    def pick_remark(self) -> Block:
-        return one_cell(self.top + 4, self.left + 1)
-
-    @property
-    def rate_heading(self) -> Block:
-        return Block(self.top, self.right, self.top, self.right + 3)
-
-    @property
-    def rate_numbers(self) -> Block:
-        return self._panel(0)
-
-    @property
-    def rated_titles(self) -> Block:
-        return self._panel(1)
-
-    @property
-    def rate_remarks(self) -> Block:
-        return self._panel(2)
-
-    @property
-    def given_ratings(self) -> Block:
-        return self._panel(3)
-
-    def _panel(self, column: int) -> Block:
-        return Block(self.top + 1, self.right + column, self.top + N_RATED, self.right + column)
-
-    @property
-    def least_label(self) -> Block:
-        """The words beside the least number of ratings of a similar movie, in the heading of those."""
-        return one_cell(self.lower_top, self.left + 2)
-
-    @property
-    def least_ratings(self) -> Block:
-        return one_cell(self.lower_top, self.left + 3)
+    title = "predict"
+    heading = one_cell(1, _LEFT)
+    notes = Block(2, _LEFT, 3, _LEFT)  # two lines under the title
+    pick_heading = Block(_TOP, _LEFT, _TOP, _LEFT + 3)
+    pick_labels = Block(_TOP + 1, _LEFT, _TOP + 3, _LEFT)
+    picked_user = one_cell(_TOP + 1, _LEFT + 1)
+    picked_movie = one_cell(_TOP + 2, _LEFT + 1)
+    rating = one_cell(_TOP + 3, _LEFT + 1)
+    pick_remark = one_cell(_TOP + 4, _LEFT + 1)
+    rate_heading = Block(_TOP, _RIGHT, _TOP, _RIGHT + 3)
+    rate_numbers, rated_titles, rate_remarks, given_ratings = (
+        Block(_TOP + 1, column, _TOP + N_RATED, column) for column in range(_RIGHT, _RIGHT + 4)
+    )
+    # beside the words is the least number of ratings of a similar movie, in the heading of those
+    least_label = one_cell(_LOWER_TOP, _LEFT + 2)
+    least_ratings = one_cell(_LOWER_TOP, _LEFT + 3)
+    tall_rows = range(_TOP + 1, _TOP + N_RATED + 1)  # rows of the panels in which people pick
+    printed = Block(1, 1, _LOWER_TOP + N_BEST + 1, _RIGHT + 3).span()  # the area that is printed
 
     def list_at(self, name: str) -> "ListPanel":
         """Return one of the lists: best, similar or yours."""
-        top, left = {
-            "best": (self.lists_top, self.left),
-            "yours": (self.lists_top, self.right),
-            "similar": (self.lower_top, self.left),
-        }[name]
-        return ListPanel(top, left)
+        return ListPanel(*{"best": (13, _LEFT), "yours": (13, _RIGHT), "similar": (_LOWER_TOP, _LEFT)}[name])
 
     def help_lines(self, n: int) -> Block:
-        return Block(self.lower_top, self.right, self.lower_top + n - 1, self.right + 3)
+        return Block(_LOWER_TOP, _RIGHT, _LOWER_TOP + n - 1, _RIGHT + 3)
 
     @property
     def widths(self) -> dict[int, float]:
         """Width by column."""
         panel = (8, 46, 27, 12)
-        return {1: 2.5, 6: 4} | {left + i: width for left in (self.left, self.right) for i, width in enumerate(panel)}
-
-    @property
-    def tall_rows(self) -> range:
-        """Rows of the panels in which people pick."""
-        return range(self.top + 1, self.top + N_RATED + 1)
-
-    @property
-    def printed(self) -> str:
-        """The area that is printed."""
-        return Block(1, 1, self.lower_top + N_BEST + 1, self.right + 3).span()
+        return {1: 2.5, 6: 4} | {left + i: width for left in (_LEFT, _RIGHT) for i, width in enumerate(panel)}
 
 
 @dataclass(frozen=True)
@@ -174,116 +120,94 @@ class CalcSheet:
     def __post_init__(self) -> None:
         check_size(self.title, self.n_movies + 1, self.covariance.right)
 
-    def _long(self, column: int) -> Block:
-        return Block(2, column, self.n_movies + 1, column)
+    @cached_property
+    def rows(self) -> Bands:
+        movies, best = Bands(header=1, movies=self.n_movies), Bands(header=1, best=N_BEST)
+        choices, products = Bands(header=1, choices=self.n_choices), Bands(above=N_BEST - 3, products=N_RATED)
+        fold_in = Bands(above=N_BEST + 4, panel=N_RATED, gap=3, factors=self.n_factors, bias=1)
+        return movies | best | choices | products | fold_in
 
-    @property
-    def long_headers(self) -> Block:
-        return Block(1, 1, 1, 5)
+    @cached_property
+    def columns(self) -> Bands:
+        left = {"long": 5, "gap": 1, "labels": 1, "scalars": 1, "choices": 1}
+        return Bands(**left, small=10, system=N_RATED, space=2, factors=self.n_factors, bias=1)
 
-    @property
-    def movie_list(self) -> Block:
-        """Titles in alphabetical order, for the dropdowns."""
-        return self._long(1)
+    rating_list = Area("choices", "choices")  # ratings that the dropdown offers
+    panel_system = Area("panel", "system")  # the equations of the fold-in, one a rating
+    panel_factors = Area("panel", "factors bias")  # factors of the rated movies and a 1, one row a rating
+    panel_movie_factors = Area("panel", "factors")
+    panel_ones = Area("panel", "bias")
+    panel_products = Area("products", "factors bias")  # the factors of the rated movies times the covariance
+    covariance = Area("factors bias", "factors bias")  # covariance of the users, the bias last
 
-    @property
-    def times_rated(self) -> Block:
-        """How often the picked user rated each movie: once or never."""
-        return self._long(2)
-
-    @property
-    def best_scores(self) -> Block:
-        return self._long(3)
-
-    @property
-    def similar_scores(self) -> Block:
-        return self._long(4)
-
-    @property
-    def your_scores(self) -> Block:
-        return self._long(5)
+    def long(self, i: int) -> Block:
+        """Return a column of one row a movie, counted from 0."""
+        return meeting(self, "movies", "long", column=i)
 
     def scalar_label(self, i: int) -> Block:
-        return one_cell(2 + i, 7)
+        return meeting(self, "movies", "labels", row=i)
 
     def scalar(self, i: int) -> Block:
-        return one_cell(2 + i, 8)
-
-    @property
-    def rating_list(self) -> Block:
-        """Ratings that the dropdown offers."""
-        return Block(2, 10, self.n_choices + 1, 10)
-
-    @property
-    def rating_list_header(self) -> Block:
-        return one_cell(1, 10)
+        return meeting(self, "movies", "scalars", row=i)
 
     def list_values(self, i: int) -> Block:
         """Return the scores of one of the three lists, from 0."""
-        return Block(2, 12 + 2 * i, N_BEST + 1, 12 + 2 * i)
+        return meeting(self, "best", "small", column=2 + 2 * i)
 
     def list_rows(self, i: int) -> Block:
         """Return the movie rows of one of the three lists, from 0."""
-        return Block(2, 13 + 2 * i, N_BEST + 1, 13 + 2 * i)
+        return meeting(self, "best", "small", column=3 + 2 * i)
 
-    @property
-    def list_headers(self) -> Block:
-        return Block(1, 12, 1, 17)
-
-    @property
-    def _panel_top(self) -> int:
-        return N_BEST + 5
-
-    def panel(self, column: int) -> Block:
+    def panel(self, i: int) -> Block:
         """Return a column of the panel in which people rate movies, one row a rating, from 0."""
-        return Block(self._panel_top, 10 + column, self._panel_top + N_RATED - 1, 10 + column)
+        return meeting(self, "panel", "small", column=i)
 
-    @property
-    def panel_headers(self) -> Block:
-        return Block(self._panel_top - 1, 10, self._panel_top - 1, 18)
+    def vector(self, i: int, *, with_bias: bool = False) -> Block:
+        """Return a column of one row a factor, counted from 0, and one for the bias."""
+        return meeting(self, "factors bias" if with_bias else "factors", "small", column=i)
 
-    def panel_below(self, column: int) -> str:
-        """Return the address of what is below the first row of a column, and a blank cell."""
-        block = self.panel(column)
-        return Block(block.top + 1, block.left, block.bottom + 1, block.right).span(fix_columns=True)
+    @staticmethod
+    def below_first(block: Block) -> Block:
+        """Return what is below the first cell of a column, and a blank cell."""
+        return Block(block.top + 1, block.left, block.bottom + 1, block.right)
 
-    @property
-    def panel_system(self) -> Block:
-        """The equations of the fold-in, one a rating."""
-        return Block(self._panel_top, 20, self._panel_top + N_RATED - 1, 19 + N_RATED)
-
-    @property
-    def _vector_top(self) -> int:
-        return self._panel_top + N_RATED + 3
-
-    def vector(self, column: int, n: int) -> Block:
-        return Block(self._vector_top, 10 + column, self._vector_top + n - 1, 10 + column)
-
-    @property
-    def vector_headers(self) -> Block:
-        return Block(self._vector_top - 1, 10, self._vector_top - 1, 14)
-
-    @property
-    def wide_left(self) -> int:
-        return 27
-
-    @property
-    def covariance(self) -> Block:
-        """Covariance of the users, the bias last."""
-        k = self.n_factors + 1
-        return Block(self._vector_top, self.wide_left, self._vector_top + k - 1, self.wide_left + k - 1)
-
-    @property
-    def panel_factors(self) -> Block:
-        """Factors of the rated movies and a 1, one row a rating."""
-        return Block(self._panel_top, self.covariance.left, self._panel_top + N_RATED - 1, self.covariance.right)
-
-    @property
-    def panel_products(self) -> Block:
-        """The factors of the rated movies times the covariance."""
-        top = self._panel_top - N_RATED - 2
-        return Block(top, self.covariance.left, top + N_RATED - 1, self.covariance.right)
-
-    def header_of(self, block: Block) -> Block:
+    @staticmethod
+    def header_of(block: Block) -> Block:
         """Return the cell above the top left one of a block."""
         return one_cell(block.top - 1, block.left)
+
+
+@dataclass(frozen=True)
+class RecommenderSheets:
+    """All sheets of the recommender, for a model of some kind."""
+
+    n_users: int
+    n_movies: int
+    n_factors: int
+    n_ratings: int
+    n_choices: int
+    kind: str
+
+    predict = PredictSheet()
+
+    @cached_property
+    def users(self) -> TableSheet:
+        return TableSheet("users", self.n_users, len(USER_COLUMNS) + self.n_factors)
+
+    @cached_property
+    def movies(self) -> TableSheet:
+        return TableSheet("movies", self.n_movies, len(MOVIE_COLUMNS) + self.n_factors)
+
+    @cached_property
+    def ratings(self) -> TableSheet | None:
+        """User row and movie row of every rating; None where the file holds no ratings."""
+        return TableSheet("ratings", self.n_ratings, 2) if self.n_ratings else None
+
+    @cached_property
+    def calc(self) -> CalcSheet:
+        return CalcSheet(self.n_movies, self.n_factors, self.n_choices)
+
+    @property
+    def movie_numbers(self) -> str:
+        """Formula of the rows of the movies, from 1."""
+        return f"ROW(movie_bias)-{self.movies.table.top - 1}"
