@@ -11,10 +11,11 @@ from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.xlsx.edit.sheet_xml import SheetXml
 
 
-class Book(Protocol):
+class Workbook(Protocol):
     """A workbook as those who look for the lesson's sheets see it."""
 
     path: Path
+    notes: list[str]  # what its owner may want to know about a change
 
     @property
     def titles(self) -> list[str]:
@@ -40,7 +41,7 @@ def find_sheet(title: str, form: str, sheet: SheetXml) -> FoundSheet | None:
 
 
 def lesson_sheets(
-    book: Book, wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
+    book: Workbook, wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
 ) -> list[FoundSheet]:
     """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
 
@@ -68,7 +69,7 @@ def lesson_sheets(
     return found
 
 
-def _all_found(book: Book, titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
+def _all_found(book: Workbook, titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
     """Return the sheets of the lesson's kinds, and why others that look like them can't be followed."""
     book.read_ahead(titles)
     found: list[FoundSheet] = []
