@@ -57,6 +57,8 @@ def find_open_book(path: Path) -> "xlwings.Book | None":
 class LiveSheet:
     """Values and formulas of a sheet, as it is now; see SheetXml, which reads them from a file."""
 
+    marks_arrays = False  # an array formula reads like others
+
     def __init__(self, sheet: "xlwings.Sheet") -> None:
         self.name = f"sheet {sheet.name}"
         self.sheet = sheet

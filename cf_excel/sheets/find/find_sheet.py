@@ -8,7 +8,7 @@ from cf_excel.errors import InputError, LayoutError
 from cf_excel.sheets.find.find_embedding import find_embedding
 from cf_excel.sheets.find.find_grid import find_grid
 from cf_excel.sheets.find.found_sheet import FoundSheet
-from cf_excel.xlsx.edit.sheet_xml import SheetXml
+from cf_excel.sheets.find.sheet import Sheet
 
 
 class Workbook(Protocol):
@@ -34,7 +34,7 @@ class Workbook(Protocol):
         """Return what a sheet of the lesson's kinds holds, None for others."""
 
 
-def find_sheet(title: str, form: str, sheet: SheetXml) -> FoundSheet | None:
+def find_sheet(title: str, form: str, sheet: Sheet) -> FoundSheet | None:
     """Return what a sheet holds whose predictions have a form of the lesson's: "dot", "bias" or "rows"."""
     find = find_embedding if form == "rows" else find_grid
     return find(title, sheet)
