@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from cf_excel.errors import InputError, OpenInExcelError
 from cf_excel.files import check_target
 from cf_excel.model.factors import Factors
-from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.sheets.fill.changes import Changes, Outcome
 
 if TYPE_CHECKING:
@@ -136,6 +135,7 @@ def write(
     for a model that knows none of its ids; FileError where a file can't be read or written. Messages name options as
     the command does; notes of an error are what was found before.
     """
+    from cf_excel.model.file import default_model_path, load_factors
     from cf_excel.sheets.fill.put_model import put_model
 
     if movie_ids not in _MOVIE_IDS:
