@@ -7,6 +7,7 @@
     cf_excel.save_factors(factors, "model.safetensors")
     cf_excel.load_predictor("model.safetensors").recommend(42, n=10)
     cf_excel.export(factors, "recommender.xlsx")
+    cf_excel.solve("collab_filter.xlsx", backup=True)
 
 Each name is loaded when it is first used, with what it needs: the package by itself loads nothing.
 """
@@ -28,7 +29,9 @@ _PLACES = {
     "load_predictor": "model.predictor",
     "load_ratings": "ratings.readers",
     "save_factors": "model.file",
+    "solve": "udf.fill_workbook",
     "train": "learn.train",
+    "write": "udf.fill_workbook",
 }
 __all__ = [*_PLACES]  # type checkers read them in __init__.pyi
 

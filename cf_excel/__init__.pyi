@@ -9,6 +9,7 @@ from cf_excel.ratings.table import Ratings
 from cf_excel.sheets.gradient.gradient_books import build_gradient
 from cf_excel.sheets.lesson.collab import build_collab as build
 from cf_excel.sheets.recommender.recommender_book import build_recommender as export
+from cf_excel.udf.fill_workbook import solve, write
 
 __version__: str
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "load_predictor",
     "load_ratings",
     "save_factors",
+    "solve",
     "train",
+    "write",
 ]

@@ -2,9 +2,8 @@
 
 import argparse
 
-from cf_excel.cli.messages import note
 from cf_excel.cli.options import add_command, add_model_option
-from cf_excel.cli.workbook_options import add_workbook_options, finish, open_target, without_collector
+from cf_excel.cli.workbook_options import add_workbook_options, noting_faults, print_report, workbook_options
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -27,15 +26,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-@without_collector()
 def run(args: argparse.Namespace) -> None:
     """Match the ids, write factors into the sheets that the model fits, and add the sheet model."""
-    changes = open_target(args)
-    from cf_excel.model.file import load_factors
-    from cf_excel.sheets.fill.put_model import put_model
+    from cf_excel.udf.fill_workbook import write
 
-    factors = load_factors(args.model)
-    report = put_model(changes.book, changes, factors, wanted=args.sheet, movies_by_row=args.movie_ids == "index")
-    for text in report.notes:
-        note(text)
-    finish(args, changes, report.lines)
+    with noting_faults():
+        report = write(args.file, args.model, **workbook_options(args), movie_ids=args.movie_ids)
+    print_report(report)

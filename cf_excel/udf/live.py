@@ -6,10 +6,10 @@ stays as it is.
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.fill.added_layout import MODEL_TITLE
+from cf_excel.sheets.fill.changes import Outcome
 from cf_excel.sheets.fill.former_model import former_frame
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.fill.model_sheet import model_layout, write_model_cells
@@ -57,6 +58,8 @@ def find_open_book(path: Path) -> "xlwings.Book | None":
 class LiveSheet:
     """Values and formulas of a sheet, as it is now; see SheetXml, which reads them from a file."""
 
+    marks_arrays = False  # an array formula reads like others
+
     def __init__(self, sheet: "xlwings.Sheet") -> None:
         self.name = f"sheet {sheet.name}"
         self.sheet = sheet
@@ -74,12 +77,14 @@ class LiveSheet:
     def formula(self, address: Address) -> CellFormula | None:
         """Return the formula of a cell, None where it has none."""
         text = self._at(self._texts, address)
-        is_formula = isinstance(text, str) and text.startswith("=") and text != self._at(self._values, address)
-        return CellFormula(text[1:]) if is_formula else None
+        if not isinstance(text, str) or not text.startswith("=") or text == self._at(self._values, address):
+            return None
+        return CellFormula(text[1:])
 
     def shown_formula(self, address: Address) -> str:
-        """Return the formula as the cell shows it."""
-        return self.formula(address).text
+        """Return the formula as the cell shows it, "" where it has none."""
+        formula = self.formula(address)
+        return formula.text if formula else ""
 
     @property
     def last_row(self) -> int:
@@ -127,11 +132,11 @@ class LiveSheet:
 
 
 class LiveBook:
-    """The sheets of a workbook that is open in Excel."""
+    """The sheets of a workbook that is open in Excel; path: what messages call it, without one its name there."""
 
-    def __init__(self, book: "xlwings.Book") -> None:
+    def __init__(self, book: "xlwings.Book", path: Path | None = None) -> None:
         self.book = book
-        self.path = Path(book.name)
+        self.path = path or Path(book.name)
         self.notes: list[str] = []  # what somebody may want to know about a change
         self._sheets: dict[str, LiveSheet] = {}
 
@@ -175,11 +180,17 @@ class LiveBook:
 class LiveChanges:
     """Changes of a workbook that is open in Excel: they are made there, and nothing is saved."""
 
-    is_live = True
-
     def __init__(self, book: LiveBook, *, force: bool = False) -> None:
         self.book, self.force = book, force
         self._cells: dict[str, dict[Address, float]] = {}
+
+    def check(self, *, backup: bool, history: bool) -> None:
+        """Raise InputError for what only a file can have."""
+        path = self.book.path
+        if backup:
+            raise InputError(f"--backup copies the file as it is saved: save {path} in Excel under another name")
+        if history:
+            _refuse_history(path)
 
     def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
         """Note numbers for a sheet's factor cells; NaN leaves a cell alone.
@@ -195,10 +206,8 @@ class LiveChanges:
         for title, cells in self._cells.items():
             target = self.book.book.sheets[title]
             for block in rectangles(cells):
-                rows = [
-                    [cells[row, column] for column in _columns(block)] for row in range(block.top, block.bottom + 1)
-                ]
-                _write(target, block, lambda area, rows=rows: setattr(area, "value", rows))
+                rows = range(block.top, block.bottom + 1)
+                _write(target, block, "value", [[cells[row, column] for column in _columns(block)] for row in rows])
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
@@ -209,6 +218,18 @@ class LiveChanges:
         for block, width in layout.widths.items():
             _area(target, block).column_width = width
         return layout.title, rmse
+
+    def add_history(self, sheets: list[FoundSheet], histories: dict[str, list[float]], optimizer: str) -> str:
+        """Raise InputError, as check does."""
+        _refuse_history(self.book.path)
+
+    def finish(self) -> Outcome:
+        """Tell who saves the workbook."""
+        return Outcome((f"wrote into {self.book.path}, which is open in Excel: save it there",))
+
+
+def _refuse_history(path: Path) -> NoReturn:
+    raise InputError(f"--history adds a sheet to the file: close {path} in Excel, or pass --out for a copy")
 
 
 def _sheet_for_model(book: "xlwings.Book", notes: list[str]) -> "xlwings.Sheet":
@@ -249,12 +270,12 @@ class _LiveCells:
         """Put texts and numbers into a block; None and NaN make blank cells."""
         rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
         values = [[typed_value(value) for value in row] for row in rows]
-        _write(self._sheet, block, lambda area: setattr(area, "value", values))
+        _write(self._sheet, block, "value", values)
         self._dress(block, style)
 
     def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
         """Fill a block from the formula of its first cell; Excel calculates the results."""
-        _write(self._sheet, block, lambda area: setattr(area, "formula", f"={formula}"))
+        _write(self._sheet, block, "formula", f"={formula}")
         self._dress(block, style)
 
     def _dress(self, block: Block, style: str) -> None:
@@ -274,10 +295,10 @@ def _looks(book: "xlwings.Book", sheets: list[FoundSheet]) -> "dict[str, xlwings
     }
 
 
-def _write(sheet: "xlwings.Sheet", block: Block, change: "Callable[[xlwings.Range], None]") -> None:
-    """Change the cells of a block. Raises InputError where Excel refuses, each host with an exception of its own."""
+def _write(sheet: "xlwings.Sheet", block: Block, name: str, content: object) -> None:
+    """Set a block's value or formula. Raises InputError where Excel refuses, each host with an exception of its own."""
     try:
-        change(_area(sheet, block))
+        setattr(_area(sheet, block), name, content)
     except Exception as error:
         place = f"{sheet.name}!{block.address}"
         hint = "unprotect the sheet, or end the editing of a cell, and try again"

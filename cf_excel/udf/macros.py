@@ -36,9 +36,9 @@ def write_learned(book: "xlwings.Book", model: Predictor) -> None:
     from cf_excel.udf.live import LiveBook, LiveChanges
 
     changes = LiveChanges(LiveBook(book))
-    report = put_model(changes.book, changes, model.factors)
+    filled = put_model(changes, model.factors)
     write_factors(book, model)
-    book.app.alert("\n".join([*report.lines, *report.notes, *changes.book.notes]), title="cf_excel")
+    book.app.alert("\n".join([*filled.lines, *changes.book.notes]), title="cf_excel")
 
 
 def write_factors(book: "xlwings.Book", model: Predictor) -> None:

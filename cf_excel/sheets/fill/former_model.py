@@ -77,7 +77,7 @@ def _is_as_written(sheet: SheetXml, note: str) -> bool:
     if not named or named[1] not in KINDS:
         return False
     try:
-        layout = ModelSheet(MODEL_TITLE, *map(int, named.group(2, 3, 4)), named[1])
+        layout = ModelSheet(MODEL_TITLE, int(named[2]), int(named[3]), int(named[4]), named[1])
     except InputError:
         return False
     first = layout.note.top, layout.note.left

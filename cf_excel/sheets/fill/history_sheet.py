@@ -17,7 +17,7 @@ def add_history(book: OpenedBook, sheets: list[FoundSheet], histories: dict[str,
     """Add the RMSE of every step, from the start on, by sheet; return the name of the new sheet."""
     n_steps = max(map(len, histories.values()))
     layout = HistorySheet(book.free_title("history"), len(histories), n_steps)
-    cells = SheetCells(looks_of(sheets))
+    cells = SheetCells(looks_of(book, sheets))
     table = np.full((n_steps, len(histories)), np.nan)
     for i, history in enumerate(histories.values()):
         table[: len(history), i] = np.round(history, 6)  # as many places as people compare

@@ -9,7 +9,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
 from cf_excel.model.parameters import Parameters
-from cf_excel.sheets.find.find_sheet import Book
+from cf_excel.sheets.find.find_sheet import Workbook
 from cf_excel.sheets.find.found_sheet import FoundSheet, Identity
 
 # The kind of model that the predictions of each form can show.
@@ -64,13 +64,16 @@ def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -
     )
 
 
-def large_misfits(book: Book, factors: Factors) -> list[str]:
-    """Return the large sheets that the model can't fit and that need no reading, because another names the ids."""
+def large_misfits(book: Workbook, factors: Factors) -> dict[str, str]:
+    """Return the large sheets that the model can't fit and that need no reading, because another names the ids.
+
+    Each comes with the form of its predictions.
+    """
     forms = {title: form for title in book.titles if (form := book.form(title))}
     misfits = [title for title, form in forms.items() if factors.kind != _KIND_OF[form]]
     small = [title for title in forms if book.sheet_size(title) < _LARGE]
     read = [title for title in forms if title in small or title not in misfits] or list(forms)[:1]
-    return [title for title in forms if title not in read]
+    return {title: form for title, form in forms.items() if title not in read}
 
 
 def misfit_of_kind(title: str, form: str, factors: Factors, n_factors: int) -> str:

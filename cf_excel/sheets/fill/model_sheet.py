@@ -46,7 +46,7 @@ def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors
     """
     former = former_frame(book)
     layout = model_layout(MODEL_TITLE if former else book.free_title(MODEL_TITLE), factors, chosen)
-    cells = SheetCells(looks_of(sheets))
+    cells = SheetCells(looks_of(book, sheets))
     rmse = write_model_cells(cells, layout, factors, chosen)
     tall = any("upright" in sheet.looks for sheet in sheets)
     cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15

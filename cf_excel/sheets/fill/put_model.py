@@ -1,13 +1,11 @@
 """Put a trained model into a workbook: the same for a file and for a workbook that is open in Excel."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from cf_excel.model.factors import Factors
-from cf_excel.model.parameters import Parameters
+from cf_excel.sheets.fill.changes import Changes
 from cf_excel.sheets.fill.matching import (
-    Chosen,
     Matched,
     choose,
     large_misfits,
@@ -16,65 +14,52 @@ from cf_excel.sheets.fill.matching import (
     misfit_of_kind,
     numbers_for,
 )
-from cf_excel.sheets.find.find_sheet import Book, lesson_sheets
+from cf_excel.sheets.find.find_sheet import lesson_sheets
 from cf_excel.sheets.find.found_sheet import FoundSheet
 
 _MOST_NAMED = 8
 
 
-class Changes(Protocol):
-    """What becomes of a workbook's sheets."""
+@dataclass(frozen=True)
+class Filled:
+    """What was put into a workbook: a line a sheet, the sheets that got factors, the sheet `model` and its RMSE."""
 
-    def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
-        """Put numbers into a sheet's factor cells; NaN leaves a cell alone."""
-
-    def apply(self) -> None:
-        """Make the changes."""
-
-    def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
-        """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
+    lines: tuple[str, ...]
+    sheets: tuple[str, ...]
+    model_sheet: str
+    rmse: float
 
 
-@dataclass
-class Report:
-    """What was done, a line each, and what somebody may want to mend."""
-
-    lines: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def put_model(
-    book: Book, changes: Changes, factors: Factors, *, wanted: str = "all", movies_by_row: bool = False
-) -> Report:
+def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", movies_by_row: bool = False) -> Filled:
     """Write factors into the sheets that the model fits, and add the sheet `model`.
 
     wanted: a sheet's name or "all". movies_by_row: as in match.
     Raises InputError where no sheet is of the lesson's kinds, or the model knows none of its ids.
     """
-    skipped = large_misfits(book, factors) if wanted == "all" else []
-    report = Report()
-    sheets = lesson_sheets(book, wanted, skipped, report.notes)
+    book = changes.book
+    skipped = large_misfits(book, factors) if wanted == "all" else {}
+    sheets = lesson_sheets(book, wanted, skipped, book.notes)
     matches = [match(sheet, factors, movies_by_row=movies_by_row) for sheet in sheets]
     chosen = choose(sheets, factors, matches)
-    fits = False
+    lines, filled = [], []
     for sheet, matched in zip(sheets, matches, strict=True):
-        report.notes += _unknown(sheet, matched)
+        book.notes += _unknown(sheet, matched)
         reason = misfit(sheet, factors)
         if reason:
-            report.lines.append(f"left alone: {reason}")
+            lines.append(f"left alone: {reason}")
             continue
         changes.put(sheet, numbers_for(sheet, factors, matched))
-        fits = True
+        filled.append(sheet.title)
         n_users, n_movies = ((rows >= 0).sum() for rows in (matched.users, matched.movies))
-        report.lines.append(f"sheet {sheet.title}: factors of {n_users:,} users, {n_movies:,} movies")
-    for title in skipped:
-        report.lines.append(f"left alone: {misfit_of_kind(title, book.form(title), factors, sheets[0].n_factors)}")
-    if fits:
+        lines.append(f"sheet {sheet.title}: factors of {n_users:,} users, {n_movies:,} movies")
+    for title, form in skipped.items():
+        lines.append(f"left alone: {misfit_of_kind(title, form, factors, sheets[0].n_factors)}")
+    if filled:
         changes.apply()
     title, rmse = changes.add_model(sheets, factors, chosen)
     n = len(chosen.users), len(chosen.movies)
-    report.lines.append(f"sheet {title}: {n[0]:,} users, {n[1]:,} movies, RMSE of the ratings {rmse:.6f}")
-    return report
+    lines.append(f"sheet {title}: {n[0]:,} users, {n[1]:,} movies, RMSE of the ratings {rmse:.6f}")
+    return Filled(tuple(lines), tuple(filled), title, rmse)
 
 
 def _unknown(sheet: FoundSheet, matched: Matched) -> Iterator[str]:

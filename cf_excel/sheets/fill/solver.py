@@ -227,8 +227,8 @@ class _Projected:
         self._weight = np.sqrt(grid.weight)
         self.all_squares = float((grid.weight * grid.rating**2).sum())
         self._last: tuple[bytes, tuple[np.ndarray, ...]] = (b"", ())
-        users = (start.user_factors, start.user_bias) if self._with_bias else (start.user_factors,)
-        self.start = np.column_stack(users).ravel()
+        factors, bias = start.user_factors, start.user_bias
+        self.start = np.column_stack([factors] if bias is None else [factors, bias]).ravel()
 
     def cost(self, x: np.ndarray) -> float:
         """Return the squared errors + l2 * the squares of all numbers."""

@@ -1,13 +1,17 @@
 """Bring learned numbers into a workbook's sheets: which cells change, from what to what, and which formulas follow."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.files import followed
 from cf_excel.model.factors import Factors
 from cf_excel.model.parameters import Parameters
+from cf_excel.sheets.fill.changes import CellChange, Outcome
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.lesson_book import LessonBook
@@ -15,15 +19,19 @@ from cf_excel.xlsx.cells import cell
 from cf_excel.xlsx.edit.change import change, fresh_results
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.edit.target import backup_path
 
 
 @dataclass
 class WriteBack:
-    """Changes of constants by sheet, with the results of the formulas that are known."""
+    """Changes of constants by sheet, with the results of the formulas that are known.
 
-    is_live = False
+    target: the file to write, None for a dry run. backup: whether to keep a file that stands there beside it.
+    """
 
     book: LessonBook
+    target: Path | None
+    backup: bool = False
     force: bool = False
     cells: dict[str, dict[Address, float]] = field(default_factory=dict)
     results: dict[str, Results] = field(default_factory=dict)
@@ -40,24 +48,6 @@ class WriteBack:
         with np.errstate(over="ignore", invalid="ignore"):
             self.results[sheet.title] = sheet.results(_filled(numbers, sheet))
 
-    def changes(self) -> list[tuple[str, str, object, float]]:
-        """Return sheet, address, old and new value of every constant that changes."""
-        found = []
-        for title, cells in self.cells.items():
-            sheet = self.book.sheet(title)
-            for address, value in cells.items():
-                if sheet.value(address) != value or sheet.formula(address):
-                    found.append((title, cell(*address), sheet.value(address), value))
-        return found
-
-    def stale_counts(self) -> dict[str, tuple[int, int]]:
-        """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
-        counts = {}
-        for title, fresh in fresh_results(self.book, self.cells, self.results).items():
-            n_results, n_unknown = fresh.counts()
-            counts[title] = n_results - n_unknown, n_unknown
-        return counts
-
     def apply(self) -> None:
         """Make the changes in the workbook's parts; the book's save writes them."""
         change(self.book, self.cells, self.results, drop_formulas=self.force)
@@ -67,6 +57,46 @@ class WriteBack:
         from cf_excel.sheets.fill.model_sheet import add_model_sheet  # loaded while large sheets are packed
 
         return add_model_sheet(self.book, sheets, factors, chosen)
+
+    def add_history(self, sheets: list[FoundSheet], histories: dict[str, list[float]], optimizer: str) -> str:
+        """Add the sheet `history` with the RMSE of every step; return its name."""
+        from cf_excel.sheets.fill.history_sheet import add_history
+
+        return add_history(self.book, sheets, histories, optimizer)
+
+    def finish(self) -> Outcome:
+        """Write the workbook, or list every constant that would change and how many results of formulas would."""
+        if self.target is None:
+            changes = tuple(self._changes())
+            return Outcome(
+                (*map(_change_shown, changes), *self._stale(), "dry run: nothing was written"), None, None, changes
+            )
+        target, archive = followed(self.target), self.book.archive
+        backup = backup_path(target) if self.backup and os.path.exists(target) else None
+        archive.save(target, backup=backup)
+        if any(name.startswith("_xmlsignatures/") for name in archive.names):
+            self.book.notes.append("the workbook is signed; its signature no longer fits")
+        return Outcome((f"wrote {target}" + (f", the former one is {backup}" if backup else ""),), target, backup)
+
+    def _changes(self) -> Iterator[CellChange]:
+        for title, cells in self.cells.items():
+            sheet = self.book.sheet(title)
+            for address, value in cells.items():
+                if sheet.value(address) != value or sheet.formula(address):
+                    yield CellChange(title, cell(*address), sheet.value(address), value)
+
+    def _stale(self) -> Iterator[str]:
+        """Say, by sheet, how many results of formulas are computed anew, and how many are taken out."""
+        for title, fresh in fresh_results(self.book, self.cells, self.results).items():
+            n_results, n_unknown = fresh.counts()
+            taken = f", {n_unknown} to be calculated when the workbook opens" if n_unknown else ""
+            yield f"{title}: {n_results - n_unknown} results of formulas computed anew{taken}"
+
+
+def _change_shown(change: CellChange) -> str:
+    old = change.old
+    shown = "blank" if old is None else f"{old:.6g}" if isinstance(old, float) else repr(old)
+    return f"{change.sheet}!{change.address}  {shown} -> {change.new:.6g}"
 
 
 def check_constants(sheet: FoundSheet, cells: Iterable[Address], *, force: bool) -> None:

@@ -21,9 +21,10 @@ from cf_excel.sheets.find.found_sheet import (
     rmse_results,
 )
 from cf_excel.sheets.find.look_up import UNCLEAR, IdTable, LookUpSide, moved, read_side
+from cf_excel.sheets.find.sheet import Sheet
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.new_values import Results
-from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 from cf_excel.xlsx.formulas import CellFormula
 
 _OF_ARRAYS = "SUM(#*#)"
@@ -64,7 +65,7 @@ class _Run:
         return [(row, first[1]) for row in range(first[0], first[0] + self.n)]
 
 
-def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
+def find_embedding(title: str, sheet: Sheet) -> FoundSheet | None:
     """Return the ratings, tables of factors and predictions of a sheet, None where it has no such predictions.
 
     Raises LayoutError where the formulas can't be followed or the tables don't fit together.
@@ -121,7 +122,7 @@ def find_embedding(title: str, sheet: SheetXml) -> FoundSheet | None:
 class _Reader:
     """Finds the rows of ratings in a sheet."""
 
-    def __init__(self, title: str, sheet: SheetXml) -> None:
+    def __init__(self, title: str, sheet: Sheet) -> None:
         self.title, self.sheet = title, sheet
         self.refused: list[LayoutError] = []  # rows that look like ratings, but can't be followed
         self._paired = paired(title, sheet)
@@ -191,7 +192,7 @@ class _Reader:
     def _rating_row(self, row: int, column: int, formulas: dict[int, CellFormula]) -> _RatingRow:
         predicted, where = formulas[column], f"sheet {self.title}: {cell(row, column)}"
         # what is open in Excel doesn't say which formulas are for arrays
-        if predicted.skeleton == _OF_ARRAYS and not predicted.array and isinstance(self.sheet, SheetXml):
+        if predicted.skeleton == _OF_ARRAYS and not predicted.array and self.sheet.marks_arrays:
             raise LayoutError(f"{where} multiplies cells without being an array formula: expected SUMPRODUCT")
         user, movie = (read_side(self.title, block, formulas) for block in predicted.blocks)
         rating, error, guarded = self._paired.get((row, column)), None, False
@@ -231,7 +232,7 @@ def _notes(title: str, side: str, table: IdTable) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Embedding:
-    sheet: SheetXml
+    sheet: Sheet
     runs: list[_Run]
     users: IdTable
     movies: IdTable

@@ -25,9 +25,10 @@ from cf_excel.sheets.find.found_sheet import (
     rmse_look,
     rmse_results,
 )
+from cf_excel.sheets.find.sheet import Sheet
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.new_values import Results
-from cf_excel.xlsx.edit.sheet_xml import Address, SheetXml
+from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.formulas import Fill
 from cf_excel.xlsx.references import take_apart
 
@@ -61,7 +62,7 @@ class _Predictions:
     outside: np.ndarray
 
 
-def find_grid(title: str, sheet: SheetXml) -> FoundSheet | None:
+def find_grid(title: str, sheet: Sheet) -> FoundSheet | None:
     """Return the ratings, factors and predictions of a sheet, None where it has no such predictions.
 
     Raises LayoutError where the predictions can't be followed or don't fit together.
@@ -121,7 +122,7 @@ def _check_apart(title: str, *parts: Iterable[Address]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    sheet: SheetXml
+    sheet: Sheet
     places: list[Address]
     user_rows: np.ndarray
     movie_rows: np.ndarray
@@ -249,7 +250,7 @@ def _addresses(places: np.ndarray) -> list[Address]:
 
 
 def _ids(
-    title: str, sheet: SheetXml, predictions: _Predictions, rows: np.ndarray, n: int, *, by_user: bool
+    title: str, sheet: Sheet, predictions: _Predictions, rows: np.ndarray, n: int, *, by_user: bool
 ) -> list[Identity]:
     """Return the id of each user or movie. Raises LayoutError where ratings and predictions disagree about one."""
     axis = 1 if by_user else 0
@@ -277,7 +278,7 @@ def _ids(
     return ids
 
 
-def _agreed(title: str, sheet: SheetXml, headers: list[Address], beside: list[Address]) -> Identity:
+def _agreed(title: str, sheet: Sheet, headers: list[Address], beside: list[Address]) -> Identity:
     """Return the id of a line of ratings; somebody may have put a row or column of their own before it.
 
     headers: what is before its predictions. beside: what is before its ratings. Both from the nearest on.
@@ -298,7 +299,7 @@ def _agreed(title: str, sheet: SheetXml, headers: list[Address], beside: list[Ad
     return shown
 
 
-def _pointed_to(title: str, sheet: SheetXml, place: Address) -> Address | None:
+def _pointed_to(title: str, sheet: Sheet, place: Address) -> Address | None:
     """Return the cell that a cell's formula shows, None where it is no such formula."""
     formula = sheet.formula(place)
     if formula is None or formula.skeleton != "#" or formula.other_sheet(title) is not None:

@@ -8,13 +8,14 @@ from cf_excel.errors import InputError, LayoutError
 from cf_excel.sheets.find.find_embedding import find_embedding
 from cf_excel.sheets.find.find_grid import find_grid
 from cf_excel.sheets.find.found_sheet import FoundSheet
-from cf_excel.xlsx.edit.sheet_xml import SheetXml
+from cf_excel.sheets.find.sheet import Sheet
 
 
-class Book(Protocol):
+class Workbook(Protocol):
     """A workbook as those who look for the lesson's sheets see it."""
 
     path: Path
+    notes: list[str]  # what its owner may want to know about a change
 
     @property
     def titles(self) -> list[str]:
@@ -33,14 +34,14 @@ class Book(Protocol):
         """Return what a sheet of the lesson's kinds holds, None for others."""
 
 
-def find_sheet(title: str, form: str, sheet: SheetXml) -> FoundSheet | None:
+def find_sheet(title: str, form: str, sheet: Sheet) -> FoundSheet | None:
     """Return what a sheet holds whose predictions have a form of the lesson's: "dot", "bias" or "rows"."""
     find = find_embedding if form == "rows" else find_grid
     return find(title, sheet)
 
 
 def lesson_sheets(
-    book: Book, wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
+    book: Workbook, wanted: str = "all", skip: Collection[str] = (), notes: list[str] | None = None
 ) -> list[FoundSheet]:
     """Return the sheets of the lesson's kinds, all but skip or the one that is wanted.
 
@@ -68,7 +69,7 @@ def lesson_sheets(
     return found
 
 
-def _all_found(book: Book, titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
+def _all_found(book: Workbook, titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:
     """Return the sheets of the lesson's kinds, and why others that look like them can't be followed."""
     book.read_ahead(titles)
     found: list[FoundSheet] = []

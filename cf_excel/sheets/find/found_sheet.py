@@ -11,9 +11,11 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.table import canonical_id
+from cf_excel.sheets.find.sheet import Sheet
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.new_values import Results
-from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula
 
 Identity = int | str | None
@@ -32,7 +34,7 @@ class FoundSheet:
     """
 
     title: str
-    xml: SheetXml
+    xml: Sheet
     user_ids: list[Identity]
     movie_ids: list[Identity]
     user_places: Places
@@ -107,15 +109,15 @@ class FoundSheet:
         return np.array([number_in(self.xml, address) for address in places or []])
 
 
-def looks_of(sheets: list[FoundSheet]) -> dict[str, int]:
+def looks_of(book: OpenedBook, sheets: list[FoundSheet]) -> dict[str, int]:
     """Return style numbers by name, taken from cells of the lesson's sheets, so that no style has to be added."""
     styles = dict.fromkeys(("plain", "rating", "prediction", "input", "id", "upright", "result"), 0)
     for sheet in reversed(sheets):
-        styles |= {name: sheet.xml.style(address) for name, address in sheet.looks.items()}
+        styles |= {name: book.sheet(sheet.title).style(address) for name, address in sheet.looks.items()}
     return styles
 
 
-def number_in(sheet: SheetXml, address: Address) -> float:
+def number_in(sheet: Sheet, address: Address) -> float:
     """Return the number in a cell, NaN for a blank. Raises InputError for anything else."""
     value = sheet.value(address)
     if value is None or value == "":
@@ -127,7 +129,7 @@ def number_in(sheet: SheetXml, address: Address) -> float:
     return value
 
 
-def id_in(sheet: SheetXml, places: Iterable[Address]) -> Identity:
+def id_in(sheet: Sheet, places: Iterable[Address]) -> Identity:
     """Return the raw id in the first cell that is not blank, None where there is none."""
     for address in places:
         value = sheet.value(address)
@@ -138,7 +140,7 @@ def id_in(sheet: SheetXml, places: Iterable[Address]) -> Identity:
 
 def rmse_results(
     title: str,
-    sheet: SheetXml,
+    sheet: Sheet,
     predicted: dict[Address, float],
     errors: dict[Address, CellValue],
     known: Mapping[Address, float] = MappingProxyType({}),
@@ -163,7 +165,7 @@ def rmse_results(
     return results
 
 
-def paired(title: str, sheet: SheetXml) -> dict[Address, Address]:
+def paired(title: str, sheet: Sheet) -> dict[Address, Address]:
     """Return the rating that each prediction is compared with by a formula that takes the root of their errors."""
     pairs: dict[Address, Address] = {}
     for _, formula in _roots(title, sheet):
@@ -174,9 +176,7 @@ def paired(title: str, sheet: SheetXml) -> dict[Address, Address]:
     return pairs
 
 
-def left_out(
-    title: str, sheet: SheetXml, predicted: Container[Address], errors: Container[Address] = ()
-) -> list[Address]:
+def left_out(title: str, sheet: Sheet, predicted: Container[Address], errors: Container[Address] = ()) -> list[Address]:
     """Return the ratings, or squared errors, that the sheet's RMSE counts without a prediction that was found."""
     found: dict[Address, None] = {}
     for _, formula in _roots(title, sheet):
@@ -202,7 +202,7 @@ def left_out_note(title: str, places: list[Address]) -> list[str]:
     ]
 
 
-def rmse_look(title: str, sheet: SheetXml) -> dict[str, Address]:
+def rmse_look(title: str, sheet: Sheet) -> dict[str, Address]:
     """Return the cell that shows how a result looks: the first RMSE."""
     forms = {**_OF_PAIRS, **dict.fromkeys(_OF_ERRORS)}
     known = (address for address, formula in _roots(title, sheet) if formula.skeleton in forms)
@@ -210,7 +210,7 @@ def rmse_look(title: str, sheet: SheetXml) -> dict[str, Address]:
     return {"result": first} if first else {}
 
 
-def _roots(title: str, sheet: SheetXml) -> Iterator[tuple[Address, CellFormula]]:
+def _roots(title: str, sheet: Sheet) -> Iterator[tuple[Address, CellFormula]]:
     """Give the formulas that take a square root of what is on their own sheet."""
     for fill in sheet.fills:
         if fill.first.text.lstrip().upper().startswith("SQRT(") and fill.first.other_sheet(title) is None:
@@ -249,7 +249,7 @@ def _pair(formula: CellFormula) -> tuple[Block, Block] | None:
     return (ratings, predictions) if same_size and set(others) == {ratings} else None
 
 
-def _of_errors(sheet: SheetXml, errors: dict[Address, CellValue], block: Block) -> list[float] | None:
+def _of_errors(sheet: Sheet, errors: dict[Address, CellValue], block: Block) -> list[float] | None:
     """Return the squared errors in a block, None where they are not all known."""
     squares = []
     for place in _places(sheet, block):
@@ -263,7 +263,7 @@ def _of_errors(sheet: SheetXml, errors: dict[Address, CellValue], block: Block) 
 
 
 def _squares(
-    sheet: SheetXml, predicted: dict[Address, float], ratings: Block, predictions: Block, known: Mapping[Address, float]
+    sheet: Sheet, predicted: dict[Address, float], ratings: Block, predictions: Block, known: Mapping[Address, float]
 ) -> list[float] | None:
     """Return the squared errors of the ratings in a block, None where its predictions are not all known."""
     down, right = predictions.top - ratings.top, predictions.left - ratings.left
@@ -279,7 +279,7 @@ def _squares(
     return squares
 
 
-def _places(sheet: SheetXml, block: Block) -> Iterable[Address]:
+def _places(sheet: Sheet, block: Block) -> Iterable[Address]:
     """Give the cells of a block row by row, down to the last row that the sheet has."""
     bottom = min(block.bottom, sheet.last_row)
     return ((row, column) for row in range(block.top, bottom + 1) for column in range(block.left, block.right + 1))

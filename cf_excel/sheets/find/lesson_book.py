@@ -7,7 +7,7 @@ from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 
 class LessonBook(OpenedBook):
-    """A workbook that somebody owns, and the lesson's sheets in it: a Book of find_sheet.py."""
+    """A workbook that somebody owns, and the lesson's sheets in it: a Workbook of find_sheet.py."""
 
     def form(self, title: str) -> str | None:
         """Tell at a glance what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from cf_excel.errors import LayoutError
 from cf_excel.ratings.table import canonical_id
 from cf_excel.sheets.find.found_sheet import Identity
+from cf_excel.sheets.find.sheet import Sheet
 from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block, cell
-from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 from cf_excel.xlsx.formulas import CellFormula
 
 # How a formula compares ids: as equal, ignoring case; as the last that is not above, in sorted ids; as equal texts.
@@ -162,7 +163,7 @@ def _comparison_of(skeleton: str) -> str | None:
 class IdTable:
     """The ids of a table and the places of their factors; rows without an id are no part of it."""
 
-    def __init__(self, title: str, sheet: SheetXml, form: TableForm) -> None:
+    def __init__(self, title: str, sheet: Sheet, form: TableForm) -> None:
         """Read the ids. Raises LayoutError where there are none, or where they can't be searched."""
         ids, self.form, self._sheet = form.ids, form, sheet
         self.first: Address = ids.top, ids.left

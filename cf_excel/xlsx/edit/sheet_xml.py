@@ -26,6 +26,8 @@ class SheetXml:
     Raises FileError for XML that is not whole or is no sheet.
     """
 
+    marks_arrays = True  # an array formula says so
+
     def __init__(self, xml: bytes, strings: list[str], name: str, part: str | None = None) -> None:
         self.name = name
         self.written = SheetRows(xml, name, part or name)

@@ -1,0 +1,214 @@
+"""Fit a workbook that somebody owns, or put a model into it: its file, or what Excel has open of it.
+
+What the commands solve and write do, for Python, too.
+"""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from cf_excel.errors import InputError, OpenInExcelError
+from cf_excel.files import check_target
+from cf_excel.model.factors import Factors
+from cf_excel.sheets.fill.changes import Changes, Outcome
+
+if TYPE_CHECKING:
+    import xlwings
+
+    from cf_excel.sheets.fill.fit_sheets import SheetFit
+
+WorkbookOrPath: TypeAlias = "str | os.PathLike[str] | xlwings.Book"
+_MOVIE_IDS = ("raw", "index")
+
+
+@dataclass(frozen=True)
+class SolveReport(Outcome):
+    """What solve did: how each sheet was fitted, the name of the sheet `history` if one was added, and notes.
+
+    str() gives the lines that the command prints. notes: what the workbook's owner may want to know, a line each.
+    """
+
+    sheets: "tuple[SheetFit, ...]" = ()
+    history_sheet: str | None = None
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class WriteReport(Outcome):
+    """What write did: which sheets got factors, the name of the sheet with the model, and its RMSE in rating units.
+
+    str() gives the lines that the command prints. notes: what the workbook's owner may want to know, a line each.
+    """
+
+    sheets: tuple[str, ...] = ()
+    model_sheet: str = ""
+    rmse: float = float("nan")
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let Python not search for cycles: there are millions of cells and no cycles among them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collector()
+def solve(
+    workbook: WorkbookOrPath,
+    *,
+    sheet: str = "all",
+    optimizer: str = "lm",
+    steps: int | None = None,
+    lr: float | None = None,
+    l2: float = 0.0,
+    hold_out: float | None = None,
+    seed: int = 42,
+    history: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    backup: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+) -> SolveReport:
+    """Fit the factors of a workbook's sheets to its ratings, as the lesson does with Excel's Solver.
+
+    workbook: a file, or a workbook that is open in Excel, as xlwings.Book gives it; a file that Excel has open is
+    changed there, and nothing is saved. sheet: a sheet's name or "all". optimizer: "lm" (least squares), "adam" or
+    "sgd", with steps at most (1000 of lm, 2000 of the others) and a learning rate lr (0.05). l2: weight of the squares
+    of all numbers. hold_out: the part of the ratings, between 0 and 1, that is not fitted and whose RMSE is shown, too;
+    seed chooses them and the random numbers. history: add a sheet with the RMSE of every step. out: write a copy there.
+    backup: keep the file that is replaced. force: put numbers over formulas in factor cells. dry_run: change nothing.
+
+    Return how each sheet was fitted (RMSE in rating units), and what was written. Raises InputError for options that
+    can't work, for a workbook without the lesson's sheets and for one that can't be fitted; FileError where a file
+    can't be read or written. Messages name options as the command does; notes of an error are what was found before.
+    """
+    from cf_excel.sheets.fill.fit_sheets import FitOptions, fit_sheets, fit_table
+
+    options = FitOptions(optimizer, steps, lr, l2, hold_out, seed, history)
+    changes = _changes(workbook, out, [], backup=backup, force=force, dry_run=dry_run, history=history)
+    with _telling(changes):
+        fits, added = fit_sheets(changes, options, sheet)
+        outcome = changes.finish()
+    lines = [*fit_table(fits), *outcome.lines]
+    if added and not dry_run:
+        lines.append(f"added the sheet {added}: the RMSE of every step and its chart")
+    return SolveReport(
+        **vars(outcome) | {"lines": tuple(lines)},
+        sheets=fits,
+        history_sheet=None if dry_run else added,
+        notes=tuple(changes.book.notes),
+    )
+
+
+@_without_collector()
+def write(
+    workbook: WorkbookOrPath,
+    model: Factors | str | os.PathLike[str] | None = None,
+    *,
+    sheet: str = "all",
+    movie_ids: str = "raw",
+    out: str | os.PathLike[str] | None = None,
+    backup: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+) -> WriteReport:
+    """Put a trained model into a workbook: a sheet with its numbers and formulas, and the lesson's sheets it fits.
+
+    workbook: a file, or a workbook that is open in Excel, as xlwings.Book gives it; a file that Excel has open is
+    changed there, and nothing is saved. model: what train returned, or a model file, without one the file that train
+    wrote last. sheet: a sheet's name or "all". movie_ids: whether the workbook names movies by "raw" id, or by "index"
+    of first appearance, as the course's own workbook does. out: write a copy there. backup: keep the file that is
+    replaced. force: put numbers over formulas in factor cells. dry_run: change nothing.
+
+    Return which sheets got factors, the RMSE of the model's predictions of the workbook's ratings (in rating units),
+    and what was written. Raises InputError for options that can't work, for a workbook without the lesson's sheets and
+    for a model that knows none of its ids; FileError where a file can't be read or written. Messages name options as
+    the command does; notes of an error are what was found before.
+    """
+    from cf_excel.model.file import default_model_path, load_factors
+    from cf_excel.sheets.fill.put_model import put_model
+
+    if movie_ids not in _MOVIE_IDS:
+        raise InputError(f"--movie-ids {movie_ids}: expected one of {', '.join(_MOVIE_IDS)}")
+    if not isinstance(model, Factors):
+        model = default_model_path() if model is None else Path(model)
+    inputs = [] if isinstance(model, Factors) else [model]
+    changes = _changes(workbook, out, inputs, backup=backup, force=force, dry_run=dry_run)
+    with _telling(changes):
+        factors = model if isinstance(model, Factors) else load_factors(model)
+        filled = put_model(changes, factors, wanted=sheet, movies_by_row=movie_ids == "index")
+        outcome = changes.finish()
+    return WriteReport(
+        **vars(outcome) | {"lines": (*filled.lines, *outcome.lines)},
+        sheets=filled.sheets,
+        model_sheet=filled.model_sheet,
+        rmse=filled.rmse,
+        notes=tuple(changes.book.notes),
+    )
+
+
+def _changes(
+    workbook: WorkbookOrPath,
+    out: str | os.PathLike[str] | None,
+    inputs: list[Path],
+    *,
+    backup: bool,
+    force: bool,
+    dry_run: bool,
+    history: bool = False,
+) -> Changes:
+    """Return what takes the changes: of the file, or of what Excel has open of it. inputs: never to be replaced.
+
+    Raises FileError and InputError where the workbook can't be changed as it is wanted, or is none.
+    """
+    if not isinstance(workbook, str | os.PathLike):
+        if out is not None or dry_run:
+            raise InputError(f"{workbook.name} is open in Excel: --out and --dry-run read a file, pass its path")
+        return _live_changes(workbook, Path(workbook.name), backup=backup, force=force, history=history)
+    path, copy = Path(workbook), None if out is None else Path(out)
+    if copy and copy.suffix.lower() != path.suffix.lower():
+        raise InputError(f"--out {copy}: expected a name that ends in {path.suffix}, as the workbook's does")
+    target = copy or path
+    if not dry_run:
+        try:
+            check_target(target, inputs)
+        except OpenInExcelError:
+            from cf_excel.udf.live import find_open_book
+
+            book = None if copy else find_open_book(path)
+            if book is None:
+                raise
+            return _live_changes(book, path, backup=backup, force=force, history=history)
+    from cf_excel.sheets.fill.write_back import WriteBack
+    from cf_excel.sheets.find.lesson_book import LessonBook
+
+    return WriteBack(LessonBook(path), None if dry_run else target, backup=backup, force=force)
+
+
+def _live_changes(book: "xlwings.Book", path: Path, *, backup: bool, force: bool, history: bool) -> Changes:
+    from cf_excel.udf.live import LiveBook, LiveChanges
+
+    changes = LiveChanges(LiveBook(book, path), force=force)
+    changes.check(backup=backup, history=history)
+    return changes
+
+
+@contextmanager
+def _telling(changes: Changes) -> Iterator[None]:
+    """Let errors carry the notes of the workbook."""
+    try:
+        yield
+    except BaseException as error:
+        for text in changes.book.notes:
+            error.add_note(text)
+        raise
