@@ -35,7 +35,7 @@ def fresh_results(book: OpenedBook, cells: Cells, results: dict[str, Results]) -
 def _copied(book: OpenedBook, title: str, address: Address, cells: Cells, results: dict[str, Results]) -> CellValue:
     """Return the result of a formula that is nothing but a reference to a cell whose value is known."""
     formula = book.sheet(title).formula(address)
-    if formula.skeleton != "#" or not formula.blocks[0].is_one_cell:
+    if not formula or formula.skeleton != "#" or not formula.blocks[0].is_one_cell:
         return None
     where = formula.references[0].sheet or title
     place = formula.blocks[0].top, formula.blocks[0].left

@@ -1,7 +1,7 @@
 """Which formulas of a workbook a change makes stale: those that refer to a changed cell, directly or through others."""
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 
@@ -104,11 +104,13 @@ def _unknown(book: OpenedBook, title: str, fill: Fill, results: Results, known: 
     return [_Waiting(title, fill, _watched(book, title, fill))]
 
 
-def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Container[Address] = ()) -> Iterator[_Waiting]:
+def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Results | None = None) -> Iterator[_Waiting]:
     """Give the cells of a fill one by one, without some of them."""
     sheet = book.sheet(title)
     for row, column in sheet.addresses_in(fill.block):
-        if (row, column) in but or (fill.first.array and sheet.formula((row, column)) != fill.first):
+        if (but is not None and (row, column) in but) or (
+            fill.first.array and sheet.formula((row, column)) != fill.first
+        ):
             continue
         cell = Fill(Block(row, column, row, column), fill.at(row, column))
         yield _Waiting(title, cell, _watched(book, title, cell))

@@ -79,7 +79,8 @@ class SheetRows:
             self.hides = True
             self._searched = _HIDDEN.sub(lambda found: _veiled(found[0]), xml)
             check_xml(xml, part)
-            shapes = self._cut_rows()
+            self._cut_rows()
+            shapes = [-1] * len(self.rows)
         self._read_shapes(shapes)
         self.by_number = {row.number: row for row in self.rows}
         if len(self.by_number) != len(self.rows):
@@ -133,7 +134,7 @@ class SheetRows:
         """Return where the rows begin and end."""
         root = re.search(rb"<(?:([\w.-]+):)?worksheet[\s>]", self._searched)
         data = root and re.search(rb"<%ssheetData(?=[\s/>])[^>]*?(/?)>" % prefix_of(root), self._searched)
-        if not data:
+        if not root or not data:
             check_xml(self.xml, self._part)
             raise FileError(f"{self.name} is no worksheet" if not root else f"{self.name} is damaged: it has no cells")
         self.prefix, self._data = prefix_of(root), data
@@ -179,10 +180,7 @@ class KnownShapes:
     def __init__(self, tags: Tags) -> None:
         self._tags = tags
         self._known: dict[bytes, tuple[int, int]] = {}  # which shape, and how often its rows name their number
-        self._last: tuple[bytes, int] = (
-            b"",
-            -1,
-        )  # markup with SPOT for the number, and shape
+        self._last = b"", -1  # markup with SPOT for the number, and shape
 
     def look_up(self, xml: bytes, number: int) -> tuple[bytes, int, bool]:
         """Return the numbers of a row, which shape the row has, and whether that is new.

@@ -109,7 +109,7 @@ class Archive:
             self._check_unread()
         pieces = [content] if isinstance(content, bytes) else content
         old = self._parts.get(name)
-        self._changed[name] = Packing(name, pieces, old and old.entry, self._pool)
+        self._changed[name] = Packing(name, pieces, old.entry if old else None, self._pool)
         self._unpacked.pop(name, None)
         if isinstance(content, bytes):
             self._unpacked[name] = content

@@ -51,7 +51,7 @@ def write_workbook(
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             # half the time of the usual level for a tenth more bytes; open() takes no level, only its entry has one
-            entry._compresslevel = _COMPRESSION
+            entry._compresslevel = _COMPRESSION  # type: ignore[attr-defined]
             entry.external_attr = 0o600 << 16
             with target.open(entry, "w", force_zip64=False) as part:
                 sheet = sheets.get(name)
