@@ -17,13 +17,17 @@ def change(book: OpenedBook, cells: Cells, results: dict[str, Results], *, drop_
         known = fresh.get(title, Results())
         xml = changed_sheet(book.sheet(title), cells.get(title, {}), known, drop_formulas=drop_formulas)
         book.archive.put(book.part_of(title), xml)
+    # asked of the sheets as they were read, which still have the formulas
     if drop_formulas and any(book.sheet(title).formula(a) for title, part in cells.items() for a in part):
         book.drop_calculation_chain()
     book.calculate_on_load()
 
 
 def fresh_results(book: OpenedBook, cells: Cells, results: dict[str, Results]) -> dict[str, Results]:
-    """Return the new result of every formula that a change makes stale, None where it is not known."""
+    """Return the new result of every formula that a change makes stale, None where it is not known.
+
+    A copy of a known result (a cell that shows another sheet's RMSE) is known, too; nothing else is calculated here.
+    """
     results, stale = lasting(book, cells, results)
     fresh = {title: Results(dict(known.cells), known.tables) for title, known in results.items()}
     for title, addresses in stale.items():

@@ -1,4 +1,8 @@
-"""Which formulas of a workbook a change makes stale: those that refer to a changed cell, directly or through others."""
+"""Which formulas of a workbook a change makes stale: those that refer to a changed cell, directly or through others.
+
+A result that is taken out though it holds is a blank in programs that don't calculate; one that is kept though it is
+old is a wrong number. What can't be told from a formula's text counts as stale.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -36,6 +40,9 @@ def stale_cells(
         if title in cells or _looks_elsewhere(book, title):
             for fill in book.sheet(title).fills:
                 waiting += _unknown(book, title, fill, results.get(title, Results()), known.get(title, []))
+    # In rounds: what turns out to be old makes others old. A fill of a million cells is looked at as a whole, by the
+    # rectangles that all of its cells reach, and cell by cell only once something changed in there; cells that don't
+    # depend on it wait on by themselves.
     while changed:
         still: list[_Waiting] = []
         found: dict[str, set[Address]] = {}
@@ -62,6 +69,7 @@ def lasting(
 
     A sheet's results don't hold where they were computed from old ones, such as ratings that depend on the factors.
     """
+    # results that are left out are stale cells of the next round, which may take away what others were computed from
     while True:
         stale = stale_cells(book, cells, results)
         hold = {
@@ -118,6 +126,8 @@ def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Results | None = No
 
 def _looks_elsewhere(book: OpenedBook, title: str) -> bool:
     """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
+    # Reading all formulas of a large sheet takes seconds, searching its bytes for what they would need does not. A
+    # character reference (&#33; for !) may hide any of it.
     xml = book.sheet_bytes(title)
     names = [*book.names, *book.tables]
     if b"&#" not in xml and not _may_name(xml.lower(), names):
