@@ -96,6 +96,9 @@ def finish(args: argparse.Namespace, changes: "WriteBack | LiveChanges", results
     backup = backup_path(target) if args.backup and os.path.exists(target) else None
     changes.book.archive.save(target, backup=backup)
     say(*results)
+    for title, (_, cleared) in changes.stale_counts.items():
+        if cleared:
+            say(f"{title}: {cleared:,} results of formulas to be calculated when the workbook opens")
     if any(name.startswith("_xmlsignatures/") for name in changes.book.archive.names):
         note("the workbook is signed; its signature no longer fits")
     say(f"wrote {target}" + (f", the former one is {backup}" if backup else ""))
@@ -106,7 +109,7 @@ def list_changes(changes: "WriteBack") -> None:
     for title, address, old, new in changes.changes():
         shown = "blank" if old is None else f"{old:.6g}" if isinstance(old, float) else repr(old)
         say(f"{title}!{address}  {shown} -> {new:.6g}")
-    for title, (fresh, cleared) in changes.stale_counts().items():
-        taken = f", {cleared} to be calculated when the workbook opens" if cleared else ""
-        say(f"{title}: {fresh} results of formulas computed anew{taken}")
+    for title, (fresh, cleared) in changes.stale_counts.items():
+        taken = f", {cleared:,} to be calculated when the workbook opens" if cleared else ""
+        say(f"{title}: {fresh:,} results of formulas computed anew{taken}")
     say("dry run: nothing was written")

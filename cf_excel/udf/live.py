@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -174,7 +174,7 @@ class LiveBook:
 class LiveChanges:
     """Changes of a workbook that is open in Excel: they are made there, and nothing is saved."""
 
-    is_live = True
+    is_live: ClassVar[Literal[True]] = True
 
     def __init__(self, book: LiveBook, *, force: bool = False) -> None:
         self.book, self.force = book, force

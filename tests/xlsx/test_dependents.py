@@ -123,7 +123,7 @@ REACHES = {
 }
 
 
-def test_a_result_that_surely_stays_is_kept(tmp_path):
+def test_a_result_that_surely_stays_is_kept(tmp_path, capsys):
     def decorate(workbook: object, sheets: object) -> None:
         for i, text in enumerate(REACHES):
             workbook.add_worksheet(f"f{i}").write_formula(0, 5, f"={text}", None, 0.125)
@@ -138,5 +138,8 @@ def test_a_result_that_surely_stays_is_kept(tmp_path):
 
     path = make(tmp_path / "r.xlsx", decorate)
     assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    emptied = [f"f{i}: 1 results of formulas to be calculated when the workbook opens" for i in range(len(REACHES))]
+    assert [line in said for line in emptied] == list(REACHES.values())
     book = OpenedBook(path)
     assert {text: book.sheet(f"f{i}").value((1, 6)) is None for i, text in enumerate(REACHES)} == REACHES

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet, Numbers
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import cell
-from cf_excel.xlsx.edit.change import change, fresh_results
+from cf_excel.xlsx.edit.change import change
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
 
@@ -20,12 +21,14 @@ from cf_excel.xlsx.edit.sheet_xml import Address
 class WriteBack:
     """Changes of constants by sheet, with the results of the formulas that are known."""
 
-    is_live = False
+    is_live: ClassVar[Literal[False]] = False
 
     book: LessonBook
     force: bool = False
     cells: dict[str, dict[Address, float]] = field(default_factory=dict)
     results: dict[str, Results] = field(default_factory=dict)
+    # by sheet, how many results of formulas are computed anew, and how many are taken out
+    stale_counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def put(self, sheet: FoundSheet, numbers: Numbers) -> None:
         """Put numbers into a sheet's factor cells; NaN leaves a cell alone.
@@ -41,7 +44,7 @@ class WriteBack:
 
     def changes(self) -> list[tuple[str, str, object, float]]:
         """Return sheet, address, old and new value of every constant that changes."""
-        found = []
+        found: list[tuple[str, str, object, float]] = []
         for title, cells in self.cells.items():
             sheet = self.book.sheet(title)
             for address, value in cells.items():
@@ -49,17 +52,11 @@ class WriteBack:
                     found.append((title, cell(*address), sheet.value(address), value))
         return found
 
-    def stale_counts(self) -> dict[str, tuple[int, int]]:
-        """Return, by sheet, how many results of formulas are computed anew, and how many are taken out."""
-        counts = {}
-        for title, fresh in fresh_results(self.book, self.cells, self.results).items():
-            n_results, n_unknown = fresh.counts()
-            counts[title] = n_results - n_unknown, n_unknown
-        return counts
-
     def apply(self) -> None:
         """Make the changes in the workbook's parts; the book's save writes them."""
-        change(self.book, self.cells, self.results, drop_formulas=self.force)
+        fresh = change(self.book, self.cells, self.results, drop_formulas=self.force)
+        for title, (n_results, n_unknown) in ((title, known.counts()) for title, known in fresh.items()):
+            self.stale_counts[title] = n_results - n_unknown, n_unknown
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""

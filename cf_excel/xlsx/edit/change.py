@@ -10,9 +10,14 @@ Cells = dict[str, dict[Address, float]]
 """Constants by sheet and address."""
 
 
-def change(book: OpenedBook, cells: Cells, results: dict[str, Results], *, drop_formulas: bool = False) -> None:
-    """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out."""
-    fresh = fresh_results(book, cells, results)
+def change(
+    book: OpenedBook, cells: Cells, results: dict[str, Results], *, drop_formulas: bool = False
+) -> dict[str, Results]:
+    """Change constants by sheet; results are those of formulas that are known, other stale ones are taken out.
+
+    Return, by sheet, the new result of every formula that the change makes stale, None where it was taken out.
+    """
+    fresh = _fresh_results(book, cells, results)
     for title in fresh.keys() | cells.keys():
         known = fresh.get(title, Results())
         xml = changed_sheet(book.sheet(title), cells.get(title, {}), known, drop_formulas=drop_formulas)
@@ -21,9 +26,10 @@ def change(book: OpenedBook, cells: Cells, results: dict[str, Results], *, drop_
     if drop_formulas and any(book.sheet(title).formula(a) for title, part in cells.items() for a in part):
         book.drop_calculation_chain()
     book.calculate_on_load()
+    return fresh
 
 
-def fresh_results(book: OpenedBook, cells: Cells, results: dict[str, Results]) -> dict[str, Results]:
+def _fresh_results(book: OpenedBook, cells: Cells, results: dict[str, Results]) -> dict[str, Results]:
     """Return the new result of every formula that a change makes stale, None where it is not known.
 
     A copy of a known result (a cell that shows another sheet's RMSE) is known, too; nothing else is calculated here.
