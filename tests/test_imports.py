@@ -10,19 +10,20 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cf_excel"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-TABLES = {"errors", "files", "ratings"}
+TABLES = {"errors", "files", "zip_guard", "ratings"}
 MODEL = TABLES | {"metrics", "model"}
 MAY_IMPORT = {
     "errors": set(),
     "data": set(),
     "files": {"errors"},
+    "zip_guard": {"errors"},
     "metrics": {"errors"},
     "ratings": TABLES | {"data"},
     "model": MODEL,
     "predictor": {"model"},
     "learn": MODEL | {"learn"},
     "lesson": MODEL | {"data", "learn", "plots"},
-    "xlsx": {"errors", "files", "xlsx"},
+    "xlsx": {"errors", "files", "zip_guard", "xlsx"},
     "sheets": MODEL | {"xlsx", "sheets"},
     "plots": MODEL | {"plots"},
     "evaluate": MODEL | {"learn", "plots", "evaluate"},

@@ -2,9 +2,7 @@
 
 import gzip
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,22 +12,20 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 from cf_excel.errors import FileError
 from cf_excel.files import check_source
 from cf_excel.ratings.file_kinds import refuse_binary
+from cf_excel.zip_guard import BROKEN, UnpackingLimits, is_encrypted
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# What a compressed file may unpack to. Ratings shrink about fivefold, with long names as ids seventeenfold.
-MAX_UNPACKED_BYTES = 8 * 2**30
-MAX_RATIO = 30
-SMALL_BYTES = 64 * 2**20
+# Ratings shrink about fivefold, with long names as ids seventeenfold.
+LIMITS = UnpackingLimits("ratings are", ratio=30, most=8 * 2**30)
 MAX_LINE_BYTES = 2**20
 
 _BLOCK_BYTES = 2**18
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
 _WORKBOOKS = {"[Content_Types].xml": "an Excel workbook", "content.xml": "a LibreOffice workbook"}
-# What the standard library raises over damaged archives.
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, ValueError)
+_BROKEN = (*BROKEN, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -72,10 +68,9 @@ class Source:
     def _open_member(self, file: BinaryIO, stack: ExitStack) -> IO[bytes]:
         archive = stack.enter_context(zipfile.ZipFile(file))
         entry = archive.getinfo(self.member)
-        if entry.flag_bits & 1:
+        if is_encrypted(entry):
             raise FileError(f"{self.name} is encrypted: unpack it with its password and pass the folder")
-        if entry.file_size > _limit(entry.compress_size):
-            raise _too_big(self.name, entry.file_size)
+        LIMITS.check(self.name, entry.compress_size, entry.file_size)
         file.seek(entry.header_offset)
         return stack.enter_context(archive.open(entry))
 
@@ -135,22 +130,14 @@ class _Guarded(io.RawIOBase):
         except _BROKEN as error:
             raise FileError(f"{self._name} can't be read to its end: {_reason(error)}") from error
         self._count += len(data)
-        if self._raw is not self._file and self._count > _limit(self._file.tell() - self._start):
-            raise _too_big(self._name, self._count)
+        if self._raw is not self._file:
+            LIMITS.check(self._name, self._file.tell() - self._start, self._count)
         after_last_line = len(data) - 1 - max(data.rfind(b"\n"), data.rfind(b"\r"))
         self._line_count = after_last_line + (self._line_count if after_last_line == len(data) else 0)
         if self._line_count > MAX_LINE_BYTES:
             raise FileError(f"{self._name} has a line of more than {MAX_LINE_BYTES:,} bytes: expected a table")
         wanted[: len(data)] = data
         return len(data)
-
-
-def _limit(packed_bytes: int) -> int:
-    return min(MAX_UNPACKED_BYTES, max(SMALL_BYTES, MAX_RATIO * packed_bytes))
-
-
-def _too_big(name: str, size: int) -> FileError:
-    return FileError(f"{name} unpacks to {size:,} bytes or more: no ratings are packed like that, not read")
 
 
 def _is_absolute(member: str) -> bool:

@@ -19,6 +19,15 @@ def column_letters(column: int) -> str:
     return letters
 
 
+@lru_cache(maxsize=1 << 15)
+def column_number(letters: str) -> int:
+    """Return the number of a column: A is 1, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
 def cell(row: int, column: int, *, fix_row: bool = False, fix_column: bool = False) -> str:
     """Return the address of a cell, with dollars before what is fixed."""
     return f"{'$' * fix_column}{column_letters(column)}{'$' * fix_row}{row}"
@@ -40,6 +49,11 @@ class Block:
     @property
     def n_columns(self) -> int:
         return self.right - self.left + 1
+
+    @property
+    def letters(self) -> list[str]:
+        """Letters of its columns, from left to right."""
+        return [column_letters(column) for column in range(self.left, self.right + 1)]
 
     @property
     def first(self) -> str:

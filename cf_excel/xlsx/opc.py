@@ -1,105 +1,150 @@
-"""The parts of a package by name, and how they are declared and related (ECMA-376 part 2)."""
+"""The parts of a package by name, and how they are declared and related (ECMA-376 part 2).
+
+New workbooks and those that somebody owns are written through the same methods; in the latter, markup that is there
+stays as it is, to the byte.
+"""
 
 import posixpath
 import re
+from abc import ABC, abstractmethod
+from html import escape
+from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 
+from cf_excel.errors import FileError
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 DRAWING_MAIN = "http://schemas.openxmlformats.org/drawingml/2006/main"
 DRAWING_TYPE = "application/vnd.openxmlformats-officedocument.drawing+xml"
 CHART_TYPE = "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
-_TYPES = "[Content_Types].xml"
-# what the schema wants after drawings and controls
-_SHEET_END = re.compile(rb"<tableParts|<extLst|</worksheet>")
-_FONT_ORDER = (
-    *("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color"),
-    *("name", "family", "charset", "scheme"),
-)
-_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_PREFIXES = {
-    "r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-    "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
-    "c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
-    "cp": "http://schemas.openxmlformats.org/package/2006/metadata/core-properties",
-    "dc": "http://purl.org/dc/elements/1.1/",
-    "dcterms": "http://purl.org/dc/terms/",
-    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
-}
+CONTENT_TYPES = "[Content_Types].xml"
+_NO_RELATIONS = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"></Relationships>'
+_PREFIX = rb"((?:[\w.-]+:)?)"
 
 
-class Parts(dict[str, bytes]):
-    """The parts of a workbook by name, without the cells."""
+class Package(ABC):
+    """The parts of a workbook by name."""
 
-    def declare(self, name: str, content_type: str) -> None:
-        """Say what a part holds; a name without a slash stands for all parts with that ending."""
-        kind, key, name = ("Override", "PartName", f"/{name}") if "/" in name else ("Default", "Extension", name)
-        entry = f'<{kind} {key}="{name}" ContentType="{content_type}"/>'.encode()
-        if entry not in self[_TYPES]:
-            self[_TYPES] = self[_TYPES].replace(b"</Types>", entry + b"</Types>")
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Names of the parts, in order."""
 
-    def relate(self, owner: str, kind: str, target: str) -> str:
-        """Add a relationship to a part and return its id."""
-        folder, _, name = owner.rpartition("/")
-        path = f"{folder}/_rels/{name}.rels"
-        relationships = self.get(path, f'<Relationships xmlns="{_PACKAGE}"></Relationships>'.encode())
-        identity = f"rIdAdded{relationships.count(b'<Relationship ') + 1}"
-        entry = f'<Relationship Id="{identity}" Type="{kind}" Target="{target}"/></Relationships>'
-        self[path] = relationships.replace(b"</Relationships>", entry.encode())
-        return identity
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Return a part as it is now."""
 
-    def append_to_sheet(self, number: int, xml: str) -> None:
-        """Add an element to the sheet with this number, counted from 1, behind those that it has."""
-        sheet = f"xl/worksheets/sheet{number}.xml"
-        self[sheet] = _SHEET_END.sub(lambda match: xml.encode() + match[0], self[sheet], count=1)
+    @abstractmethod
+    def put(self, name: str, content: bytes) -> None:
+        """Replace a part, or add one at the end that needs not be declared."""
 
-    def append_to_drawing(self, number: int, xml: str) -> None:
-        """Add an anchored object to the drawing of the sheet with this number; the first one makes the drawing."""
-        name = drawing_of(number)
-        if name not in self:
-            self[name] = f'<wsDr xmlns="{DRAWING}" xmlns:a="{DRAWING_MAIN}"></wsDr>'.encode()
-            self.declare(name, DRAWING_TYPE)
-            sheet = f"xl/worksheets/sheet{number}.xml"
-            identity = self.relate(sheet, f"{OFFICE}/drawing", f"../drawings/drawing{number}.xml")
-            self.append_to_sheet(number, f'<drawing xmlns:r="{OFFICE}" r:id="{identity}"/>')
-        self[name] = self[name].replace(b"</wsDr>", xml.encode() + b"</wsDr>")
+    @abstractmethod
+    def drop(self, name: str) -> None:
+        """Leave a part out."""
+
+    def read_xml(self, name: str) -> bytes:
+        """Return a part that is whole XML in UTF-8 and declares no entities."""
+        return self.read(name)
+
+    def find(self, name: str) -> str:
+        """Return the name under which a part is stored, from one that may differ in case and in escaped characters."""
+        names = self.names
+        return name if name in names else next((stored for stored in names if plain(stored) == plain(name)), name)
+
+    def add(self, name: str, content: bytes, content_type: str) -> None:
+        """Add a part and declare what it holds."""
+        self.put(name, content)
+        self._declare("Override", "PartName", f"/{name}", content_type)
+
+    def declare_ending(self, ending: str, content_type: str) -> None:
+        """Declare what all parts with an ending hold."""
+        self._declare("Default", "Extension", ending, content_type)
+
+    def relations(self, owner: str) -> dict[str, tuple[str, str]]:
+        """Return type and part of what a part relates to, by id; what is outside the package is left out.
+
+        owner: a part's name, "" for the package itself.
+        """
+        rels, folder = self.find(rels_of(owner)), posixpath.dirname(owner)
+        if rels not in self.names:
+            return {}
+        relations = {}
+        for relation in ElementTree.fromstring(self.read_xml(rels)):
+            target = relation.get("Target", "")
+            if relation.get("TargetMode") != "External" and target:
+                path = target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+                relations[relation.get("Id", "")] = relation.get("Type", ""), self.find(path)
+        return relations
+
+    def relate(self, owner: str, kind: str, part: str) -> str:
+        """Let a part lead to another one and return the relation's id."""
+        rels = self.find(rels_of(owner))
+        xml = self.read_xml(rels) if rels in self.names else _NO_RELATIONS
+        taken = {relation.get("Id") for relation in ElementTree.fromstring(xml)}
+        number = len(taken) + 1
+        while f"rIdAdded{number}" in taken:
+            number += 1
+        target = posixpath.relpath(part, posixpath.dirname(owner) or ".")
+        entry = f'Relationship Id="rIdAdded{number}" Type="{kind}" Target="{escape(target)}"/>'
+        self.put(rels, with_child(xml, b"Relationships", entry.encode()))
+        return f"rIdAdded{number}"
+
+    def drop_related(self, owner: str, kind: str) -> None:
+        """Take out the parts of one type, given by its last word, that a part relates to."""
+        for identity, (found, part) in self.relations(owner).items():
+            if found.endswith(f"/{kind}"):
+                # the part's name may be written there in another way than in the zip
+                same = rb"/(?:(?i:%s)|%s)" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
+                identities = re.escape(identity.encode())
+                for name, tag, key, value in (
+                    (rels_of(owner), b"Relationship", b"Id", identities),
+                    (CONTENT_TYPES, b"Override", b"PartName", same),
+                ):
+                    stored = self.find(name)
+                    self.put(stored, _without(self.read(stored), tag, key, value))
+                self.drop(part)
+
+    def free_name(self, folder: str, stem: str) -> str:
+        """Return a part name that is free in a folder, counted up from 1."""
+        n = 1
+        while self.find(name := posixpath.join(folder, f"{stem}{n}.xml")) in self.names:
+            n += 1
+        return name
+
+    def _declare(self, kind: str, key: str, name: str, content_type: str) -> None:
+        types = self.find(CONTENT_TYPES)
+        xml = self.read_xml(types)
+        if all(plain(entry.get(key, "")) != plain(name) for entry in ElementTree.fromstring(xml)):
+            entry = f'{kind} {key}="{escape(name)}" ContentType="{content_type}"/>'
+            self.put(types, with_child(xml, b"Types", entry.encode()))
 
 
-def drawing_of(number: int) -> str:
-    """Return the name of the drawing of the sheet with this number, counted from 1."""
-    return f"xl/drawings/drawing{number}.xml"
+def plain(name: str) -> str:
+    """Return a part's name as names are compared: their case and how they are escaped do not count."""
+    return unquote(name).lower()
 
 
-def mended(name: str, content: bytes) -> bytes:
-    """Return a part of the frame as every program wants it, in the same bytes whichever XML library openpyxl found."""
-    if not name.endswith((".xml", ".rels")):
-        return content
-    root = ElementTree.fromstring(content)
-    if name.endswith(".rels"):
-        _make_targets_relative(name, root)
-    elif name == "xl/styles.xml":
-        _order_fonts(root)
-    elif name == "docProps/core.xml":
-        for tag in ("created", "modified"):
-            for stamp in root.iter(f"{{{_PREFIXES['dcterms']}}}{tag}"):
-                stamp.text = "2018-01-01T00:00:00Z"
-    for prefix, uri in _PREFIXES.items():
-        ElementTree.register_namespace(prefix, uri)
-    ElementTree.register_namespace("", root.tag[1:].partition("}")[0])
-    return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+def rels_of(owner: str) -> str:
+    """Return the name of the part that holds what a part relates to; "" is the package."""
+    folder, name = posixpath.split(owner)
+    return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
-def _make_targets_relative(name: str, root: ElementTree.Element) -> None:
-    # openpyxl's absolute targets are legal, but some readers take them for relative ones
-    folder = posixpath.dirname(posixpath.dirname(name)) or "."
-    for relationship in root:
-        target = relationship.get("Target", "")
-        if target.startswith("/"):
-            relationship.set("Target", posixpath.relpath(target[1:], folder))
+def with_child(xml: bytes, parent: bytes, child: bytes) -> bytes:
+    """Return XML with an element at the end of its last parent of this name; child: without < and prefix.
+
+    Raises FileError where the parent is missing or empty.
+    """
+    ends = list(re.finditer(rb"</%s%s\s*>" % (_PREFIX, parent), xml))
+    if not ends:
+        raise FileError(f"the workbook is damaged: {parent.decode()} is missing or empty")
+    place = ends[-1].start()
+    return xml[:place] + b"<" + ends[-1][1] + child + xml[place:]
 
 
-def _order_fonts(root: ElementTree.Element) -> None:
-    # the schema fixes the order of a font's parts; openpyxl writes another one
-    for font in root.iter(f"{{{_MAIN}}}font"):
-        font[:] = sorted(font, key=lambda part: _FONT_ORDER.index(part.tag.rpartition("}")[2]))
+def _without(xml: bytes, tag: bytes, key: bytes, value: bytes) -> bytes:
+    """Return XML without the elements of a name in which a key has a value; value: a pattern."""
+    found = rb"<%s%s\b(?=[^>]*\s%s\s*=\s*[\"'](?:%s)[\"'])[^>]*?(?:/>|>\s*</\1%s>)" % (_PREFIX, tag, key, value, tag)
+    return re.sub(found, b"", xml)

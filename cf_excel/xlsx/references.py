@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block
+from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block, column_number
 
 # A word or a quoted name that is no reference is passed over whole, so that no text is searched again and again.
 _TOKEN = re.compile(
@@ -60,22 +60,15 @@ class Reference:
         return np.concatenate([np.minimum(first, second), np.maximum(first, second)], axis=1)
 
 
-@lru_cache(maxsize=1 << 15)
-def column_number(letters: str) -> int:
-    """Return the number of a column: A is 1, AA is 27."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number
-
-
 @lru_cache(maxsize=1 << 16)
 def take_apart(formula: str) -> tuple[str, tuple[Reference, ...]]:
     """Return a formula without blanks and with # for every reference, and the references in order.
 
     Texts stay as they are. IF(A1="",0,B1) gives IF(#="",0,#).
     """
-    skeleton, references, end = [], [], 0
+    skeleton: list[str] = []
+    references: list[Reference] = []
+    end = 0
     for found in _TOKEN.finditer(formula):
         start = found.start()
         if found["other"] is not None or (start and _LOOKS_BACK.match(formula[start - 1]) and not found["text"]):
@@ -95,11 +88,13 @@ def _reference(found: re.Match) -> Reference:
         sheet = sheet[1:-1].replace("''", "'")
     if part["left"]:
         left, top = column_number(part["left"]), int(part["top"])
+        fixed = bool(part["fix_top"]), bool(part["fix_left"])
         if not part["right"]:
-            fixed = bool(part["fix_top"]), bool(part["fix_left"])
             return Reference(sheet, Block(top, left, top, left), fixed * 2)
-        fixed = tuple(bool(part[name]) for name in ("fix_top", "fix_left", "fix_bottom", "fix_right"))
-        return Reference(sheet, Block(top, left, int(part["bottom"]), column_number(part["right"])), fixed)
+        bottom, right = int(part["bottom"]), column_number(part["right"])
+        return Reference(
+            sheet, Block(top, left, bottom, right), (*fixed, bool(part["fix_bottom"]), bool(part["fix_right"]))
+        )
     if part["whole_left"]:
         columns = [column_number(part[name].lstrip("$")) for name in ("whole_left", "whole_right")]
         return Reference(sheet, Block(1, min(columns), MAX_ROWS, max(columns)))

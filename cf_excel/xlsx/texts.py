@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from html import escape
+from typing import overload
 
 from cf_excel.errors import InputError
 
@@ -41,6 +42,16 @@ def xml_text(text: str) -> str:
     return escape(_LOOKS_ESCAPED.sub("_x005F_", text) if "_x" in text else text, quote=False)
 
 
+def number_text(value: float) -> str:
+    """Return a number as a cell stores it, whole ones without a point."""
+    value = float(value)
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+@overload
+def shown_value(value: int | str) -> int | str: ...
+@overload
+def shown_value(value: CellValue) -> CellValue: ...
 def shown_value(value: CellValue) -> CellValue:
     """Return what a cell shows: texts cleaned, and whole numbers beyond the 15 digits that a cell keeps as texts."""
     if isinstance(value, str):
@@ -65,7 +76,7 @@ def shown_ids(kind: str, ids: Iterable[int | str]) -> list[int | str]:
     ids = list(ids)
     shown = [shown_value(identity) for identity in ids]
     if any(isinstance(cell, str) for cell in shown):
-        shown = list(map(str, shown))
+        shown = [str(cell) for cell in shown]
     if len(set(shown)) < len(shown):
         first: dict[int | str, int | str] = {}
         for identity, cell in zip(ids, shown, strict=True):

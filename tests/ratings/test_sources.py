@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ratings_files import CSV, HEAD, refusal_of_file, write_zip, zipped
 
+from cf_excel import zip_guard
 from cf_excel.errors import CfExcelError, FileError
-from cf_excel.ratings import sources as archives
 from cf_excel.ratings.readers import load_ratings
 
 
@@ -62,7 +62,7 @@ def test_refused_in_one_line_with_nothing_written(tmp_path, capsys, case):
 
 @pytest.mark.parametrize("form", ["zip", "gzip"])
 def test_what_unpacks_to_too_much_is_refused_after_a_little(tmp_path, monkeypatch, form):
-    monkeypatch.setattr(archives, "SMALL_BYTES", 1_000_000)
+    monkeypatch.setattr(zip_guard, "SMALL_BYTES", 1_000_000)
     text = HEAD + "1,2,3,4\n" * 2_000_000
     path = tmp_path / "ratings"
     if form == "gzip":
@@ -98,7 +98,7 @@ def test_any_damage_is_read_or_refused(tmp_path_factory, content, edits):
 
 
 def test_what_is_packed_as_ratings_are_is_read_however_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "SMALL_BYTES", 0)
+    monkeypatch.setattr(zip_guard, "SMALL_BYTES", 0)
     path = tmp_path / "ratings.gz"
     path.write_bytes(GZIPPED)
     assert len(load_ratings(path)) == 5000

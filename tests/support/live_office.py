@@ -10,7 +10,7 @@ from pathlib import Path
 import xlwings
 from xlwings import base_classes
 
-from cf_excel.xlsx.references import column_number
+from cf_excel.xlsx.cells import column_number
 from support.office import Office, OfficeError
 
 SCRIPTS = Path(__file__).with_name("live_scripts.py")

@@ -96,7 +96,18 @@ REACHES = {
     "SUM(OFFSET(other!A1,0,0,COUNT(A:A),1))": False,
     f"OFFSET({BIAS.title}!A1,5,5)": False,
     "OFFSET(dotprod!A1,1,0)": True,
-    "OFFSET(A1,dotprod!B1,0)": True,
+    f"OFFSET(A1,dotprod!{FACTOR},0)": True,
+    "OFFSET(A1,dotprod!XFD1,0)": False,
+    'SUM(dotprod!XFD1,OFFSET(A1,1,0))&"#:#"': False,
+    "OFFSET(OFFSET(dotprod!XFD1,0,0),1,0)": True,
+    "IFERROR(OFFSET(A1,dotprod!XFD1,0),#N/A)": True,
+    "OFFSET(corner,1,0)": True,
+    "SUM(INDEX(dotprod!XFD1:XFD9,1))": False,
+    "SUM(INDEX(other!A1:B9,1):INDEX(other!A1:B9,9))": False,
+    "SUM(dotprod!A1:INDEX(dotprod!XFD998:XFD999,2))": True,
+    "SUM(corner:opposite)": True,
+    "SUM(corner,opposite)": False,
+    "SUM(corner,[1]other!A1:B9)": False,
     "OFFSET(chained!A1,1,0)": True,
     "SUM(near)": False,
     "SUM(far)": True,
@@ -112,18 +123,23 @@ REACHES = {
 }
 
 
-def test_a_result_that_surely_stays_is_kept(tmp_path):
+def test_a_result_that_surely_stays_is_kept(tmp_path, capsys):
     def decorate(workbook: object, sheets: object) -> None:
         for i, text in enumerate(REACHES):
             workbook.add_worksheet(f"f{i}").write_formula(0, 5, f"={text}", None, 0.125)
             workbook.define_name(f"f{i}!local", "=other!$A$1" if i else f"=dotprod!{DOT.user_factors.row(0).fixed}")
         workbook.add_worksheet("chained").write_formula(7, 7, f"=dotprod!{FACTOR}", None, 0.125)
         workbook.add_worksheet("other")
+        workbook.define_name("corner", "=dotprod!$XFD$1")
+        workbook.define_name("opposite", "=dotprod!$A$999")
         workbook.define_name("near", "=OFFSET(other!$A$1,0,0,COUNT(other!$A:$A),1)")
         workbook.define_name("far", "=OFFSET(dotprod!$A$1,0,0,2,1)")
         workbook.define_name("farther", "=IF(1,far)")
 
     path = make(tmp_path / "r.xlsx", decorate)
     assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    emptied = [f"f{i}: 1 results of formulas to be calculated when the workbook opens" for i in range(len(REACHES))]
+    assert [line in said for line in emptied] == list(REACHES.values())
     book = OpenedBook(path)
     assert {text: book.sheet(f"f{i}").value((1, 6)) is None for i, text in enumerate(REACHES)} == REACHES

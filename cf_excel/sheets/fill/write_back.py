@@ -16,7 +16,7 @@ from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import cell
-from cf_excel.xlsx.edit.change import change, fresh_results
+from cf_excel.xlsx.edit.change import change
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.target import backup_path
@@ -35,6 +35,8 @@ class WriteBack:
     force: bool = False
     cells: dict[str, dict[Address, float]] = field(default_factory=dict)
     results: dict[str, Results] = field(default_factory=dict)
+    # by sheet, how many results of formulas are computed anew, and how many are taken out
+    stale_counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
         """Put numbers into a sheet's factor cells; NaN leaves a cell alone.
@@ -50,7 +52,9 @@ class WriteBack:
 
     def apply(self) -> None:
         """Make the changes in the workbook's parts; the book's save writes them."""
-        change(self.book, self.cells, self.results, drop_formulas=self.force)
+        fresh = change(self.book, self.cells, self.results, drop_formulas=self.force)
+        for title, (n_results, n_unknown) in ((title, known.counts()) for title, known in fresh.items()):
+            self.stale_counts[title] = n_results - n_unknown, n_unknown
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
@@ -69,14 +73,15 @@ class WriteBack:
         if self.target is None:
             changes = tuple(self._changes())
             return Outcome(
-                (*map(_change_shown, changes), *self._stale(), "dry run: nothing was written"), None, None, changes
+                (*map(_change_shown, changes), *self._computed(), "dry run: nothing was written"), None, None, changes
             )
         target, archive = followed(self.target), self.book.archive
         backup = backup_path(target) if self.backup and os.path.exists(target) else None
         archive.save(target, backup=backup)
         if any(name.startswith("_xmlsignatures/") for name in archive.names):
             self.book.notes.append("the workbook is signed; its signature no longer fits")
-        return Outcome((f"wrote {target}" + (f", the former one is {backup}" if backup else ""),), target, backup)
+        wrote = f"wrote {target}" + (f", the former one is {backup}" if backup else "")
+        return Outcome((*self._taken(), wrote), target, backup)
 
     def _changes(self) -> Iterator[CellChange]:
         for title, cells in self.cells.items():
@@ -85,12 +90,16 @@ class WriteBack:
                 if sheet.value(address) != value or sheet.formula(address):
                     yield CellChange(title, cell(*address), sheet.value(address), value)
 
-    def _stale(self) -> Iterator[str]:
+    def _computed(self) -> Iterator[str]:
         """Say, by sheet, how many results of formulas are computed anew, and how many are taken out."""
-        for title, fresh in fresh_results(self.book, self.cells, self.results).items():
-            n_results, n_unknown = fresh.counts()
-            taken = f", {n_unknown} to be calculated when the workbook opens" if n_unknown else ""
-            yield f"{title}: {n_results - n_unknown} results of formulas computed anew{taken}"
+        for title, (n_fresh, n_taken) in self.stale_counts.items():
+            taken = f", {n_taken:,} to be calculated when the workbook opens" if n_taken else ""
+            yield f"{title}: {n_fresh:,} results of formulas computed anew{taken}"
+
+    def _taken(self) -> Iterator[str]:
+        for title, (_, n_taken) in self.stale_counts.items():
+            if n_taken:
+                yield f"{title}: {n_taken:,} results of formulas to be calculated when the workbook opens"
 
 
 def _change_shown(change: CellChange) -> str:

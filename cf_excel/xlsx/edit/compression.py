@@ -8,14 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cf_excel.errors import FileError
+from cf_excel.zip_guard import BROKEN
 
 PIECE = 2**22  # bytes that are packed at once; with smaller ones, threads wait for each other more often
 LARGE = 2**26  # from here on speed counts more than size
 _WORKERS = min(4, os.cpu_count() or 1)
 _MOST_WAITING = 8
 _UTF8_NAME = 0x800
-# What zlib and the standard library raise over damaged parts.
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)

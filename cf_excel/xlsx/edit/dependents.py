@@ -1,7 +1,11 @@
-"""Which formulas of a workbook a change makes stale: those that refer to a changed cell, directly or through others."""
+"""Which formulas of a workbook a change makes stale: those that refer to a changed cell, directly or through others.
+
+A result that is taken out though it holds is a blank in programs that don't calculate; one that is kept though it is
+old is a wrong number. What can't be told from a formula's text counts as stale.
+"""
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 
@@ -17,8 +21,12 @@ _WORD = re.compile(r"[^\W\d][\w.]*")
 # What a formula may reach with these can't be told from its text: they count as dependent. CELL with one argument alone
 # tells of the cell that was changed last.
 _ANYWHERE = re.compile(r"""\b(?:INDIRECT\(|CELL\((?!\s*"[^"]*"\s*,))""", re.IGNORECASE)
-# What it may reach with this is on the sheets that it names.
-_NEARBY = re.compile(r"\bOFFSET\(", re.IGNORECASE)
+# OFFSET reaches any cell of its first argument's sheet, and no other sheet.
+_OFFSET = re.compile(r"\bOFFSET\((#(?=,))?", re.IGNORECASE)
+# A colon between two references spans what is between them, where what functions and names give is not known.
+_SPAN = re.compile(r"[#)]:|:(?:#|[^\W\d][\w.]*\()")
+_BESIDE_COLON = re.compile(r"([^\W\d][\w.]*)?:([^\W\d][\w.]*)?")
+_QUOTED = re.compile(r'"[^"]*"')
 _SHEET = Block(1, 1, MAX_ROWS, MAX_COLUMNS)
 _TABLE = re.compile(r"([^\W\d][\w.]*)?\[(?!\d+\])")  # Sales[price] or [@price]; [1] is another workbook
 
@@ -36,6 +44,9 @@ def stale_cells(
         if title in cells or _looks_elsewhere(book, title):
             for fill in book.sheet(title).fills:
                 waiting += _unknown(book, title, fill, results.get(title, Results()), known.get(title, []))
+    # In rounds: what turns out to be old makes others old. A fill of a million cells is looked at as a whole, by the
+    # rectangles that all of its cells reach, and cell by cell only once something changed in there; cells that don't
+    # depend on it wait on by themselves.
     while changed:
         still: list[_Waiting] = []
         found: dict[str, set[Address]] = {}
@@ -62,6 +73,7 @@ def lasting(
 
     A sheet's results don't hold where they were computed from old ones, such as ratings that depend on the factors.
     """
+    # results that are left out are stale cells of the next round, which may take away what others were computed from
     while True:
         stale = stale_cells(book, cells, results)
         hold = {
@@ -104,11 +116,13 @@ def _unknown(book: OpenedBook, title: str, fill: Fill, results: Results, known: 
     return [_Waiting(title, fill, _watched(book, title, fill))]
 
 
-def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Container[Address] = ()) -> Iterator[_Waiting]:
+def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Results | None = None) -> Iterator[_Waiting]:
     """Give the cells of a fill one by one, without some of them."""
     sheet = book.sheet(title)
     for row, column in sheet.addresses_in(fill.block):
-        if (row, column) in but or (fill.first.array and sheet.formula((row, column)) != fill.first):
+        if (but is not None and (row, column) in but) or (
+            fill.first.array and sheet.formula((row, column)) != fill.first
+        ):
             continue
         cell = Fill(Block(row, column, row, column), fill.at(row, column))
         yield _Waiting(title, cell, _watched(book, title, cell))
@@ -116,6 +130,8 @@ def _cells_of(book: OpenedBook, title: str, fill: Fill, but: Container[Address] 
 
 def _looks_elsewhere(book: OpenedBook, title: str) -> bool:
     """Whether a formula of a sheet may name another sheet, so that it is worth reading."""
+    # Reading all formulas of a large sheet takes seconds, searching its bytes for what they would need does not. A
+    # character reference (&#33; for !) may hide any of it.
     xml = book.sheet_bytes(title)
     names = [*book.names, *book.tables]
     if b"&#" not in xml and not _may_name(xml.lower(), names):
@@ -137,19 +153,41 @@ def _watched(book: OpenedBook, title: str, fill: Fill) -> tuple[tuple[str, Block
     texts = [fill.first.text, *named]
     if any(_ANYWHERE.search(text) for text in texts):
         return None
-    watched = [(reference.sheet or title, block) for reference, block in fill.reach()]
-    for reference in (reference for text in named for reference in take_apart(text)[1]):
-        # names without dollars are counted from where they are used
-        watched.append((reference.sheet or title, reference.block if all(reference.fixed) else _SHEET))
+    moved = [_moved(book, text) for text in texts]
+    # names without dollars are counted from where they are used
+    by_name = [
+        [(reference, reference.block if all(reference.fixed) else _SHEET) for reference in take_apart(text)[1]]
+        for text in named
+    ]
+    watched = [
+        (reference.sheet or title, _SHEET if i in (indices or ()) else block)
+        for reached, indices in zip([fill.reach(), *by_name], moved, strict=True)
+        for i, (reference, block) in enumerate(reached)
+    ]
     for name in {name.lower() for text in texts for name in _TABLE.findall(take_apart(text)[0])}:
         here = [table for table in book.tables.values() if table[0] == title]
         watched += [book.tables[name]] if name in book.tables else here
     on_sheets = [_sheets(book, where) for where, _ in watched]
-    nearby = any(_NEARBY.search(text) for text in texts)
+    nearby = None in moved
     if not all(on_sheets) or (nearby and not watched):
         return None
     blocks = [_SHEET if nearby else block for _, block in watched]
     return tuple((sheet, block) for sheets, block in zip(on_sheets, blocks, strict=True) for sheet in sheets)
+
+
+def _moved(book: OpenedBook, text: str) -> set[int] | None:
+    """Return which references of a formula OFFSET moves on their sheets, None where it may be any of them."""
+    skeleton, references = take_apart(text)
+    bare = _QUOTED.sub("", skeleton)
+    beside = {word.lower() for words in _BESIDE_COLON.findall(bare) for word in words}
+    if _SPAN.search(bare) or beside & book.names.keys():
+        return None
+    bases = list(_OFFSET.finditer(bare))
+    if not bases:
+        return set()
+    if not all(base[1] for base in bases) or bare.count("#") != len(references):  # #N/A has the sign, too
+        return None
+    return {bare.count("#", 0, base.start()) for base in bases}
 
 
 def _sheets(book: OpenedBook, where: str) -> list[str]:

@@ -42,6 +42,8 @@ class Results:
         if address in self.cells:
             return self.cells[address]
         block = self._table_of(address)
+        if block is None:
+            raise KeyError(address)
         return self.tables[block].at(address[0] - block.top, address[1] - block.left)
 
     def put(self, block: Block, values: np.ndarray, rows: np.ndarray | None = None) -> None:

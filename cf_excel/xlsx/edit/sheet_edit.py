@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import escape
+from typing import TypeVar
 
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.markup import VALUE, Cell
@@ -10,7 +11,9 @@ from cf_excel.xlsx.edit.new_values import NumberTable, Results
 from cf_excel.xlsx.edit.sheet_rows import SPOT, Row, Shape
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.xml_check import check_xml
+from cf_excel.xlsx.texts import number_text
 
+V = TypeVar("V")
 Edit = tuple[int, int, bytes]  # from where to where in a row, and what takes the place
 
 
@@ -103,12 +106,12 @@ class _Change:
             if found:
                 if not found.is_plain or not isinstance(value, float):
                     return None
-                new[found.number] = number_text(value) + self.tags.closing
+                new[found.number] = _written(value) + self.tags.closing
         for column, value in constants.items():
             found = shape.cells.get(column)
             if not found or not found.is_plain or column in shape.formulas:
                 return None
-            new[found.number] = number_text(value) + self.tags.closing
+            new[found.number] = _written(value) + self.tags.closing
         return new
 
     def rewritten(self, row: Row) -> bytes:
@@ -143,17 +146,16 @@ class _Change:
         firsts, columns = self._first_numbers.setdefault(shape, {}), (block.left, block.right)
         if columns not in firsts:
             cells = [shape.cells.get(column) for column in range(block.left, block.right + 1)]
-            plain = all(found and found.is_plain for found in cells)
-            first = cells[0].number if plain else -1
-            in_order = plain and [found.number for found in cells] == list(range(first, first + len(cells)))
-            firsts[columns] = first if in_order else -1
+            numbers = [found.number if found and found.is_plain else -1 for found in cells]
+            in_order = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+            firsts[columns] = numbers[0] if in_order else -1
         return firsts[columns]
 
     def _with_constant(self, found: Cell, value: float) -> Edit:
         p = self.prefix
         attributes = _without(found.attributes, b"t", b"cm", b"vm")
         extra = re.search(rb"<%sextLst.*" % p, found.body, re.DOTALL)
-        new = b"<%sc%s><%sv>%s</%sv>%s</%sc>" % (p, attributes, p, number_text(value), p, extra[0] if extra else b"", p)
+        new = b"<%sc%s><%sv>%s</%sv>%s</%sc>" % (p, attributes, p, _written(value), p, extra[0] if extra else b"", p)
         return found.start, found.end, new
 
     def _with_result(
@@ -176,8 +178,9 @@ class _Change:
         """Give the edits that put new cells into a row, in the order of columns."""
         if not missing:
             return
-        tag = self.tags.row_start.match(self.written.xml_of(row))[0]
-        end = len(tag)
+        xml = self.written.xml_of(row)
+        end = xml.index(b">") + 1
+        tag = xml[:end]
         if tag.endswith(b"/>"):
             cells = self._new_cells(row.number, missing)
             yield 0, end, tag[:-2].rstrip() + b">" + cells + b"</%srow>" % self.prefix
@@ -189,25 +192,23 @@ class _Change:
     def _new_cells(self, row: int, values: dict[int, float]) -> bytes:
         p = self.prefix
         return b"".join(
-            b'<%sc r="%s"><%sv>%s</%sv></%sc>' % (p, cell(row, column).encode(), p, number_text(values[column]), p, p)
+            b'<%sc r="%s"><%sv>%s</%sv></%sc>' % (p, cell(row, column).encode(), p, _written(values[column]), p, p)
             for column in sorted(values)
         )
 
 
-def number_text(value: float) -> bytes:
-    """Return a number as a cell stores it, whole ones without a point."""
-    value = float(value)
-    return (str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)).encode()
-
-
 def number_texts(table: NumberTable, closing: bytes) -> list[list[bytes]]:
     """Return a table's rows as cells store them, each number with what closes it."""
-    texts = [[number_text(value) + closing for value in row] for row in table.values.tolist()]
+    texts = [[_written(value) + closing for value in row] for row in table.values.tolist()]
     return [texts[row] for row in table.rows.tolist()]
 
 
-def _by_row(cells: dict[Address, object]) -> dict[int, dict]:
-    rows: dict[int, dict] = {}
+def _written(number: float) -> bytes:
+    return number_text(number).encode()
+
+
+def _by_row(cells: dict[Address, V]) -> dict[int, dict[int, V]]:
+    rows: dict[int, dict[int, V]] = {}
     for (row, column), value in cells.items():
         rows.setdefault(row, {})[column] = value
     return rows
@@ -233,7 +234,7 @@ def _typed(value: CellValue) -> tuple[bytes, bytes | None]:
         return b' t="str"', escape(value, quote=False).encode()
     if value is None:
         return b"", None
-    return b' t="b"' if isinstance(value, bool) else b"", number_text(value)
+    return b' t="b"' if isinstance(value, bool) else b"", _written(value)
 
 
 def _without(attributes: bytes, *names: bytes) -> bytes:

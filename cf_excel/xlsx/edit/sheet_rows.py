@@ -24,7 +24,11 @@ _OF_NUMBERS = b"0123456789.+-eE"
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What rows of one shape have in common: cells and formulas by column."""
+    """What rows of one shape have in common: cells and formulas by column.
+
+    The places of cells are those in the first row of the shape. In another one the numbers may be longer, so that only
+    which of the row's numbers a value is (Cell.number) holds in all of them; who needs places reads the row anew.
+    """
 
     cells: dict[int, Cell]
     formulas: dict[int, WrittenFormula]
@@ -79,7 +83,8 @@ class SheetRows:
             self.hides = True
             self._searched = _HIDDEN.sub(lambda found: _veiled(found[0]), xml)
             check_xml(xml, part)
-            shapes = self._cut_rows()
+            self._cut_rows()
+            shapes = [-1] * len(self.rows)
         self._read_shapes(shapes)
         self.by_number = {row.number: row for row in self.rows}
         if len(self.by_number) != len(self.rows):
@@ -133,7 +138,7 @@ class SheetRows:
         """Return where the rows begin and end."""
         root = re.search(rb"<(?:([\w.-]+):)?worksheet[\s>]", self._searched)
         data = root and re.search(rb"<%ssheetData(?=[\s/>])[^>]*?(/?)>" % prefix_of(root), self._searched)
-        if not data:
+        if not root or not data:
             check_xml(self.xml, self._part)
             raise FileError(f"{self.name} is no worksheet" if not root else f"{self.name} is damaged: it has no cells")
         self.prefix, self._data = prefix_of(root), data
@@ -144,6 +149,7 @@ class SheetRows:
     def _read_shapes(self, numbers: list[int]) -> None:
         shapes: dict[int, Shape | None] = {}
         for row, number in zip(self.rows, numbers, strict=True):
+            # the first row tells whether others may share its shape; where they may not, each is read
             shape = shapes.get(number)
             if shape is None:
                 shape = self.read_shape(row)
@@ -174,15 +180,18 @@ class SheetRows:
 
 
 class KnownShapes:
-    """Tell rows of the same shape by their markup."""
+    """Tell rows of the same shape by their markup.
+
+    Two rows have one shape where their markup is the same once the numbers between <v> and </v> and the row's own
+    number are out. The row's number is found by its digits before a quote (7" in r="A7"), and so would be a style,
+    s="7", in row 7 alone: a row counts as known only where these stand as often as in the first of its shape, and a
+    shape is kept only where they stand in addresses alone.
+    """
 
     def __init__(self, tags: Tags) -> None:
         self._tags = tags
         self._known: dict[bytes, tuple[int, int]] = {}  # which shape, and how often its rows name their number
-        self._last: tuple[bytes, int] = (
-            b"",
-            -1,
-        )  # markup with SPOT for the number, and shape
+        self._last = b"", -1  # markup with SPOT for the number, and shape
 
     def look_up(self, xml: bytes, number: int) -> tuple[bytes, int, bool]:
         """Return the numbers of a row, which shape the row has, and whether that is new.
@@ -191,11 +200,12 @@ class KnownShapes:
         """
         pieces = self._tags.pieces(xml)
         numbers = VALUE.join(pieces[1::2])
+        # anything but digits in a value, or a value that is not closed, is for the slow way to tell or to refuse
         if len(pieces) % 2 == 0 or numbers.translate(None, _OF_NUMBERS) != self._tags.closings(len(pieces) // 2):
             return b"", -1, True
         markup = VALUE.join(pieces[::2])
         mark = b'%d"' % number
-        if self._last[0].replace(SPOT, mark) == markup:
+        if self._last[0].replace(SPOT, mark) == markup:  # most rows are like the one above: no key need be made
             return numbers, self._last[1], False
         key = markup.replace(mark, b'"')
         n_marks = (len(markup) - len(key)) // (len(mark) - 1)

@@ -62,7 +62,7 @@ class SheetXml:
         """Return a number, a text, a truth value, or None for a blank; an error is the text Excel shows."""
         row = self._rows.get(address[0])
         found = row.shape.cells.get(address[1]) if row else None
-        if not found or not found.body:
+        if not row or not found or not found.body:
             return None
         if found.kind == b"inlineStr":
             return "".join(_unescaped(part[1] or b"") for part in self.written.tags.text.finditer(found.body))
@@ -119,10 +119,13 @@ class SheetXml:
                 first = None
 
     def shown_formula(self, address: Address) -> str:
-        """Return the formula as the cell shows it, for messages and for cells that lose their shared formula."""
+        """Return the formula as the cell shows it, for messages and for cells that lose their shared formula.
+
+        "" where it has none.
+        """
         formula = self.formula(address)
-        if not (formula.rows or formula.columns):
-            return formula.text
+        if not formula or not (formula.rows or formula.columns):
+            return formula.text if formula else ""
         from openpyxl.formula.translate import Translator
 
         origin = cell(address[0] - formula.rows, address[1] - formula.columns)
@@ -176,8 +179,8 @@ class SheetXml:
         found = []
         for shape, row in self._shapes:
             for column, formula in shape.formulas.items():
-                if formula.kind in (b"array", b"dataTable"):
-                    first = self._formula((row, column), formula)
+                first = self._formula((row, column), formula)
+                if first.array:
                     found.append(Fill(first.array, first))
         return found
 

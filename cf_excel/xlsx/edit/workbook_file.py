@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 from xml.etree import ElementTree
 
 from cf_excel.errors import FileError
@@ -17,12 +16,11 @@ from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.markup import tag_prefix
 from cf_excel.xlsx.edit.sheet_xml import SheetXml
 from cf_excel.xlsx.edit.zip_archive import Archive, open_archive
+from cf_excel.xlsx.opc import MAIN, OFFICE, rels_of, with_child
 from cf_excel.xlsx.references import take_apart
 
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_MAIN = f"{{{MAIN}}}"
 _STRICT = "http://purl.oclc.org/ooxml/"
-_RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 _SHEET_NUMBER = re.compile(r"\s*[0-9]{1,10}\s*")
 # What may stand before calcPr in a workbook (ECMA-376, 18.2.27).
@@ -36,14 +34,11 @@ class OpenedBook:
         """Read a workbook. Raises FileError for anything but a whole, unencrypted .xlsx or .xlsm."""
         self.path = Path(path)
         self.archive: Archive = open_archive(self.path)
-        relations = self._relations("_rels/.rels", "")
-        roots = [target for kind, target in relations.values() if kind.endswith("/officeDocument")]
+        self.archive.read(self.archive.find(rels_of("")))
+        roots = self._targets("", "officeDocument")
         if not roots:
             raise FileError(f"{self.path.name} names no workbook: its relations are damaged")
         self._root = roots[0]
-        folder, name = posixpath.split(self._root)
-        self._rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
-        self._types = self.archive.find("[Content_Types].xml")
         self._sheets: dict[str, SheetXml] = {}
         self.notes: list[str] = []  # what somebody may want to know about a change
 
@@ -72,21 +67,10 @@ class OpenedBook:
         """Return a sheet's name if it is free, else the name with a number behind it."""
         return free_title(title, self.all_titles)
 
-    def add_sheet(self, name: str, xml: bytes, parts: dict[str, tuple[bytes, str]], relations: bytes = b"") -> None:
-        """Add a worksheet under a name that is free, with the parts it needs.
-
-        parts: content and content type by name. relations: the sheet's own .rels.
-        """
-        folder = posixpath.join(posixpath.dirname(self._root), "worksheets")
-        part = self.free_name(folder, "sheet")
-        self.archive.put(part, xml)
-        if relations:
-            self.archive.put(f"{folder}/_rels/{posixpath.basename(part)}.rels", relations)
-        for other, (content, _) in parts.items():
-            self.archive.put(other, content)
-        self._register({f"/{part}": _SHEET_TYPE} | {f"/{other}": kind for other, (_, kind) in parts.items()})
-        identity = self._add_relation(f"{_TYPES}/worksheet", posixpath.relpath(part, posixpath.dirname(self._root)))
-        self._list_sheet(name, identity)
+    def add_sheet(self, name: str, part: str, xml: bytes) -> None:
+        """Add a worksheet under a name and as a part that are free."""
+        self.archive.add(part, xml, _SHEET_TYPE)
+        self._list_sheet(name, self.archive.relate(self._root, f"{OFFICE}/worksheet", part))
         self.drop_calculation_chain()
         self.calculate_on_load()
 
@@ -103,22 +87,12 @@ class OpenedBook:
 
     def related(self, title: str) -> list[str]:
         """Return the types of what a sheet relates to, settings of printers left out."""
-        folder, name = posixpath.split(self.part_of(title))
-        rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
-        found = self._relations(rels, folder).values() if rels in self.archive.names else ()
+        found = self.archive.relations(self.part_of(title)).values()
         return [kind for kind, _ in found if not kind.endswith("/printerSettings")]
 
     def free_name(self, folder: str, stem: str) -> str:
-        """Return a part name that is free in a folder, counted up from the highest."""
-        n = 1
-        while self.archive.find(f"{folder}/{stem}{n}.xml") in self.archive.names:
-            n += 1
-        return f"{folder}/{stem}{n}.xml"
-
-    @property
-    def folder(self) -> str:
-        """The folder of the workbook's parts."""
-        return posixpath.dirname(self._root)
+        """Return a part name that is free in a folder beside the workbook's part."""
+        return self.archive.free_name(posixpath.join(posixpath.dirname(self._root), folder), stem)
 
     @cached_property
     def _workbook(self) -> ElementTree.Element:
@@ -134,31 +108,24 @@ class OpenedBook:
 
     @cached_property
     def _sheet_parts(self) -> dict[str, str]:
-        relations = self._relations(self._rels, posixpath.dirname(self._root))
+        relations = self.archive.relations(self._root)
         parts = {}
         for sheet in self._workbook.iter(f"{_MAIN}sheet"):
-            kind, target = relations.get(sheet.get(f"{_RELATIONS}id", ""), ("", ""))
+            kind, target = relations.get(sheet.get(f"{{{OFFICE}}}id", ""), ("", ""))
             if kind.endswith("/worksheet"):
                 parts[sheet.get("name", "")] = target
         return parts
 
     @cached_property
     def _strings(self) -> list[str]:
-        for kind, target in self._relations(self._rels, posixpath.dirname(self._root)).values():
-            if kind.endswith("/sharedStrings"):
-                root = ElementTree.fromstring(self.archive.read_xml(target))
-                return [_plain_text(item) for item in root.iter(f"{_MAIN}si")]
-        return []
+        roots = [
+            ElementTree.fromstring(self.archive.read_xml(part)) for part in self._targets(self._root, "sharedStrings")
+        ]
+        return [_plain_text(item) for root in roots[:1] for item in root.iter(f"{_MAIN}si")]
 
-    def _relations(self, name: str, folder: str) -> dict[str, tuple[str, str]]:
-        """Return type and target of relations by id; targets outside the workbook are left out."""
-        relations = {}
-        for relation in ElementTree.fromstring(self.archive.read_xml(self.archive.find(name))):
-            target = relation.get("Target", "")
-            if relation.get("TargetMode") != "External" and target:
-                path = target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
-                relations[relation.get("Id", "")] = relation.get("Type", ""), self.archive.find(path)
-        return relations
+    def _targets(self, owner: str, kind: str) -> list[str]:
+        """Return the parts of one type, given by its last word, that a part relates to."""
+        return [part for found, part in self.archive.relations(owner).values() if found.endswith(f"/{kind}")]
 
     def sheet_bytes(self, title: str) -> bytes:
         """Return a sheet's XML, unchecked."""
@@ -179,15 +146,11 @@ class OpenedBook:
         """Sheet and rectangle of every table, by name in lower case."""
         tables = {}
         for title, part in self._sheet_parts.items():
-            folder, name = posixpath.split(part)
-            rels = self.archive.find(posixpath.join(folder, "_rels", f"{name}.rels"))
-            if rels in self.archive.names:
-                for kind, target in self._relations(rels, folder).values():
-                    if kind.endswith("/table"):
-                        table = ElementTree.fromstring(self.archive.read_xml(target))
-                        area = take_apart(table.get("ref", ""))[1]
-                        if area:
-                            tables[table.get("displayName", "").lower()] = title, area[0].block
+            for target in self._targets(part, "table"):
+                table = ElementTree.fromstring(self.archive.read_xml(target))
+                area = take_apart(table.get("ref", ""))[1]
+                if area:
+                    tables[table.get("displayName", "").lower()] = title, area[0].block
         return tables
 
     def calculate_on_load(self) -> None:
@@ -207,50 +170,17 @@ class OpenedBook:
 
     def drop_calculation_chain(self) -> None:
         """Take out the order in which formulas were calculated: Excel makes it again, but distrusts a wrong one."""
-        for identity, (kind, part) in self._relations(self._rels, posixpath.dirname(self._root)).items():
-            if kind.endswith("/calcChain"):
-                relation = (
-                    rb"<[\w:]*Relationship\b(?=[^>]*\sId\s*=\s*[\"']%s[\"'])[^>]*?(?:/>|>\s*</[\w:]*Relationship>)"
-                )
-                rels = re.sub(relation % re.escape(identity.encode()), b"", self.archive.read(self._rels))
-                override = (
-                    rb"<[\w:]*Override\b(?=[^>]*\sPartName\s*=\s*[\"']/(?:%s)[\"'])[^>]*?(?:/>|>\s*</[\w:]*Override>)"
-                )
-                # the part's name may be written there in another way than in the zip
-                same = rb"(?i:%s)|%s" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
-                types = re.sub(override % same, b"", self.archive.read(self._types))
-                self.archive.drop(part)
-                self.archive.put(self._rels, rels)
-                self.archive.put(self._types, types)
-
-    def _register(self, types: dict[str, str]) -> None:
-        xml = self.archive.read_xml(self._types)
-        prefix = tag_prefix(xml, b"Types")
-        new = b"".join(
-            b'<%sOverride PartName="%s" ContentType="%s"/>' % (prefix, name.encode(), kind.encode())
-            for name, kind in types.items()
-        )
-        self.archive.put(self._types, _before_end(xml, prefix + b"Types", new))
-
-    def _add_relation(self, kind: str, target: str) -> str:
-        xml = self.archive.read_xml(self._rels)
-        prefix = tag_prefix(xml, b"Relationships")
-        taken = {relation.get("Id") for relation in ElementTree.fromstring(xml)}
-        identity = next(f"rId{n}" for n in range(1, len(taken) + 2) if f"rId{n}" not in taken)
-        new = f'Relationship Id="{identity}" Type="{kind}" Target="{escape(target)}"/>'
-        self.archive.put(self._rels, _before_end(xml, prefix + b"Relationships", b"<" + prefix + new.encode()))
-        return identity
+        self.archive.drop_related(self._root, "calcChain")
 
     def _list_sheet(self, name: str, identity: str) -> None:
         xml = self.archive.read_xml(self._root)
-        prefix = tag_prefix(xml, b"workbook")
         numbers = [sheet.get("sheetId", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
         if not all(_SHEET_NUMBER.fullmatch(number) for number in numbers):
             raise FileError(f"{self.path.name} is damaged: its sheets have the numbers {', '.join(numbers)[:80]}")
         number = max(map(int, numbers)) + 1
         shown = escape(name)
-        new = f'sheet xmlns:r="{_TYPES}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
-        self.archive.put(self._root, _before_end(xml, prefix + b"sheets", b"<" + prefix + new.encode()))
+        new = f'sheet xmlns:r="{OFFICE}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
+        self.archive.put(self._root, with_child(xml, b"sheets", new.encode()))
         vars(self).pop("_workbook"), vars(self).pop("all_titles", None), vars(self).pop("_sheet_parts", None)
         vars(self).pop("titles", None)
 
@@ -266,13 +196,6 @@ def _plain_text(item: ElementTree.Element) -> str:
     """Return a shared string without the reading aids of East Asian texts."""
     texts = [item.find(f"{_MAIN}t"), *(run.find(f"{_MAIN}t") for run in item.findall(f"{_MAIN}r"))]
     return "".join(text.text or "" for text in texts if text is not None)
-
-
-def _before_end(xml: bytes, tag: bytes, new: bytes) -> bytes:
-    place = xml.rfind(b"</%s" % tag)
-    if place < 0:
-        raise FileError(f"the workbook is damaged: {tag.decode()} is missing or empty")
-    return xml[:place] + new + xml[place:]
 
 
 def _end_of(xml: bytes, prefix: bytes, tags: tuple[str, ...]) -> int:

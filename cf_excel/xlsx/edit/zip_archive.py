@@ -11,28 +11,25 @@ import zlib
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
-from urllib.parse import unquote
 
 from cf_excel.errors import FileError
 from cf_excel.files import check_source, replacing
-from cf_excel.xlsx.edit.compression import BROKEN, Packing, Part, background, check_packed, unpack
+from cf_excel.xlsx.edit.compression import Packing, Part, background, check_packed, unpack
 from cf_excel.xlsx.edit.xml_check import check_xml
+from cf_excel.xlsx.opc import Package, plain
+from cf_excel.zip_guard import BROKEN, UnpackingLimits, is_encrypted
 
 MAX_PARTS = 20_000
-MAX_UNPACKED_BYTES = 2**31
-MAX_RATIO = 200  # XML of many equal cells shrinks a hundredfold
-SMALL_BYTES = 2**26
+LIMITS = UnpackingLimits("workbook is", ratio=200, most=2**31)  # XML of many equal cells shrinks a hundredfold
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _UTF8_NAME = 0x800
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# What the standard library raises over damaged archives.
-_BROKEN = (*BROKEN, struct.error)
 
 
-class Archive:
+class Archive(Package):
     """The parts of a workbook by name, in their order; what is put is kept here until save writes all."""
 
     def __init__(self, path: Path, data: bytes) -> None:
@@ -55,13 +52,6 @@ class Archive:
     def changed(self) -> list[str]:
         """Names of the parts that were put."""
         return list(self._changed)
-
-    def find(self, name: str) -> str:
-        """Return the name under which a part is stored, from one that may differ in case and in escaped characters."""
-        if name in self._parts or name in self._changed:
-            return name
-        wanted = _plain(name)
-        return next((stored for stored in self.names if _plain(stored) == wanted), name)
 
     def read(self, name: str) -> bytes:
         """Return a part as it is now. Raises FileError where it is missing or damaged."""
@@ -109,7 +99,7 @@ class Archive:
             self._check_unread()
         pieces = [content] if isinstance(content, bytes) else content
         old = self._parts.get(name)
-        self._changed[name] = Packing(name, pieces, old and old.entry, self._pool)
+        self._changed[name] = Packing(name, pieces, old.entry if old else None, self._pool)
         self._unpacked.pop(name, None)
         if isinstance(content, bytes):
             self._unpacked[name] = content
@@ -198,19 +188,14 @@ def open_archive(path: Path) -> Archive:
     return Archive(path, data)
 
 
-def _plain(name: str) -> str:
-    """Return a part's name as names are compared: their case and how they are escaped do not count."""
-    return unquote(name).lower()
-
-
 def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Part], bytes]:
     """Return the parts of a zip by name, and the zip's comment."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries, comment = archive.infolist(), archive.comment
-    except (*_BROKEN, OSError, ValueError) as error:
+    except (*BROKEN, OSError, ValueError) as error:
         raise FileError(f"{path.name} is no workbook: {_what_it_is(data, error)}") from None
-    names = {_plain(entry.filename) for entry in entries}
+    names = {plain(entry.filename) for entry in entries}
     _check_entries(path, entries, names, len(data))
     if not data.startswith(b"PK"):
         raise FileError(f"{path.name} has something before its zip: open it in Excel and save it again")
@@ -221,19 +206,17 @@ def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Part], bytes]:
         raise FileError(f"{path.name} is a binary workbook (.xlsb): save it as .xlsx or .xlsm and pass that")
     try:
         return {entry.filename: Part(entry, _packed_bytes(entry, data)) for entry in entries}, comment
-    except (*_BROKEN, ValueError):
+    except (*BROKEN, ValueError):
         raise FileError(f"{path.name} is damaged: its zip is truncated or out of order") from None
 
 
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo], names: set[str], size: int) -> None:
-    unpacked = sum(entry.file_size for entry in entries)
     if len(entries) > MAX_PARTS:
         raise FileError(f"{path.name} has {len(entries):,} parts, {MAX_PARTS:,} is the most: no workbook, not read")
-    if unpacked > min(MAX_UNPACKED_BYTES, max(SMALL_BYTES, MAX_RATIO * size)):
-        raise FileError(f"{path.name} unpacks to {unpacked:,} bytes: no workbook is packed like that, not read")
+    LIMITS.check(path.name, size, sum(entry.file_size for entry in entries))
     if len(names) != len(entries):
         raise FileError(f"{path.name} has two parts of one name: not read")
-    if any(entry.flag_bits & 1 for entry in entries):
+    if any(is_encrypted(entry) for entry in entries):
         raise FileError(f"{path.name} is encrypted: save it without a password and pass that")
 
 

@@ -45,7 +45,8 @@ def compound_file(tree: Tree) -> bytes:
 
     small = [e for e in entries if e.kind == _STREAM and 0 < len(e.content) < _MINI_STREAM_LIMIT]
     large = [e for e in entries if e.kind == _STREAM and len(e.content) >= _MINI_STREAM_LIMIT]
-    mini_stream, mini_fat = b"", []
+    mini_stream = b""
+    mini_fat: list[int] = []
     for entry in small:
         entry.start = len(mini_fat)
         mini_stream += _padded(entry.content, _MINI_SECTOR)
@@ -94,7 +95,8 @@ def compound_file(tree: Tree) -> bytes:
 
 def _add_folder(entries: list[_Entry], tree: Tree) -> int:
     """Add what is in a folder to the entries and return the top of its search tree."""
-    added = []
+    added: list[int] = []
+    folders: dict[int, Tree] = {}
     # the order that readers search by: shorter names first, then upper case
     for name in sorted(tree, key=lambda name: (len(name.encode("utf-16le")), name.upper())):
         content = tree[name]
@@ -103,11 +105,11 @@ def _add_folder(entries: list[_Entry], tree: Tree) -> int:
             entry = _Entry(name, _STREAM, content, start=start, size=len(content))
         else:
             entry = _Entry(name, _FOLDER)
+            folders[len(entries)] = content
         added.append(len(entries))
         entries.append(entry)
-    for index in added:
-        if entries[index].kind == _FOLDER:
-            entries[index].child = _add_folder(entries, tree[entries[index].name])
+    for index, folder in folders.items():
+        entries[index].child = _add_folder(entries, folder)
     return _balanced(entries, added)
 
 

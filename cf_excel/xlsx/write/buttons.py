@@ -10,9 +10,10 @@ from xml.sax.saxutils import escape, quoteattr
 from openpyxl import Workbook
 
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.opc import DRAWING, OFFICE, Parts
+from cf_excel.xlsx.opc import CONTENT_TYPES, DRAWING, OFFICE
 from cf_excel.xlsx.vba.vba_project import WORKBOOK_CODE_NAME, VbaProject
 from cf_excel.xlsx.write.charts import corners_xml
+from cf_excel.xlsx.write.frame import Frame, sheet_of
 
 _COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
@@ -47,33 +48,31 @@ class Macros:
         return names
 
 
-def add_macros(parts: Parts, project: VbaProject, code_names: list[str]) -> None:
+def add_macros(frame: Frame, project: VbaProject, code_names: list[str]) -> None:
     """Add a VBA project to a workbook whose sheets have these code names."""
-    parts["xl/vbaProject.bin"] = project.packed(code_names)
-    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(_XLSX, _XLSM)
-    parts.declare("xl/vbaProject.bin", "application/vnd.ms-office.vbaProject")
-    kind = "http://schemas.microsoft.com/office/2006/relationships/vbaProject"
-    parts.relate("xl/workbook.xml", kind, "vbaProject.bin")
+    name = "xl/vbaProject.bin"
+    frame.put(CONTENT_TYPES, frame.read(CONTENT_TYPES).replace(_XLSX, _XLSM))
+    frame.add(name, project.packed(code_names), "application/vnd.ms-office.vbaProject")
+    frame.relate("xl/workbook.xml", "http://schemas.microsoft.com/office/2006/relationships/vbaProject", name)
 
 
-def add_buttons(parts: Parts, number: int, buttons: list[Button]) -> None:
+def add_buttons(frame: Frame, number: int, buttons: list[Button]) -> None:
     """Add buttons to the sheet with this number, counted from 1."""
-    sheet, vml = f"xl/worksheets/sheet{number}.xml", f"drawings/vmlDrawing{number}.vml"
+    sheet, vml = sheet_of(number), f"xl/drawings/vmlDrawing{number}.vml"
     # Excel numbers the shapes of a sheet from 1,024 times the sheet's number
     shapes = [_Shape(number * 1024 + i, f"Button {i}", button) for i, button in enumerate(buttons, 1)]
     for shape in shapes:
-        parts.append_to_drawing(number, shape.twin)
-    parts[f"xl/{vml}"] = _vml(number, shapes).encode()
-    parts.declare("vml", "application/vnd.openxmlformats-officedocument.vmlDrawing")
-    legacy = parts.relate(sheet, f"{OFFICE}/vmlDrawing", f"../{vml}")
+        frame.append_to_drawing(number, shape.twin)
+    frame.put(vml, _vml(number, shapes).encode())
+    frame.declare_ending("vml", "application/vnd.openxmlformats-officedocument.vmlDrawing")
+    legacy = frame.relate(sheet, f"{OFFICE}/vmlDrawing", vml)
     controls = []
     for shape in shapes:
-        properties = f"ctrlProps/ctrlProp{shape.number}.xml"
-        parts[f"xl/{properties}"] = _PROPERTIES.encode()
-        parts.declare(f"xl/{properties}", "application/vnd.ms-excel.controlproperties+xml")
-        controls.append(shape.control(parts.relate(sheet, f"{OFFICE}/ctrlProp", f"../{properties}")))
+        properties = f"xl/ctrlProps/ctrlProp{shape.number}.xml"
+        frame.add(properties, _PROPERTIES.encode(), "application/vnd.ms-excel.controlproperties+xml")
+        controls.append(shape.control(frame.relate(sheet, f"{OFFICE}/ctrlProp", properties)))
     listed = _choice("x14", _X14, f"<controls>{''.join(controls)}</controls>")
-    parts.append_to_sheet(number, f'<legacyDrawing xmlns:r="{OFFICE}" r:id="{legacy}"/>{listed}')
+    frame.append_to_sheet(number, f'<legacyDrawing xmlns:r="{OFFICE}" r:id="{legacy}"/>{listed}')
 
 
 def _choice(prefix: str, namespace: str, xml: str, fallback: str = "") -> str:

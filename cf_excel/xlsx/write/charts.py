@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.opc import CHART_TYPE, DRAWING_MAIN, OFFICE, Parts, drawing_of
+from cf_excel.xlsx.opc import CHART_TYPE, DRAWING_MAIN, OFFICE
+from cf_excel.xlsx.write.frame import Frame, drawing_of
 
 BLUE, RED = "1F4FBF", "D32F2F"
 _CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
@@ -56,14 +57,13 @@ class Chart:
         )
 
 
-def add_charts(parts: Parts, number: int, charts: list[Chart]) -> None:
+def add_charts(frame: Frame, number: int, charts: list[Chart]) -> None:
     """Add charts to the sheet with this number, counted from 1."""
     for i, chart in enumerate(charts, 1):
-        name = f"charts/chart{number}_{i}.xml"
-        parts[f"xl/{name}"] = chart.xml.encode()
-        parts.declare(f"xl/{name}", CHART_TYPE)
-        relation = parts.relate(drawing_of(number), f"{OFFICE}/chart", f"../{name}")
-        parts.append_to_drawing(number, anchor_xml(chart, i, relation))
+        name = f"xl/charts/chart{number}_{i}.xml"
+        frame.add(name, chart.xml.encode(), CHART_TYPE)
+        relation = frame.relate(drawing_of(number), f"{OFFICE}/chart", name)
+        frame.append_to_drawing(number, anchor_xml(chart, i, relation))
 
 
 def anchor_xml(chart: Chart, number: int, relation: str) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from openpyxl import Workbook
 
 from cf_excel.files import replacing
-from cf_excel.xlsx.opc import Parts, mended
 from cf_excel.xlsx.well_formed import check_part
 from cf_excel.xlsx.write.buttons import Macros, add_buttons, add_macros
 from cf_excel.xlsx.write.charts import Chart, add_charts
+from cf_excel.xlsx.write.frame import Frame, sheet_of
 from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 
 _COMPRESSION = 3
@@ -35,23 +35,24 @@ def write_workbook(
     chart. Every part that holds XML is parsed before the file is replaced. Raises FileError.
     """
     code_names = macros.name_sheets(workbook) if macros else []
-    frame = io.BytesIO()
-    workbook.save(frame)
-    with zipfile.ZipFile(frame) as source:
-        parts = Parts({name: mended(name, source.read(name)) for name in source.namelist()})
+    saved = io.BytesIO()
+    workbook.save(saved)
+    with zipfile.ZipFile(saved) as source:
+        frame = Frame({name: source.read(name) for name in source.namelist()})
     for number, worksheet in enumerate(workbook.worksheets, 1):
-        add_charts(parts, number, (charts or {}).get(worksheet.title, []))
+        add_charts(frame, number, (charts or {}).get(worksheet.title, []))
         if macros and macros.buttons.get(worksheet.title):
-            add_buttons(parts, number, macros.buttons[worksheet.title])
+            add_buttons(frame, number, macros.buttons[worksheet.title])
     if macros:
-        add_macros(parts, macros.project, code_names)
-    sheets = {f"xl/worksheets/sheet{i}.xml": cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
+        add_macros(frame, macros.project, code_names)
+    sheets = {sheet_of(i): cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, content in parts.items():
+        for name in frame.names:
+            content = frame.read(name)
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             # half the time of the usual level for a tenth more bytes; open() takes no level, only its entry has one
-            entry._compresslevel = _COMPRESSION
+            entry._compresslevel = _COMPRESSION  # type: ignore[attr-defined]
             entry.external_attr = 0o600 << 16
             with target.open(entry, "w", force_zip64=False) as part:
                 sheet = sheets.get(name)

@@ -8,22 +8,17 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from itertools import islice
 
 import numpy as np
 
-from cf_excel.xlsx.cells import Block, column_letters
-from cf_excel.xlsx.texts import CellValue, shown_value, xml_text
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.texts import CellValue, number_text, shown_value, xml_text
 from cf_excel.xlsx.well_formed import WellFormed
 
 _ROWS_AT_ONCE = 500
 _SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData></sheetData>")
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
 def _text(text: str) -> str:
@@ -39,7 +34,7 @@ def _content(value: CellValue) -> str:
     if abs(value) >= 1e15:
         value = shown_value(value)
         return _text(value) if isinstance(value, str) else f"{_result(value)}</c>"
-    return f"><v>{_number(value)}</v></c>"
+    return f"><v>{number_text(value)}</v></c>"
 
 
 def _result(value: CellValue, formula: str = "") -> str:
@@ -50,7 +45,7 @@ def _result(value: CellValue, formula: str = "") -> str:
         return f' t="str">{formula}<v>{xml_text(value)}</v>'
     if not math.isfinite(value):  # what a cell shows where a number is too large for it
         return f' t="e">{formula}<v>#NUM!</v>'
-    return f">{formula}<v>{_number(value)}</v>"
+    return f">{formula}<v>{number_text(value)}</v>"
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class _Values:
 
     def rows_xml(self) -> Iterator[str]:
         """Yield the cells of each row."""
-        letters = [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
+        letters = self.block.letters
         if len(letters) == 1:  # a table is written column by column
             for row, (value,) in enumerate(self.rows, self.block.top):
                 yield f'<c r="{letters[0]}{row}" s="{self.style}"{_content(value)}'
@@ -97,18 +92,14 @@ class _Filled:
 
     def _texts_xml(self) -> Iterator[str]:
         for row, results in self._results():
-            cells = [self._cell(*pair) for pair in zip(self._letters, results, strict=True)]
+            cells = [self._cell(*pair) for pair in zip(self.block.letters, results, strict=True)]
             yield "".join(cells).replace("\0", str(row))
-
-    @cached_property
-    def _letters(self) -> list[str]:
-        return [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
 
     @property
     def _template(self) -> str:
         # most of a large workbook: one replacement and one % a row are three times faster than a call a cell
         return "".join(
-            f'<c r="{letters}\0" s="{self.style}">{self._follower}<v>%r</v></c>' for letters in self._letters
+            f'<c r="{letters}\0" s="{self.style}">{self._follower}<v>%r</v></c>' for letters in self.block.letters
         )
 
     def _cell(self, letters: str, value: float | str) -> str:
@@ -155,7 +146,7 @@ class _FilledWithArrays(_Filled):
         origin = Translator(f"={self.formula}", self.block.first)
         for row, results in self._results():
             cells = []
-            for letters, value in zip(self._letters, results, strict=True):
+            for letters, value in zip(self.block.letters, results, strict=True):
                 formula = escape(origin.translate_formula(f"{letters}{row}")[1:], quote=False)
                 own = f'<f t="array" ref="{letters}{row}">{formula}</f>'
                 cells.append(self._cell(letters, value).replace(self._follower, own))
@@ -170,7 +161,7 @@ class _OneArray(_Values):
 
     def rows_xml(self) -> Iterator[str]:
         """Yield the cells of each row."""
-        letters = [column_letters(column) for column in range(self.block.left, self.block.right + 1)]
+        letters = self.block.letters
         formula = f'<f t="array" ref="{self.block.span()}">{escape(self.formula, quote=False)}</f>'
         for row, values in enumerate(self.rows, self.block.top):
             cells = []
@@ -270,10 +261,10 @@ class SheetCells:
 
 
 def _as_rows(block: Block, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> list[list[CellValue]]:
-    rows = rows.tolist() if isinstance(rows, np.ndarray) else [list(row) for row in rows]
-    if len(rows) != block.n_rows or any(len(row) != block.n_columns for row in rows):
+    lists = [list(row) for row in (rows.tolist() if isinstance(rows, np.ndarray) else rows)]
+    if len(lists) != block.n_rows or any(len(row) != block.n_columns for row in lists):
         raise ValueError(f"{block.address} wants {block.n_rows} x {block.n_columns} values")
-    return rows
+    return lists
 
 
 def sheet_xml(frame: bytes, cells: SheetCells, name: str = "a sheet") -> Iterator[bytes]:
