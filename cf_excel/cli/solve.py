@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         note("--hold-out starts from random numbers: the sheets' may know the held-out ratings")
     rows, histories = [], {}
     for sheet in sheets:
-        ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)
+        ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating, sheet.link)
         if not len(ratings) or (args.hold_out and len(ratings) < 2):
             raise InputError(f"sheet {sheet.title} has {len(ratings)} ratings: nothing to fit")
         fitted, held = ratings.split(args.hold_out, args.seed) if args.hold_out else (ratings, None)
