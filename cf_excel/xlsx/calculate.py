@@ -302,8 +302,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "AND": _all_of(all),
     "OR": _all_of(any),
     "NOT": lambda value: not _number(_one(value)),
-    "TRUE": lambda: True,
-    "FALSE": lambda: False,
     "NA": _na,
     "N": lambda value: value if _is_number(value := _one(value)) else float(value is True),
     "LEN": lambda value: float(len(_text(_one(value)))),

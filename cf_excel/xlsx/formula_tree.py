@@ -146,6 +146,8 @@ class _TreeReader:
         self._expect(")")
         if name == "SINGLE" and len(arguments) == 1:
             return arguments[0]
+        if name in ("TRUE", "FALSE") and not arguments:
+            return Constant(name == "TRUE")
         return Call(name, tuple(arguments))
 
     def _take(self) -> tuple[str, str]:

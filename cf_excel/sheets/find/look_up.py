@@ -107,21 +107,33 @@ def _look_up(title: str, sheet: SheetXml, place: Address, formula: CellFormula |
         case Call("IFERROR", (inside, Constant(0.0))):
             tree, guarded = inside, True
     match tree:
-        case Call("INDEX", (Ref(table), Ref(index), *rest)) if len(rest) < 2:
+        case Call("INDEX", (Ref(table), row, *rest)) if len(rest) < 2:
             block, number = blocks[table], _constant(sheet, rest[0], blocks) if rest else 0
             across = across if number == 0 else 0
-            found = Column(block.left + max(number - 1, 0) + across, block.top, block.bottom)
+            index, shift = _shifted(row)
+            found = Column(block.left + max(number - 1, 0) + across, block.top + shift, block.bottom)
             fits = found.column <= block.right and number >= 0 and (number or formula.array or block.n_columns == 1)
-        case Call("OFFSET", (Ref(base), Ref(index), column)):
+        case Call("OFFSET", (Ref(base), row, column)):
             block, number = blocks[base], _constant(sheet, column, blocks)
-            found = Column(block.left + number + across, block.top + 1, MAX_ROWS)
+            index, shift = _shifted(row)
+            found = Column(block.left + number + across, block.top + 1 + shift, MAX_ROWS)
             fits = block.n_rows == 1 and block.left + across <= block.right and 0 < found.column <= MAX_COLUMNS
             fits = fits and (block.n_columns == 1 or formula.array is not None)
         case _:
-            fits = False
-    if not fits or not blocks[index].is_one_cell or (asked >= 0 and blocks[asked] != blocks[index]):
+            fits, index = False, -1
+    if not fits or index < 0 or not blocks[index].is_one_cell or (asked >= 0 and blocks[asked] != blocks[index]):
         raise LayoutError(f"{where} looks its factor up in a way that can't be followed: expected INDEX(factors,match)")
     return (blocks[index].top, blocks[index].left), found, guarded
+
+
+def _shifted(tree: Tree) -> tuple[int, int]:
+    """Return the number of the reference that names a row, and what is added to it; -1 where it is another formula."""
+    match tree:
+        case Ref(number):
+            return number, 0
+        case Call("+" | "-" as sign, (Ref(number), Constant(float() as more))) if more == int(more):
+            return number, int(more) * (1 if sign == "+" else -1)
+    return -1, 0
 
 
 def _constant(sheet: SheetXml, tree: Tree, blocks: list[Block]) -> int:
