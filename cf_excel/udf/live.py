@@ -22,9 +22,10 @@ from cf_excel.sheets.fill.former_model import former_frame
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.fill.model_sheet import model_layout, write_model_cells
 from cf_excel.sheets.fill.write_back import check_constants
-from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form_of
+from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form
 from cf_excel.sheets.find.find_sheet import find_sheet
 from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.sheets.find.look_up import MATCHES
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_values import rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import xlwings
 
 T = TypeVar("T")
-_LOOK_UPS = ("MATCH(", "EXACT(")
 
 
 def find_open_book(path: Path) -> "xlwings.Book | None":
@@ -154,11 +154,9 @@ class LiveBook:
     def form(self, title: str) -> str | None:
         """Tell what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
         texts = [fill.first.text for fill in self.sheet(title).fills]
-        forms = filter(None, map(grid_form_of, texts))
-        form = next(forms, None)
-        if form:
-            return "dot" if form == "none" else "bias"
-        return "rows" if any(name in text for text in texts for name in _LOOK_UPS) else None
+        looks_up = any(name in text for text in texts for name in MATCHES)
+        has_roots = any("SQRT(" in text for text in texts)
+        return grid_form(texts, has_roots=has_roots) or ("rows" if looks_up else None)
 
     def find(self, title: str) -> FoundSheet | None:
         """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""

@@ -95,7 +95,7 @@ def test_the_mirrored_form_is_followed(tmp_path, office, capsys, layout):
     assert printed_rmse(capsys.readouterr().out)[layout.title][1] == pytest.approx(shown, abs=1e-6)
 
 
-@pytest.mark.parametrize("form", ['IF({r}="","",{p})', "ROUND(IF({r}=0,0,{p}),1)", 'IF({r}="",0,MMULT({p},1))'])
+@pytest.mark.parametrize("form", ['IF({r}="",0,{p}*{r})', 'IF({r}="",0,{p}*{p})', 'IF({r}="",0,{p}+$A$90:$B$91)'])
 def test_predictions_of_another_form_are_named(tmp_path, capsys, form):
     def rewrite(sheet: Worksheet) -> None:
         for row in sheet[DOT.predictions.address]:
@@ -176,12 +176,25 @@ def test_counts_between_ids_and_ratings_are_no_ids(tmp_path, office, headers):
     np.testing.assert_allclose(shown[RATED], expected[RATED], atol=1e-6)
 
 
-def test_ids_that_disagree_are_refused(tmp_path, capsys):
+def test_ids_that_disagree_are_refused_where_they_count(tmp_path, capsys):
     path = changed(tmp_path / "w.xlsx", "dotprod", lambda sheet: plain_headers(sheet, [7, 15, 31, 42, 73]))
-    assert main(["solve", str(path), "--sheet", "dotprod"]) == 2
     place = DOT.rating_users.row(2).first
-    err = capsys.readouterr().err
-    assert f"sheet dotprod: the ratings at {place} belong to 30 and their predictions to 31: write the same ids" in err
+    line = f"sheet dotprod: the ratings at {place} belong to 30 and their predictions to 31: write the same ids"
+    assert main(["write", str(path), "--sheet", "dotprod", "--model", saved(model_of("dot"), tmp_path)]) == 2
+    assert line in capsys.readouterr().err
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0  # which needs no ids
+    assert f"note: {line}" in capsys.readouterr().err
+
+
+def test_names_before_predictions_go_with_ids_before_ratings(tmp_path):
+    names = ["Ann", "Bo", "Cy", "Di", "Ed"]
+    path = changed(tmp_path / "w.xlsx", "dotprod", lambda sheet: plain_headers(sheet, names))
+    assert main(["write", str(path), "--sheet", "dotprod", "--model", saved(model_of("dot"), tmp_path)]) == 0
+    block = DOT.user_factors.address
+    written = [[one.value for one in row] for row in openpyxl.load_workbook(path)["dotprod"][block]]
+    factors = model_of("dot")
+    rows = [factors.user_ids.tolist().index(user) for user in USERS]
+    np.testing.assert_allclose(written, factors.user_factors[rows], atol=1e-6)
 
 
 @pytest.mark.libreoffice

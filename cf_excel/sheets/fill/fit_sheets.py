@@ -92,7 +92,7 @@ def fit_sheets(changes: Changes, options: FitOptions, wanted: str = "all") -> tu
 
 
 def _fit_sheet(changes: Changes, sheet: FoundSheet, options: FitOptions) -> SheetFit:
-    ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating)
+    ratings = SheetRatings(sheet.user_idx, sheet.movie_idx, sheet.rating, sheet.link)
     if not len(ratings) or (options.hold_out and len(ratings) < 2):
         raise InputError(f"sheet {sheet.title} has {len(ratings)} ratings: nothing to fit")
     fitted, held = ratings.split(options.hold_out, options.seed) if options.hold_out else (ratings, None)

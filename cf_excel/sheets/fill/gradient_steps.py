@@ -21,8 +21,10 @@ def descend(
     history = []
     for _ in range(steps):
         now = Parameters(**values)
-        errors = now.predict(ratings.user_idx, ratings.movie_idx) - ratings.rating
+        errors = ratings.predicted(now) - ratings.rating
         history.append(float(np.sqrt(np.mean(errors**2))))
+        if ratings.link:
+            errors = errors * ratings.link.slope(now.predict(ratings.user_idx, ratings.movie_idx))
         gradients = _gradients(ratings, now, errors)
         values = {name: step(name, values[name], share * (gradients[name] + l2 * values[name])) for name in values}
     solved = Parameters(**values)

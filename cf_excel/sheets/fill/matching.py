@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, LayoutError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
@@ -56,8 +56,10 @@ def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -
     """Return the model's rows for a sheet's ids.
 
     movies_by_row: the sheet's movie ids are rows of the ratings' movies in order of first appearance, counted from 0,
-    as in the course's own workbook.
+    as in the course's own workbook. Raises LayoutError where the sheet contradicts itself about an id.
     """
+    if sheet.conflict:
+        raise LayoutError(sheet.conflict)
     movie_ids = np.arange(factors.n_movies) if movies_by_row else factors.movie_ids
     return Matched(
         _rows(IdIndex("user", factors.user_ids), sheet.user_ids), _rows(IdIndex("movie", movie_ids), sheet.movie_ids)

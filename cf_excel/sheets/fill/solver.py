@@ -9,12 +9,14 @@ many numbers that predict the same, one set is chosen and rounded, so that every
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.fill.gradient_steps import descend
+from cf_excel.sheets.fill.linked_fit import LinkedFit
 from cf_excel.sheets.fill.sheet_fit import SheetRatings, rmse_of
 
 OPTIMIZERS = ("lm", "adam", "sgd")
@@ -27,6 +29,7 @@ _ALTERNATING_ROUNDS = 100
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-12, 1e12  # of steps, as a share of the largest curvature
 _LEAST_GAIN = 1e-15  # of a step, as a share of the ratings' squares
 _DIGITS, _HARMLESS = 8, 1e-12  # of the largest number; what rounding may add, as a share of the ratings' squares
+_LINKED_STARTS = 6
 _LARGE = 8_000_000  # cells times users' factors; beyond it the alternating regressions alone are used
 
 
@@ -48,6 +51,11 @@ def solve(
     if not len(ratings):
         raise InputError("there are no ratings to fit")
     steps = steps or DEFAULT_STEPS[optimizer]
+    if ratings.link and (not ratings.link.is_smooth or ratings.link.shift is not None):
+        # of what is rounded or cut off the sums themselves are fitted, and the rest of what something is added to
+        fitted = replace(ratings, rating=ratings.rating - (ratings.link.shift or 0.0), link=None)
+        solved, history = solve(fitted, start, optimizer=optimizer, steps=steps, lr=lr, l2=l2)
+        return solved, [rmse_of(start, ratings), *history[1:-1], rmse_of(solved, ratings)]
     with np.errstate(over="ignore", invalid="ignore"):
         before = rmse_of(start, ratings)
         if not np.isfinite(before):
@@ -56,7 +64,8 @@ def solve(
             raise InputError(f"all factors are 0, where {optimizer} stands still: clear their cells to start at random")
         try:
             if optimizer == "lm":
-                solved = _least_squares(ratings, start, l2, steps)
+                fit = _through_link if ratings.link else _least_squares
+                solved = fit(ratings, start, l2, steps)
                 history = [before, rmse_of(solved, ratings)]
             else:
                 solved, history = descend(ratings, start, optimizer, steps, lr or DEFAULT_LR[optimizer], l2)
@@ -90,13 +99,13 @@ class _ItemGrid:
         self.size = float(np.sqrt(np.mean(ratings.rating**2)))
 
 
+def _cost(ratings: SheetRatings, l2: float, parameters: Parameters) -> float:
+    squares = sum(float((array**2).sum()) for array in parameters.arrays.values())
+    return len(ratings) * rmse_of(parameters, ratings) ** 2 + l2 * squares
+
+
 def _least_squares(ratings: SheetRatings, start: Parameters, l2: float, steps: int) -> Parameters:
-    grid = _ItemGrid(ratings, start.n_users, start.n_movies)
-
-    def cost(parameters: Parameters) -> float:
-        squares = sum(float((array**2).sum()) for array in parameters.arrays.values())
-        return len(ratings) * rmse_of(parameters, ratings) ** 2 + l2 * squares
-
+    grid, cost = _ItemGrid(ratings, start.n_users, start.n_movies), partial(_cost, ratings, l2)
     warm = _pushed_apart(start)
     for penalty, rounds in _WARM_UP:
         warm = _alternate(grid, warm, max(penalty * grid.size, l2), rounds)
@@ -106,6 +115,22 @@ def _least_squares(ratings: SheetRatings, start: Parameters, l2: float, steps: i
     rounded = _rounded(solved)
     harmless = cost(rounded) <= cost(solved) + _HARMLESS * float(ratings.rating @ ratings.rating)
     return min(start, rounded if harmless else solved, key=cost)
+
+
+def _through_link(ratings: SheetRatings, start: Parameters, l2: float, steps: int) -> Parameters:
+    """Fit sums of which the sheet shows a function, such as a logistic, from several starts: the valleys differ."""
+    n_numbers = sum(array.size for array in start.arrays.values())
+    if n_numbers * n_numbers > _LARGE:
+        solved, _ = descend(ratings, start, "adam", DEFAULT_STEPS["adam"], DEFAULT_LR["adam"], l2)
+        return min(start, solved, key=partial(_cost, ratings, l2))
+    penalty, found = max(l2, _LEAST_L2 * float(np.abs(ratings.rating).max())), [start]
+    for seed in range(_LINKED_STARTS):
+        rng = np.random.default_rng(seed)
+        pushed = {name: array + (seed > 0) * rng.normal(size=array.shape) for name, array in start.arrays.items()}
+        problem = LinkedFit(ratings, _pushed_apart(replace(start, **pushed)), penalty)
+        solved = problem.parameters(_walk(problem, steps))
+        found.append(_rounded(_turned(solved if l2 else _shared(solved))))
+    return min(found, key=partial(_cost, ratings, l2))
 
 
 def _rounded(parameters: Parameters) -> Parameters:
@@ -136,7 +161,7 @@ def _refined(grid: _ItemGrid, parameters: Parameters, l2: float, steps: int) -> 
     return _turned(solved if l2 else _shared(solved))  # the penalty has chosen among equal biases already
 
 
-def _walk(problem: "_Projected", steps: int) -> np.ndarray:
+def _walk(problem: "_Projected | LinkedFit", steps: int) -> np.ndarray:
     """Return the numbers that Levenberg and Marquardt's steps end with, from the problem's start.
 
     Written here because scipy's `lm` gives another result each time it is called, from the same numbers.

@@ -12,6 +12,7 @@ import numpy as np
 from cf_excel.errors import LayoutError
 from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.find.found_sheet import (
+    CellLink,
     FoundSheet,
     left_out,
     left_out_note,
@@ -21,6 +22,7 @@ from cf_excel.sheets.find.found_sheet import (
     rmse_results,
 )
 from cf_excel.sheets.find.look_up import UNCLEAR, IdTable, LookUpSide, moved, read_side
+from cf_excel.sheets.find.prediction_form import PredictionForm, different, form_of
 from cf_excel.sheets.find.sheet import Sheet
 from cf_excel.xlsx.cells import Block, cell
 from cf_excel.xlsx.edit.new_values import Results
@@ -28,8 +30,7 @@ from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 from cf_excel.xlsx.formulas import CellFormula
 
 _OF_ARRAYS = "SUM(#*#)"
-_PREDICTIONS = ("SUMPRODUCT(#,#)", _OF_ARRAYS)
-_LOOK_UPS = ("INDEX(", "OFFSET(", "VLOOKUP(", "XLOOKUP(")
+LOOK_UPS = ("INDEX(", "OFFSET(", "VLOOKUP(", "XLOOKUP(")
 # Squared errors, plain or "" where an id is in no table.
 _ERROR, _GUARDED_ERROR = "(#-#)^2", 'IF(AND(ISNUMBER(#),ISNUMBER(#)),(#-#)^2,"")'
 _MOST_NAMED = 8
@@ -37,6 +38,7 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class _RatingRow:
+    form: PredictionForm
     prediction: Address
     user: LookUpSide
     movie: LookUpSide
@@ -46,9 +48,8 @@ class _RatingRow:
 
     def below(self, rows: int) -> "_RatingRow":
         """Return what it is in a row that so many rows below is the same."""
-        prediction, rating, error = (
-            place and (place[0] + rows, place[1]) for place in (self.prediction, self.rating, self.error)
-        )
+        prediction, rating = ((row + rows, column) for row, column in (self.prediction, self.rating))
+        error = self.error and (self.error[0] + rows, self.error[1])
         user, movie = self.user.below(rows), self.movie.below(rows)
         return replace(self, prediction=prediction, user=user, movie=movie, rating=rating, error=error)
 
@@ -78,22 +79,25 @@ def find_embedding(title: str, sheet: Sheet) -> FoundSheet | None:
         return None
     tables = []
     for side in ("user", "movie"):
-        forms = {getattr(run.first, side).table for run in runs}
-        if len(forms) > 1:
+        named = {getattr(run.first, side).table for run in runs}
+        if len(named) > 1:
             raise LayoutError(f"sheet {title}: its ratings look {side}s up in different tables, expected one")
-        tables.append(IdTable(title, sheet, forms.pop()))
+        tables.append(IdTable(title, sheet, named.pop()))
     users, movies = tables
     _check_apart(title, users, movies)
     user_rows = np.array([users.row(place) for run in runs for place in run.places(run.first.user.wanted)])
     movie_rows = np.array([movies.row(place) for run in runs for place in run.places(run.first.movie.wanted)])
     ratings = np.array([number_in(sheet, place) for run in runs for place in run.places(run.first.rating)])
     known, blank = (user_rows >= 0) & (movie_rows >= 0), np.isnan(ratings)
+    forms = _by_form(runs)
     counted = known & ~blank
+    for form, chosen in forms:
+        counted[chosen] &= form.predicts(ratings[chosen])
     notes = [*_notes(title, "user", users), *_notes(title, "movie", movies), *reader.notes(runs)]
-    if (known & blank).any():
-        n = (known & blank).sum()
+    n = sum((known & blank)[chosen].sum() for form, chosen in forms if form.rating is None)
+    if n:
         notes.append(f"sheet {title}: {n:,} ratings are blank and left out, while the sheet's RMSE takes them for 0")
-    emb = _Embedding(sheet, runs, users, movies, user_rows, movie_rows, np.nan_to_num(ratings))
+    emb = _Embedding(sheet, runs, users, movies, user_rows, movie_rows, ratings, forms)
     found = FoundSheet(
         title=title,
         xml=sheet,
@@ -107,6 +111,7 @@ def find_embedding(title: str, sheet: Sheet) -> FoundSheet | None:
         movie_idx=movie_rows[counted],
         rating=ratings[counted],
         results=lambda numbers: emb.results(found, numbers),
+        link=None if forms[0][0].is_plain else CellLink(lambda sums: forms[0][0].link(sums, ()), forms[0][0].is_smooth),
         looks={
             "rating": runs[0].first.rating,
             "prediction": runs[0].first.prediction,
@@ -117,6 +122,12 @@ def find_embedding(title: str, sheet: Sheet) -> FoundSheet | None:
         notes=notes,
     )
     return found
+
+
+def _by_form(runs: list[_Run]) -> list[tuple[PredictionForm, np.ndarray]]:
+    """Return the forms of predictions, each with the numbers of the ratings that are predicted so."""
+    of_each = np.repeat(np.array([run.first.form for run in runs]), [run.n for run in runs])
+    return [(form, np.flatnonzero(of_each == form)) for form in dict.fromkeys(run.first.form for run in runs)]
 
 
 class _Reader:
@@ -162,9 +173,11 @@ class _Reader:
         key = tuple((column, f.text, f.columns, f.rows - row) for column, f in formulas.items())
         first, is_sure = self._known.get(key, (None, False))
         moved_along = first and first.below(row - first.prediction[0])
-        # where no error of the row names the rating, another cell does
-        if is_sure and (moved_along.error or self._paired.get(moved_along.prediction) == moved_along.rating):
-            return [moved_along]
+        if moved_along and is_sure:
+            # where no formula of the row names the rating, another cell does
+            paired = self._paired.get(moved_along.prediction) == moved_along.rating
+            if moved_along.error or moved_along.form.rating is not None or paired:
+                return [moved_along]
         found = list(self._rows_in(row, formulas))
         if len(found) == 1 and isinstance(found[0], _RatingRow):
             self._known[key] = found[0], first is not None and moved_along == found[0]
@@ -173,29 +186,37 @@ class _Reader:
     def _rows_in(self, row: int, formulas: dict[int, CellFormula]) -> Iterator[_RatingRow | LayoutError]:
         """Give the ratings of a row, and why those that can't be followed can't."""
         for column, formula in formulas.items():
-            if formula.skeleton in _PREDICTIONS and self._multiplies_factors(row, formula, formulas):
+            form = form_of(formula)
+            if form and self._multiplies_factors(row, formula, form, formulas):
                 try:
-                    yield self._rating_row(row, column, formulas)
+                    yield self._rating_row(row, column, form, formulas)
                 except LayoutError as error:
                     yield error
 
-    def _multiplies_factors(self, row: int, formula: CellFormula, formulas: dict[int, CellFormula]) -> bool:
-        """Whether a formula multiplies equally many cells of its own row that look something up."""
-        first, second = formula.blocks
-        if formula.other_sheet(self.title) is not None or first.n_columns != second.n_columns:
+    def _multiplies_factors(
+        self, row: int, formula: CellFormula, form: PredictionForm, formulas: dict[int, CellFormula]
+    ) -> bool:
+        """Whether a formula multiplies cells of its own row that look something up."""
+        if formula.other_sheet(self.title) is not None:
             return False
-        if any(block.n_rows != 1 or block.top != row for block in (first, second)):
+        blocks = _multiplied(formula, form)
+        if any(block.n_rows != 1 or block.top != row for block in blocks):
             return False
-        texts = (formulas[c].text for b in (first, second) for c in range(b.left, b.right + 1) if c in formulas)
-        return any(name in text for text in texts for name in _LOOK_UPS)
+        texts = (formulas[c].text for b in blocks for c in range(b.left, b.right + 1) if c in formulas)
+        return any(name in text for text in texts for name in LOOK_UPS)
 
-    def _rating_row(self, row: int, column: int, formulas: dict[int, CellFormula]) -> _RatingRow:
+    def _rating_row(self, row: int, column: int, form: PredictionForm, formulas: dict[int, CellFormula]) -> _RatingRow:
         predicted, where = formulas[column], f"sheet {self.title}: {cell(row, column)}"
         # what is open in Excel doesn't say which formulas are for arrays
-        if predicted.skeleton == _OF_ARRAYS and not predicted.array and self.sheet.marks_arrays:
+        if _OF_ARRAYS in predicted.skeleton and not predicted.array and self.sheet.marks_arrays:
             raise LayoutError(f"{where} multiplies cells without being an array formula: expected SUMPRODUCT")
-        user, movie = (read_side(self.title, block, formulas) for block in predicted.blocks)
+        if form.biases:
+            raise LayoutError(f"{where} adds to a product of factors that are looked up: expected the product alone")
+        user, movie = (read_side(self.title, self.sheet, block, formulas) for block in _multiplied(predicted, form))
         rating, error, guarded = self._paired.get((row, column)), None, False
+        if form.rating is not None:
+            asked = predicted.blocks[different(predicted)[1][form.rating]]
+            rating = asked.top, asked.left
         for place, formula in formulas.items():
             if formula.skeleton not in (_ERROR, _GUARDED_ERROR) or formula.other_sheet(self.title) is not None:
                 continue
@@ -203,10 +224,16 @@ class _Reader:
             if (second.top, second.left) != (row, column):
                 continue
             if not tested or {(block.top, block.left) for block in tested} == {user.index, movie.index}:
-                rating, error, guarded = (first.top, first.left), (row, place), bool(tested)
+                rating, error, guarded = rating or (first.top, first.left), (row, place), bool(tested)
         if rating is None:
             raise LayoutError(f"{where} is compared with no rating: expected (rating-prediction)^2 in its row")
-        return _RatingRow((row, column), user, movie, rating, error, guarded)
+        return _RatingRow(form, (row, column), user, movie, rating, error, guarded)
+
+
+def _multiplied(formula: CellFormula, form: PredictionForm) -> list[Block]:
+    """Return the two rectangles that a prediction multiplies."""
+    firsts = different(formula)[1]
+    return [formula.blocks[firsts[number]] for number in form.factors]
 
 
 def _check_apart(title: str, users: IdTable, movies: IdTable) -> None:
@@ -239,6 +266,7 @@ class _Embedding:
     user_rows: np.ndarray
     movie_rows: np.ndarray
     ratings: np.ndarray
+    forms: list[tuple[PredictionForm, np.ndarray]]  # and which ratings are predicted in each
 
     def results(self, found: FoundSheet, numbers: Parameters) -> Results:
         """Return the results for new numbers; NaN stands for those that are left to the programs."""
@@ -258,11 +286,15 @@ class _Embedding:
             values = np.vstack([factors, *extra])
             self._put_looked_up([getattr(run.first, name) for run in self.runs], values, shown, results)
         known = (self.user_rows >= 0) & (self.movie_rows >= 0)
-        values = np.where(known, numbers.products(self.user_rows, self.movie_rows), 0.0)
-        values[unknown] = np.nan
+        products = np.where(known, numbers.products(self.user_rows, self.movie_rows), 0.0)
+        products[unknown] = np.nan
+        values = np.empty(len(products), object)
+        for form, chosen in self.forms:
+            values[chosen] = form.shown(self.ratings[chosen], products[chosen], ())
         places = [place for run in self.runs for place in run.places(run.first.prediction)]
         results.put_places(places, values.tolist())
-        errors = self._errors((self.ratings - values) ** 2, known | unknown)
+        values = np.array([value if isinstance(value, float) else np.nan for value in values.tolist()])
+        errors = self._errors((np.nan_to_num(self.ratings) - values) ** 2, known | unknown)
         if errors:
             results.put_places(list(errors), list(errors.values()))
         predicted = dict(zip(places, values.tolist(), strict=True))

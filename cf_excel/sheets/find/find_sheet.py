@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cf_excel.errors import InputError, LayoutError
-from cf_excel.sheets.find.find_embedding import find_embedding
+from cf_excel.sheets.find.find_embedding import LOOK_UPS, find_embedding
 from cf_excel.sheets.find.find_grid import find_grid
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.sheet import Sheet
@@ -36,8 +36,15 @@ class Workbook(Protocol):
 
 def find_sheet(title: str, form: str, sheet: Sheet) -> FoundSheet | None:
     """Return what a sheet holds whose predictions have a form of the lesson's: "dot", "bias" or "rows"."""
-    find = find_embedding if form == "rows" else find_grid
-    return find(title, sheet)
+    if form == "rows":
+        return find_embedding(title, sheet) or find_grid(title, sheet)
+    found = find_grid(title, sheet)
+    if found is None:
+        return find_embedding(title, sheet)
+    factor = sheet.formula(found.user_places[0][0])
+    if factor and any(name in factor.text for name in LOOK_UPS):
+        return find_embedding(title, sheet)  # a grid's formula in rows of ratings
+    return found
 
 
 def lesson_sheets(
@@ -66,6 +73,7 @@ def lesson_sheets(
             notes += [f"left alone: {error}" for error in refused]
     if notes is not None:
         notes += [note for sheet in found for note in sheet.notes]
+        notes += [sheet.conflict for sheet in found if sheet.conflict]
     return found
 
 

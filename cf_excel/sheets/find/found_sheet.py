@@ -22,6 +22,29 @@ Identity = int | str | None
 Places = list[list[Address]]
 
 
+@dataclass(frozen=True, eq=False)
+class CellLink:
+    """What predictions show for sums of products and biases: shown maps sums (n,) to numbers (n,).
+
+    is_smooth: whether it follows the sums everywhere, as a logistic does and ROUND does not.
+    """
+
+    shown: Callable[[np.ndarray], np.ndarray]
+    is_smooth: bool
+
+    @cached_property
+    def shift(self) -> float | None:
+        """Return what is shown beyond the sums where that is always the same, else None."""
+        sums = np.array([0.0, 1.0, -3.0, 7.5, 40.0])
+        beyond = self.shown(sums) - sums
+        return float(beyond[0]) if self.is_smooth and np.ptp(beyond) < 1e-9 else None
+
+    def slope(self, sums: np.ndarray) -> np.ndarray:
+        """Return how fast what is shown grows with the sums, (n,)."""
+        step = 1e-6 * np.maximum(1.0, np.abs(sums))
+        return (self.shown(sums + step) - self.shown(sums - step)) / (2 * step)
+
+
 @dataclass(eq=False)
 class FoundSheet:
     """Places and ratings of one sheet.
@@ -30,6 +53,8 @@ class FoundSheet:
     (n_movies, n_factors) are the cells of the factors; user_bias and movie_bias those of the biases, or None.
     user_idx, movie_idx, rating (n,): the ratings that the sheet's RMSE counts.
     results: gives the results of the sheet's own formulas for new numbers.
+    link: what the predictions show, None where they show the sums themselves.
+    conflict: why the ids can't be relied on, "" where they can.
     notes: what its owner may want to know or mend, a line each.
     """
 
@@ -45,6 +70,8 @@ class FoundSheet:
     movie_idx: np.ndarray
     rating: np.ndarray
     results: Callable[[Parameters], Results] = field(repr=False)
+    link: CellLink | None = None
+    conflict: str = ""
     looks: dict[str, Address] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -267,13 +294,15 @@ def _squares(
 ) -> list[float] | None:
     """Return the squared errors of the ratings in a block, None where its predictions are not all known."""
     down, right = predictions.top - ratings.top, predictions.left - ratings.left
+    if any(isinstance(predicted.get(place), (str, bool)) for place in _places(sheet, predictions)):
+        return None  # programs differ
     squares = []
     for row, column in _places(sheet, ratings):
         place = row, column
         rating = known[place] if place in known else number_in(sheet, place)
         if rating == rating:
             prediction = predicted.get((row + down, column + right))
-            if prediction is None:
+            if not isinstance(prediction, float):
                 return None
             squares.append((rating - prediction) * (rating - prediction))  # ** raises where this gives inf
     return squares

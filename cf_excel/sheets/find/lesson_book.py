@@ -3,6 +3,7 @@
 from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form, products_in
 from cf_excel.sheets.find.find_sheet import find_sheet
 from cf_excel.sheets.find.found_sheet import FoundSheet
+from cf_excel.sheets.find.look_up import MATCHES
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 
@@ -14,13 +15,13 @@ class LessonBook(OpenedBook):
         head = self.archive.head(self.part_of(title))
         if b"\0" in head[:8]:
             self.archive.read_xml(self.part_of(title))  # says in which encoding it is stored
-        if b"MMULT(" not in head and (b"MATCH(" in head or b"EXACT(" in head):
+        looks_up = [name.encode() for name in MATCHES]
+        if b"MMULT(" not in head and any(name in head for name in looks_up):
             return "rows"
         xml = self.sheet_bytes(title)
-        grid = grid_form(xml) if b"MMULT(" in xml else None
-        if grid:
-            return "dot" if grid == "none" else "bias"
-        return "rows" if b"MATCH(" in xml or b"EXACT(" in xml else None
+        return grid_form(products_in(xml), has_roots=b"SQRT(" in xml) or (
+            "rows" if any(name in xml for name in looks_up) else None
+        )
 
     def find(self, title: str) -> FoundSheet | None:
         """Return what a sheet of the lesson's kinds holds, None for others. Raises InputError for a broken one."""

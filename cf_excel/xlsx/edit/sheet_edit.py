@@ -11,6 +11,7 @@ from cf_excel.xlsx.edit.new_values import NumberTable, Results
 from cf_excel.xlsx.edit.sheet_rows import SPOT, Row, Shape
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.xml_check import check_xml
+from cf_excel.xlsx.formula_tree import ErrorValue
 from cf_excel.xlsx.texts import number_text
 
 V = TypeVar("V")
@@ -231,7 +232,8 @@ def _kept_formulas(sheet: SheetXml, overwritten: dict[Address, float]) -> dict[A
 def _typed(value: CellValue) -> tuple[bytes, bytes | None]:
     """Return what a cell with a result says of its type, and the result's text."""
     if isinstance(value, str):
-        return b' t="str"', escape(value, quote=False).encode()
+        kind = b' t="e"' if isinstance(value, ErrorValue) else b' t="str"'
+        return kind, escape(value, quote=False).encode()
     if value is None:
         return b"", None
     return b' t="b"' if isinstance(value, bool) else b"", _written(value)
