@@ -253,9 +253,9 @@ def test_the_courses_workbook_names_by_index(tmp_path, office, capsys, sides, op
     printed = capsys.readouterr()
     assert "left alone: sheet bias" in printed.out
     if not option:
-        named = "users and movies" if len(sides) == 2 else "users by raw id and movies"
-        line = f"sheet dotprod names {named} by index of first appearance: 16 of 16 ratings agree with the model's"
-        assert line in printed.err
+        named = "users and movies" if len(sides) == 2 else "movies"
+        line = f"{named} are named by index of first appearance: 16 of 16 ratings agree with the model's"
+        assert f"note: sheets dotprod, bias, movielens_emb: {line}\n" in printed.err
     found = office.recalculate(path)
     products = Predictor(factors).predict(np.array(USERS)[:, None], np.array(MOVIES))
     for sheet, layout in (("dotprod", DOT.predictions), ("movielens_emb", EMB.predictions)):

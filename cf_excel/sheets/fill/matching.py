@@ -84,9 +84,8 @@ def match(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> Matched:
             f"sheet {sheet.title}: {shares} agree with those that the model was trained on, by raw ids or by index: it "
             "is a model of other ratings; --ids raw or --ids index goes on all the same"
         )
-    named = f"users by {_SAID[users]} and movies" if users != movies else "users and movies"
-    note = f"sheet {sheet.title} names {named} by {_SAID[movies]}: {shares} agree with the model's"
-    return replace(matched, note=note)
+    named = "users and movies" if users == movies else "movies"
+    return replace(matched, note=f"{named} are named by {_SAID[movies]}: {shares} agree with the model's")
 
 
 def _named(sheet: FoundSheet, factors: Factors, users: str, movies: str) -> Matched:

@@ -40,7 +40,9 @@ def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", naming
     skipped = large_misfits(book, factors) if wanted == "all" else {}
     sheets = lesson_sheets(book, wanted, skipped, book.notes)
     matches = [match(sheet, factors, naming) for sheet in sheets]
-    book.notes += [matched.note for matched in matches if matched.note]
+    for text in dict.fromkeys(matched.note for matched in matches if matched.note):
+        titles = [sheet.title for sheet, matched in zip(sheets, matches, strict=True) if matched.note == text]
+        book.notes.append(f"sheet{'s' * (len(titles) > 1)} {', '.join(titles)}: {text}")
     chosen = choose(sheets, factors, matches)
     lines, filled = [], []
     for sheet, matched in zip(sheets, matches, strict=True):
