@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from cf_excel.errors import InputError
@@ -144,6 +145,7 @@ def noun_of(header: str, default: str) -> str:
     return default if _fold(noun) in _NO_NOUNS or not noun.isprintable() or len(noun) > 40 else noun
 
 
+@lru_cache(maxsize=10_000)  # where a header is sought, the same cells come again and again
 def _fold(name: str) -> str:
     plain = name if name.isascii() else re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
     return re.sub(r"[\s_.-]", "", plain.lower())

@@ -9,7 +9,8 @@ from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
 from cf_excel.ratings.reading import Reading
 
-HEAD_ROWS = 200  # a header lies in the first of them
+HEAD_ROWS = 200  # a table is found by looking at them
+_HEADER_ROWS = 60
 
 Found = ListOfCells | ListOfGrid
 
@@ -39,18 +40,16 @@ def refuse(cells: Cells, how: Reading) -> NoReturn:
 
 def _find_list(cells: Cells, how: Reading) -> ListOfCells | None:
     is_first = True
-    for i, row in enumerate(cells.rows[:HEAD_ROWS]):
+    for i, row in enumerate(cells.rows[:_HEADER_ROWS]):
         header = _header(row)
         for part in _runs(header):
-            if part.stop - part.start < len(REQUIRED):
-                continue
             names = header[part]
-            table = ListOfCells(cells.part(slice(i + 1, None), part), names)
-            may_have_none, is_first = is_first, False
-            if may_have_none and is_first_row(names, how):
-                table = ListOfCells(cells.part(slice(i, None), part), names, has_header=False)
-            if _has_columns(table, how):
-                return table
+            if len(names) < len(REQUIRED):
+                continue
+            has_header = not (is_first and is_first_row(names, how))
+            if _has_columns(ListOfCells(cells.part(slice(0), part), names, has_header), how):
+                return ListOfCells(cells.part(slice(i + has_header, None), part), names, has_header)
+        is_first = is_first and sum(map(bool, header)) < 2
     return None
 
 

@@ -14,7 +14,10 @@ from cf_excel.ratings.totals import is_total
 
 _SAMPLE_ROWS = 500
 _HEADER_ROWS = 60
-_PIVOT_CORNERS = {"row labels", "zeilenbeschriftungen", "étiquettes de lignes", "etiquetas de fila"}
+_USUAL_CORNERS = {
+    *("name", "names", "nom", "nombre"),
+    *("row labels", "zeilenbeschriftungen", "étiquettes de lignes", "etiquetas de fila"),  # of Excel's pivot tables
+}
 _LARGEST_RATIO = 100  # of the largest number in one column to that in another, where nothing else says it is a grid
 
 
@@ -102,7 +105,8 @@ def _label_column(header: list[str], columns: list[list[Cell]], items_down: bool
     if len(filled) < 2:
         return None
     first, second = columns[filled[0]], columns[filled[1]]
-    counts_rows = any(list(range(start, start + len(first))) == first for start in (0, 1))
+    numbers = [text_of(value) for value in first]
+    counts_rows = any([str(start + i) for i in range(len(first))] == numbers for start in (0, 1))
     has_names = all(isinstance(value, str) for value in second) and len(set(second)) == len(second) == len(first)
     return filled[1] if counts_rows and has_names else filled[0]
 
@@ -130,7 +134,7 @@ def _looks_like_grid(layout: _Layout) -> bool:
 def _is_known_corner(corner: str) -> bool:
     return (
         not corner
-        or corner.casefold() in _PIVOT_CORNERS
+        or corner.casefold() in _USUAL_CORNERS
         or any(sign in corner for sign in "\\/")
         or any(is_usual(corner, kind) for kind in ("user", "movie"))
     )
@@ -138,87 +142,84 @@ def _is_known_corner(corner: str) -> bool:
 
 def _read(layout: _Layout, how: Reading) -> ListOfGrid:
     cells, items = layout.cells, layout.items
-    rows = [
-        i
-        for i in range(layout.first_row, len(cells.rows))
-        if any(_is_filled(_at(cells.rows[i], j)) for j in (layout.at_label, *items))
-    ]
-    labels = [text_of(_at(cells.rows[i], layout.at_label)).strip() for i in rows]
+    across_of = {j: across for across, j in enumerate(items)}
     names = [layout.header[j] for j in items]
-    rows, labels, items, names = _without_totals(cells, rows, labels, items, names, how)
-    values = [
-        (down, across, value)
-        for down, i in enumerate(rows)
-        for across, j in enumerate(items)
-        if _is_filled(value := _at(cells.rows[i], j))
-    ]
-    beside = columns_beside([layout.header[j] for j in layout.texts], set()) if layout.items_down else {}
-    told = {kind: [text_of(_at(cells.rows[i], layout.texts[at])).strip() for i in rows] for kind, at in beside.items()}
-    if layout.items_down:
-        values = [(across, down, value) for down, across, value in values]
-        return ListOfGrid(cells, names, labels, told, values, rows, layout.corner, items_down=True)
-    return ListOfGrid(cells, labels, names, {}, values, rows, layout.corner)
+    rows, labels, values = [], [], []
+    for i in range(layout.first_row, len(cells.rows)):
+        row = cells.rows[i]
+        rated = [(across_of[j], v) for j, v in enumerate(row) if v != "" and j in across_of and _is_filled(v)]
+        label = text_of(_at(row, layout.at_label)).strip()
+        if label or rated:
+            rows.append(i)
+            labels.append(label)
+            values.append(rated)
+    doubtful = [[i for i, name in enumerate(some) if not name or is_total(name)] for some in (labels, names)]
+    if any(doubtful):
+        total_rows, total_columns = _find_totals(layout, rows, labels, doubtful)
+        left_out = [f"row {labels[i]}" if labels[i] else cells.place(rows[i]) for i in total_rows]
+        left_out += [f"column {names[j] or items[j] + 1}" for j in total_columns]
+        if left_out:
+            how.note(f"totals left out: {', '.join(left_out)}")
+        values = [
+            [] if down in total_rows else [(across, v) for across, v in rated if across not in total_columns]
+            for down, rated in enumerate(values)
+        ]
+    triples = [(down, across, value) for down, rated in enumerate(values) for across, value in rated]
+    if not layout.items_down:
+        return ListOfGrid(cells, labels, names, {}, triples, rows, layout.corner)
+    told = {
+        kind: [text_of(_at(cells.rows[i], layout.texts[at])).strip() for i in rows]
+        for kind, at in columns_beside([layout.header[j] for j in layout.texts], set()).items()
+    }
+    triples = [(across, down, value) for down, across, value in triples]
+    return ListOfGrid(cells, names, labels, told, triples, rows, layout.corner, items_down=True)
 
 
-def _without_totals(
-    cells: Cells, rows: list[int], labels: list[str], items: list[int], names: list[str], how: Reading
-) -> tuple[list[int], list[str], list[int], list[str]]:
-    """Return the rows and the columns of a grid without sums or means, which have a name that says so or none.
+def _find_totals(
+    layout: _Layout, rows: list[int], labels: list[str], doubtful: list[list[int]]
+) -> tuple[list[int], list[int]]:
+    """Return which of the doubtful rows and columns, whose name says so or is blank, are sums, means and the like.
 
     Raises InputError for others that have no name.
     """
-    doubtful_rows, doubtful_columns = (
-        [i for i, name in enumerate(all_names) if not name or is_total(name)] for all_names in (labels, names)
-    )
-    if not doubtful_rows and not doubtful_columns:
-        return rows, labels, items, names
+    cells, items = layout.cells, layout.items
+    doubtful_rows, doubtful_columns = doubtful
     numbers = [[_as_value(_at(cells.rows[i], j), cells.decimal_comma) for j in items] for i in rows]
     matrix = np.array([[np.nan if n is None else n for n in row] for row in numbers]).reshape(len(rows), len(items))
     rest = np.delete(np.delete(matrix, doubtful_rows, 0), doubtful_columns, 1)
     own_rows = np.delete(matrix, doubtful_columns, 1)
     own_columns = np.delete(matrix, doubtful_rows, 0)
-    total_rows = [i for i in doubtful_rows if _are_totals(own_rows[i], rest)]
-    total_columns = [j for j in doubtful_columns if _are_totals(own_columns[:, j], rest.T)]
+    total_rows = [i for i in doubtful_rows if _are_totals(labels[i], own_rows[i], rest)]
+    total_columns = [j for j in doubtful_columns if _are_totals(layout.header[items[j]], own_columns[:, j], rest.T)]
     for i in doubtful_rows:
         if not labels[i] and i not in total_rows:
             raise InputError(f"{cells.name} {cells.place(rows[i])}: ratings, but no name in front of them")
     for j in doubtful_columns:
-        if not names[j] and j not in total_columns:
+        if not layout.header[items[j]] and j not in total_columns:
             raise InputError(f"{cells.name}: column {items[j] + 1} has ratings, but no name above them")
-    left_out = [f"row {labels[i]}" if labels[i] else cells.place(rows[i]) for i in total_rows]
-    left_out += [f"column {names[j] or items[j] + 1}" for j in total_columns]
-    if left_out:
-        how.note(f"totals left out: {', '.join(left_out)}")
-    kept_rows = [i for i in range(len(rows)) if i not in total_rows]
-    kept = [j for j in range(len(items)) if j not in total_columns]
-    return (
-        [rows[i] for i in kept_rows],
-        [labels[i] for i in kept_rows],
-        [items[j] for j in kept],
-        [names[j] for j in kept],
-    )
+    return total_rows, total_columns
 
 
-def _are_totals(values: np.ndarray, rest: np.ndarray) -> bool:
-    """Return whether values (n,) are sums, means, ... of the columns of the rest (m, n), or beyond all in it."""
+def _are_totals(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
+    """Return whether values (n,) are what their name says of the columns of the rest (m, n): sums, means, ...
+
+    The largest and the smallest are, where the name is Max or Min. Others are, too, where they are beyond all ratings,
+    because sums may be of rows that are hidden.
+    """
     known = values == values
     columns, values = rest[:, known], values[known]
     if not len(values) or not columns.size or np.isnan(columns).all():
         return not len(values)
-    if (values > np.nanmax(rest)).any() or (values < np.nanmin(rest)).any():
+    is_extreme = name.casefold() in ("min", "max")
+    if not is_extreme and ((values > np.nanmax(rest)).any() or (values < np.nanmin(rest)).any()):
         return True
     has_some = ~np.isnan(columns).all(axis=0)
     if np.count_nonzero(has_some) < 0.9 * np.count_nonzero(~np.isnan(rest).all(axis=0)):
         return False  # a user who rated a few may well give the most to each of them
     columns, values = columns[:, has_some], values[has_some]
-    summaries = [
-        np.nansum(columns, 0),
-        np.nanmean(columns, 0),
-        np.nanmedian(columns, 0),
-        np.nanmin(columns, 0),
-        np.nanmax(columns, 0),
-        (~np.isnan(columns)).sum(0),
-    ]
+    extremes = [np.nanmin(columns, 0), np.nanmax(columns, 0)]
+    middle = [np.nansum(columns, 0), np.nanmean(columns, 0), np.nanmedian(columns, 0), (~np.isnan(columns)).sum(0)]
+    summaries = extremes if is_extreme else [*middle, *extremes] if not name else middle
     return any((abs(values - summary) < 0.051).mean() > 0.9 for summary in summaries)
 
 

@@ -39,8 +39,14 @@ class _Texts:
 
     def rows_where(self, holds: Callable[[str], bool]) -> np.ndarray | None:
         """Return which rows have a text of which that holds, as a mask; None where there is none."""
-        chosen = np.fromiter(map(holds, self.uniques), bool, len(self.uniques))
-        return chosen[self.codes] if chosen.any() else None
+        return self._rows([holds(text) for text in self.uniques])
+
+    def blank_rows(self) -> np.ndarray | None:
+        """Return which rows have a blank, as a mask; None where there is none."""
+        return self._rows([not text or text.isspace() for text in self.uniques])
+
+    def _rows(self, chosen: list[bool]) -> np.ndarray | None:
+        return np.array(chosen)[self.codes] if any(chosen) else None
 
 
 class _Ids:
@@ -151,7 +157,7 @@ def _why_none(rows: ReadRows) -> str:
 def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: ReadRows, n_before: int) -> int:
     sieve = _Sieve(len(chunk))
     users, movies, ratings = (_Texts(chunk[kind]) for kind in ("user", "movie", "rating"))
-    no_user, no_movie = (texts.rows_where(_is_blank) for texts in (users, movies))
+    no_user, no_movie = (texts.blank_rows() for texts in (users, movies))
     unrated = ratings.rows_where(_means_not_rated(how.not_rated, table.decimal_comma))
     if no_user is not None or no_movie is not None:
         _leave_out_no_ratings(sieve, users, movies, no_user, no_movie, unrated, rows)
