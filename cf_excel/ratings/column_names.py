@@ -83,7 +83,7 @@ def find_columns(
     header, names = table.first_record, names or {}
     kinds = (*required, *optional)
     if not table.has_header:
-        found = {kind: i for i, kind in enumerate(kinds) if i < len(header)}
+        found = {kind: i for i, kind in enumerate(required if names else kinds) if i < len(header)}
         found |= {kind: i for kind, wanted in names.items() if (i := _as_position(wanted, header)) is not None}
         missing = [kind for kind in required if kind not in found]
         missing += [kind for kind, wanted in names.items() if _as_position(wanted, header) is None]

@@ -69,13 +69,14 @@ def is_ambiguous(text: str) -> bool:
 def _written(texts: pd.Series, day_first: bool | None) -> pd.Series:
     """Return seconds of dates as people write them, NaN for what is none and for what is ambiguous."""
     found = {text: match for text in texts.unique() if (match := _WRITTEN.fullmatch(text))}
+    dotted_first, slashed_first = True if day_first is None else day_first, day_first
     slashed = [match for match in found.values() if match[2] != "."]
-    if day_first is None and slashed:
+    if day_first is None:
         first_over, second_over = (any(int(match[i]) > 12 for match in slashed) for i in (1, 3))
-        day_first = first_over if first_over != second_over else None
+        slashed_first = first_over if first_over != second_over else None
     seconds = {}
     for text, match in found.items():
-        is_day_first = True if match[2] == "." and day_first is None else day_first
+        is_day_first = dotted_first if match[2] == "." else slashed_first
         if is_day_first is not None:
             seconds[text] = _seconds(match, is_day_first)
     return texts.map(seconds).astype(float)
