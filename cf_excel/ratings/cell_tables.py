@@ -83,7 +83,7 @@ def texts_of(values: list[Cell]) -> np.ndarray:
     column = np.empty(len(values), object)
     column[:] = values
     if not any(isinstance(value, bool) for value in values):  # True equals 1
-        codes, uniques = pd.factorize(column)
+        codes, uniques = pd.factorize(column, use_na_sentinel=False)
         return np.array([text_of(value) for value in uniques], object)[codes]
     return np.array([text_of(value) for value in values], object)
 

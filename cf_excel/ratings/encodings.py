@@ -3,8 +3,6 @@
 import re
 from typing import BinaryIO
 
-from charset_normalizer import from_bytes
-
 from cf_excel.errors import InputError
 
 # Those in which spreadsheets and shops still write; charset-normalizer knows many more, which are rarely right.
@@ -21,6 +19,8 @@ def guess_encoding(name: str, stream: BinaryIO) -> str:
 
     Raises InputError, with the line, for a text that is UTF-8 but for a few bytes.
     """
+    from charset_normalizer import from_bytes
+
     sample, n_bytes, n_utf_8, bad_lines = [], 0, 0, []
     for number, line in enumerate(stream, 1):
         if line.isascii():

@@ -7,6 +7,7 @@ from cf_excel.ratings.cell_tables import Cells, ListOfCells, ListOfGrid, text_of
 from cf_excel.ratings.column_names import REQUIRED, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
+from cf_excel.ratings.rating_rows import as_number
 from cf_excel.ratings.reading import Reading
 
 HEAD_ROWS = 200  # a table is found by looking at them
@@ -27,14 +28,13 @@ def find_table(cells: Cells, how: Reading) -> Found | None:
 
 def refuse(cells: Cells, how: Reading) -> NoReturn:
     """Raise InputError for cells in which there is no table of ratings, saying what was found and what to pass."""
-    rows = cells.rows[:HEAD_ROWS]
-    widest = max(rows, key=lambda row: sum(map(bool, _header(row))), default=[])
-    header = [name for name in _header(widest) if name]
     if how.form == "grid" or how.items_down:
         raise InputError(f"{cells.name} has no grid: expected names of items in a row, then a row for each user")
-    if not header:
+    headers = [[name for name in _header(row) if name] for row in cells.rows[:HEAD_ROWS]]
+    if not any(headers):
         raise InputError(f"{cells.name} is empty: expected a header such as userId,movieId,rating, then the rows")
-    find_columns(ListOfCells(cells, header), REQUIRED, how.optional, how.names)
+    likeliest = max(headers, key=lambda header: sum(as_number(name, decimal_comma=True) is None for name in header))
+    find_columns(ListOfCells(cells, likeliest), REQUIRED, how.optional, how.names)
     raise InputError(f"{cells.name} has no table of ratings: name its place with --range, or its columns")
 
 

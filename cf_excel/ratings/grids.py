@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -227,7 +228,9 @@ def _as_value(value: Cell, decimal_comma: bool) -> float | None:
     """Return the number in a cell, None where there is none: a text may be one, a date or a truth value is not."""
     if isinstance(value, str):
         return as_number(value, decimal_comma)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if isfinite(value) else None
 
 
 def _is_filled(value: Cell) -> bool:
