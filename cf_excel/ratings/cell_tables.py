@@ -18,7 +18,7 @@ Cell = str | int | float | bool | datetime.date | datetime.time | datetime.timed
 
 
 @dataclass(frozen=True)
-class Cells:
+class TableCells:
     """A rectangle of values, "" for a blank one: rows that may end early, and what messages call each of them.
 
     numbers: of the rows, as people count them. unit: "row" of a sheet or "line" of a text.
@@ -35,13 +35,13 @@ class Cells:
         """Return what messages call a row."""
         return f"{self.unit} {self.numbers[row]}"
 
-    def part(self, rows: slice, columns: slice) -> "Cells":
+    def part(self, rows: slice, columns: slice) -> "TableCells":
         """Return a part of the rectangle."""
         cut = self.rows[rows] if columns == slice(None) else [row[columns] for row in self.rows[rows]]
-        return Cells(self.name, cut, self.numbers[rows], self.unit, self.decimal_comma)
+        return TableCells(self.name, cut, self.numbers[rows], self.unit, self.decimal_comma)
 
 
-def cut(cells: Cells, reference: str, left: int = 0) -> Cells:
+def cut(cells: TableCells, reference: str, left: int = 0) -> TableCells:
     """Return the range of a rectangle, whose first column is the sheet's left one from 0, that a reference names.
 
     Raises InputError for what is no range.
@@ -55,7 +55,7 @@ def cut(cells: Cells, reference: str, left: int = 0) -> Cells:
     return cells.part(slice(kept[0], kept[-1] + 1) if kept else slice(0), slice(max(first_column, 0), last_column + 1))
 
 
-def refuse_blank(cells: Cells, reference: str) -> None:
+def refuse_blank(cells: TableCells, reference: str) -> None:
     """Raise InputError for a range without a value."""
     if not any(value != "" for row in cells.rows for value in row):
         raise InputError(f"--range {reference}: {cells.name} has nothing there")
@@ -92,7 +92,7 @@ def texts_of(values: list[Cell]) -> np.ndarray:
 class ListOfCells:
     """A list of ratings in cells: the header's names, or the first row where there is no header, and the rows."""
 
-    cells: Cells
+    cells: TableCells
     first_record: list[str]
     has_header: bool = True
 
@@ -129,7 +129,7 @@ class ListOfGrid:
     beside: what the grid says of its movies, by the columns "title", "genres" and "year".
     """
 
-    cells: Cells
+    cells: TableCells
     users: list[str]
     movies: list[str]
     beside: dict[str, list[str]]

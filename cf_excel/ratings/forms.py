@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.cell_tables import Cells, ListOfCells, ListOfGrid, text_of
+from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, text_of
 from cf_excel.ratings.column_names import REQUIRED, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
@@ -16,7 +16,7 @@ _HEADER_ROWS = 60
 Found = ListOfCells | ListOfGrid
 
 
-def find_table(cells: Cells, how: Reading) -> Found | None:
+def find_table(cells: TableCells, how: Reading) -> Found | None:
     """Return the list or the grid of ratings that cells hold, of the form that is asked for; None for none."""
     found: Found | None = None
     if how.form != "grid" and not how.items_down:
@@ -26,7 +26,7 @@ def find_table(cells: Cells, how: Reading) -> Found | None:
     return found
 
 
-def refuse(cells: Cells, how: Reading) -> NoReturn:
+def refuse(cells: TableCells, how: Reading) -> NoReturn:
     """Raise InputError for cells in which there is no table of ratings, saying what was found and what to pass."""
     if how.form == "grid" or how.items_down:
         raise InputError(f"{cells.name} has no grid: expected names of items in a row, then a row for each user")
@@ -38,7 +38,7 @@ def refuse(cells: Cells, how: Reading) -> NoReturn:
     raise InputError(f"{cells.name} has no table of ratings: name its place with --range, or its columns")
 
 
-def _find_list(cells: Cells, how: Reading) -> ListOfCells | None:
+def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:
     is_first = True
     for i, row in enumerate(cells.rows[:_HEADER_ROWS]):
         header = _header(row)

@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.cell_tables import Cell, Cells, ListOfGrid, text_of
+from cf_excel.ratings.cell_tables import Cell, ListOfGrid, TableCells, text_of
 from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_usual, named_as
 from cf_excel.ratings.rating_rows import as_number
 from cf_excel.ratings.reading import Reading
@@ -26,7 +26,7 @@ _LARGEST_RATIO = 100  # of the largest number in one column to that in another, 
 class _Layout:
     """Where a grid is: the row of names across, the column of names down, the columns of ratings, other columns."""
 
-    cells: Cells
+    cells: TableCells
     header: list[str]
     first_row: int  # below the header
     at_label: int
@@ -39,7 +39,7 @@ class _Layout:
         return self.header[self.at_label]
 
 
-def find_grid(cells: Cells, how: Reading) -> ListOfGrid | None:
+def find_grid(cells: TableCells, how: Reading) -> ListOfGrid | None:
     """Return the grid of ratings that cells hold, None for none; what it leaves out, such as totals, is noted in how.
 
     Where no grid is asked for, it must look like one: names that differ, numbers beside them, no column of a list.
@@ -54,7 +54,7 @@ def find_grid(cells: Cells, how: Reading) -> ListOfGrid | None:
     return _read(layout, how)
 
 
-def _lay_out(cells: Cells, how: Reading) -> _Layout | None:
+def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
     at_header = _header_row(cells)
     if at_header is None:
         return None
@@ -80,7 +80,7 @@ def _lay_out(cells: Cells, how: Reading) -> _Layout | None:
     return _Layout(cells, header, at_header + 1, at_label, items, texts, items_down) if items else None
 
 
-def _header_row(cells: Cells) -> int | None:
+def _header_row(cells: TableCells) -> int | None:
     """Return the first row that is about as wide as the widest, or the last of several such rows of texts."""
     widths = [sum(map(_is_filled, row)) for row in cells.rows[:_SAMPLE_ROWS]]
     least = max(2, 0.6 * max(widths, default=0))

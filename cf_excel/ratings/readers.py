@@ -9,7 +9,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.assembly import assemble
-from cf_excel.ratings.cell_tables import Cells, ListOfCells, ListOfGrid, cut, refuse_blank
+from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank
 from cf_excel.ratings.column_names import REQUIRED, columns_beside, find_columns, noun_of
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, is_first_row, refuse
@@ -169,10 +169,10 @@ def _find_in_text(source: Source, how: Reading) -> RatingsTable:
     return found
 
 
-def _cells(table: TextTable, n_rows: int | None, how: Reading) -> Cells:
+def _cells(table: TextTable, n_rows: int | None, how: Reading) -> TableCells:
     records = table.read_with(lambda table: list(islice(table.records(), n_rows)))
     rows: list[list] = [cells for _, cells in records]
-    cells = Cells(table.name, rows, [line for line, _ in records], "line", table.decimal_comma)
+    cells = TableCells(table.name, rows, [line for line, _ in records], "line", table.decimal_comma)
     if how.cells is not None:
         cells = cut(cells, how.cells)
         refuse_blank(cells, how.cells)

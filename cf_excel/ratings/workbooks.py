@@ -16,7 +16,7 @@ from python_calamine import (
 )
 
 from cf_excel.errors import CfExcelError, FileError, InputError
-from cf_excel.ratings.cell_tables import Cells, column_number, cut, refuse_blank
+from cf_excel.ratings.cell_tables import TableCells, column_number, cut, refuse_blank
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.forms import Found, find_table, refuse
 from cf_excel.ratings.reading import Reading
@@ -81,7 +81,9 @@ def _read_table(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
     name = _named(source, "table", how.table or "", names)
     table = book.get_table_by_name(name)
     start = table.start or (1, 0)
-    cells = Cells(f"{source.name} table {name}", table.to_python(), range(start[0] + 1, start[0] + 1 + table.height))
+    cells = TableCells(
+        f"{source.name} table {name}", table.to_python(), range(start[0] + 1, start[0] + 1 + table.height)
+    )
     headed = replace(
         cells, rows=[list(table.columns), *cells.rows], numbers=range(start[0], start[0] + 1 + table.height)
     )
@@ -127,7 +129,7 @@ def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
     return found[name]
 
 
-def _cells(name: str, sheet: CalamineSheet, cells: str | None) -> Cells:
+def _cells(name: str, sheet: CalamineSheet, cells: str | None) -> TableCells:
     """Return the values of a sheet, or of a range of it, with what is merged downwards in each of its rows."""
     top, left = sheet.start or (0, 0)
     rows = sheet.to_python()
@@ -135,7 +137,7 @@ def _cells(name: str, sheet: CalamineSheet, cells: str | None) -> Cells:
         for i in range(first + 1 - top, min(last + 1 - top, len(rows))):
             if first - top >= 0 and 0 <= column - left < len(rows[i]) and rows[i][column - left] == "":
                 rows[i][column - left] = rows[first - top][column - left]
-    whole = Cells(name, rows, range(top + 1, top + 1 + len(rows)))
+    whole = TableCells(name, rows, range(top + 1, top + 1 + len(rows)))
     return whole if cells is None else cut(whole, cells, left)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.ratings.assembly import assemble
-from cf_excel.ratings.cell_tables import Cells
+from cf_excel.ratings.cell_tables import TableCells
 from cf_excel.ratings.forms import find_table, refuse
 from cf_excel.ratings.rating_rows import read_rows
 from cf_excel.ratings.reading import Reading
@@ -30,7 +30,7 @@ CELL = st.one_of(
 @settings(max_examples=400)
 def test_any_cells_are_read_or_refused(rows, form, skip_bad):
     how = Reading(form=form, skip_bad=skip_bad)
-    cells = Cells("scores.xlsx sheet S", rows, range(1, len(rows) + 1))
+    cells = TableCells("scores.xlsx sheet S", rows, range(1, len(rows) + 1))
     message = "scores.xlsx"
     try:
         found = find_table(cells, how)
@@ -53,7 +53,7 @@ def test_what_is_told_of_cells_without_a_table():
         ([["Who", "What", "Mark"], *numbers], "(found: Who, What, Mark)"),
         ([["hello"], *numbers], "(found: hello)"),
     ):
-        cells = Cells("S", rows, range(len(rows)))
+        cells = TableCells("S", rows, range(len(rows)))
         how = Reading(form="list")
         assert find_table(cells, how) is None or rows[0] == ["hello"]
         with pytest.raises(InputError) as error:
