@@ -122,17 +122,21 @@ def _find(source: Source, how: Reading) -> RatingsTable:
     for option, value in (("--sheet", how.sheet), ("--table", how.table)):
         if value is not None:
             raise InputError(f"{option} {value}: {source.name} is no workbook")
+    is_json = source.kind == "text" and is_json_lines(source)
+    if (source.kind == "parquet" or is_json) and (how.cells or how.form == "grid" or how.items_down):
+        raise InputError(
+            f"{source.name} has records, not cells: --range, --form grid and --items-down don't go with it"
+        )
     if source.kind == "parquet":
         return read_parquet(source)
-    if is_json_lines(source):
+    if is_json:
         return read_json_lines(source)
     return _find_in_text(source, how)
 
 
 def _find_in_text(source: Source, how: Reading) -> RatingsTable:
     """Return a text as the list that it nearly always is, from its first line on, or what is found further in."""
-    table = look_at(source, encoding=how.encoding, is_data=lambda cells: is_first_row(cells, how))
-    table = replace(table, notes=how.notes)
+    table = look_at(source, encoding=how.encoding, notes=how.notes, is_data=lambda cells: is_first_row(cells, how))
     missing: InputError | None = None
     if how.cells is None and how.form != "grid" and not how.items_down:
         try:
