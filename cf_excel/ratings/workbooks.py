@@ -20,7 +20,7 @@ from cf_excel.ratings.cell_tables import Cells, column_number, cut, refuse_blank
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.forms import Found, find_table, refuse
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.sources import BROKEN, MAX_UNPACKED_BYTES, SMALL_BYTES, Source
+from cf_excel.ratings.sources import BROKEN, MAX_UNPACKED_BYTES, SMALL_BYTES, Source, reason
 
 _MAX_RATIO = 200  # XML of many equal cells shrinks a hundredfold
 _MOST_CELLS = 64 * 10**6
@@ -46,7 +46,7 @@ def read_workbook(source: Source, how: Reading) -> Found:
     except CfExcelError:
         raise
     except (CalamineError, *BROKEN) as error:
-        raise FileError(f"{source.name} can't be read as a workbook: {error or type(error).__name__}") from error
+        raise FileError(f"{source.name} can't be read as a workbook: {reason(error)}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what the reader does not foresee of a damaged file
             raise

@@ -247,6 +247,17 @@ def test_a_damaged_workbook_is_refused_or_read(tmp_path, place):
     assert message.startswith("damaged.xlsx ")
 
 
+def test_a_workbook_that_may_not_be_read(tmp_path, monkeypatch):
+    with_openpyxl(tmp_path / "mine.xlsx", {"S": LIST})
+
+    def deny(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", deny)
+    with pytest.raises(FileError, match=r"mine.xlsx can't be read as a workbook: permission denied"):
+        load_ratings(tmp_path / "mine.xlsx")
+
+
 def test_a_workbook_with_a_password(tmp_path):
     (tmp_path / "secret.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4088))
     with pytest.raises(FileError, match=r"secret.xlsx (can't be read as a workbook|has a password)"):
