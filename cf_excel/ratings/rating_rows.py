@@ -84,13 +84,14 @@ class _Sieve:
         self.out |= rows
         return int(np.count_nonzero(self.out) - n_before)
 
-    def refuse(self, rows: np.ndarray | None, fault: Callable[[int], str]) -> None:
-        """Mark the rows of a mask that are not out as bad, for a fault that is told from the row's number."""
+    def refuse(self, rows: np.ndarray | None, fault: str | Callable[[int], str]) -> None:
+        """Mark the rows of a mask that are not out as bad, for a fault, which may be told from the row's number."""
         if rows is None:
             return
         found = np.flatnonzero(rows & ~self.out)
         self.bad[found] = True
-        self.faults += [(int(row), fault(int(row))) for row in found[:_MOST_FAULTS]]
+        first = found[:_MOST_FAULTS].tolist()
+        self.faults += [(row, fault if isinstance(fault, str) else fault(row)) for row in first]
 
     @property
     def kept(self) -> np.ndarray | None:
@@ -166,9 +167,9 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
     if "wide" in chunk:
         wide = _Texts(chunk["wide"])
         fault = f"more than the header's {table.n_columns} cells (a comma to quote?)"
-        sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), lambda row: fault)
+        sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), fault)
     for mask, kind in ((no_user, "user"), (no_movie, "movie")):
-        sieve.refuse(mask, lambda row, kind=kind: f"the {kind}'s id is blank")  # type: ignore[misc]
+        sieve.refuse(mask, f"the {kind}'s id is blank")
     pieces = {"rating": _read_ratings(ratings, table.decimal_comma, how.rating_range, sieve)}
     if "timestamp" in chunk:
         pieces["timestamp"] = _read_times(chunk["timestamp"], how.date_format, sieve)

@@ -22,6 +22,7 @@ from cf_excel.ratings.forms import Found, find_table, refuse
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import BROKEN, MAX_UNPACKED_BYTES, SMALL_BYTES, Source, reason
 
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # what an .xlsx with a password has in place of its sheets
 _MAX_RATIO = 200  # XML of many equal cells shrinks a hundredfold
 _MOST_CELLS = 64 * 10**6
 _HEAD_BYTES = 4096
@@ -36,7 +37,7 @@ def read_workbook(source: Source, how: Reading) -> Found:
     """
     try:
         content = source.path.read_bytes()
-        _check_size(source.name, content)
+        _check(source.name, content)
         with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=how.table is not None) as book:
             if how.table is not None:
                 return _read_table(book, source, how)
@@ -53,12 +54,14 @@ def read_workbook(source: Source, how: Reading) -> Found:
         raise FileError(f"{source.name} can't be read as a workbook: it is damaged") from error
 
 
-def _check_size(name: str, content: bytes) -> None:
-    """Raise FileError for a workbook that unpacks to too much, and for a sheet with a value far off.
+def _check(name: str, content: bytes) -> None:
+    """Raise FileError for a workbook with a password, for one that unpacks to too much, and for a value far off.
 
     A sheet is held whole, up to its last cell: a single one in the last row and column would need 400 GB.
     """
     if not content.startswith(b"PK"):
+        if _ENCRYPTED in content:
+            raise FileError(f"{name} has a password: save it without one")
         return
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()

@@ -7,6 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import xlsxwriter
+from msoffcrypto.format.ooxml import OOXMLFile
 from support.ratings_files import ROWS, table_of
 
 from cf_excel.cli import main
@@ -259,8 +260,10 @@ def test_a_workbook_that_may_not_be_read(tmp_path, monkeypatch):
 
 
 def test_a_workbook_with_a_password(tmp_path):
-    (tmp_path / "secret.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4088))
-    with pytest.raises(FileError, match=r"secret.xlsx (can't be read as a workbook|has a password)"):
+    with_openpyxl(tmp_path / "open.xlsx", {"S": LIST})
+    with (tmp_path / "open.xlsx").open("rb") as source, (tmp_path / "secret.xlsx").open("w+b") as target:
+        OOXMLFile(source).encrypt("secret", target)
+    with pytest.raises(FileError, match=r"secret.xlsx has a password: save it without one"):
         load_ratings(tmp_path / "secret.xlsx")
 
 
