@@ -224,7 +224,7 @@ def _are_totals(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
     return any((abs(values - summary) < 0.051).mean() > 0.9 for summary in summaries)
 
 
-def _as_value(value: Cell, decimal_comma: bool) -> float | None:
+def _as_value(value: Cell, decimal_comma: bool | None) -> float | None:
     """Return the number in a cell, None where there is none: a text may be one, a date or a truth value is not."""
     if isinstance(value, str):
         return as_number(value, decimal_comma)

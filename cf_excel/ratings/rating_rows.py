@@ -1,5 +1,6 @@
 """Check the rows of a table, piece by piece: ids, ratings, times; leave out what is no rating, name what is wrong."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
@@ -17,6 +18,7 @@ from cf_excel.ratings.table import canonical_id
 from cf_excel.ratings.timestamps import EXPECTED, as_seconds, day_comes_first, is_ambiguous
 from cf_excel.ratings.totals import is_total
 
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _MOST_FAULTS = 20  # rows that a message tells of
 
 
@@ -26,7 +28,7 @@ class RatingsTable(Headed, Protocol):
     @property
     def n_columns(self) -> int: ...
     @property
-    def decimal_comma(self) -> bool: ...
+    def decimal_comma(self) -> bool | None: ...
     def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]: ...
     def places(self, rows: list[int]) -> list[str]: ...
 
@@ -192,7 +194,7 @@ def _is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
-def _means_not_rated(values: tuple[str, ...], decimal_comma: bool) -> Callable[[str], bool]:
+def _means_not_rated(values: tuple[str, ...], decimal_comma: bool | None) -> Callable[[str], bool]:
     """Return whether the text of a rating means that there is none: a blank, or what --not-rated names."""
     texts = {value.strip().casefold() for value in values}
     numbers = {number for value in values if (number := as_number(value, decimal_comma)) is not None}
@@ -227,7 +229,7 @@ def _leave_out_no_ratings(
 
 
 def _read_ratings(
-    texts: _Texts, decimal_comma: bool, rating_range: tuple[float, float] | None, sieve: _Sieve
+    texts: _Texts, decimal_comma: bool | None, rating_range: tuple[float, float] | None, sieve: _Sieve
 ) -> np.ndarray:
     values = np.zeros(len(texts.uniques), np.float32)
     faults: dict[int, str] = {}
@@ -243,16 +245,21 @@ def _read_ratings(
     return values[texts.codes]
 
 
-def as_number(text: str, decimal_comma: bool) -> float | None:
-    """Return the finite number that a text is, with a comma for the point if that may be; None where it is none."""
+def as_number(text: str, decimal_comma: bool | None) -> float | None:
+    """Return the finite number that a text is, None where it is none.
+
+    decimal_comma: whether a comma stands for the point; None where it may, or part thousands: 1,000 is none.
+    """
+    if decimal_comma is None and _THOUSANDS.fullmatch(text.strip()):
+        return None
     try:
-        value = float(text.replace(",", ".") if decimal_comma else text)
+        value = float(text if decimal_comma is False else text.replace(",", "."))
     except ValueError:
         return None
     return value if isfinite(value) and "_" not in text else None
 
 
-def _as_rating(text: str, decimal_comma: bool, rating_range: tuple[float, float] | None) -> float:
+def _as_rating(text: str, decimal_comma: bool | None, rating_range: tuple[float, float] | None) -> float:
     value = as_number(text, decimal_comma)
     if value is None:
         raise InputError(f"rating {shorten(text)}: expected a number")

@@ -185,6 +185,11 @@ def test_a_range_of_cells(tmp_path):
 
 
 REFUSED = {
+    "thousands or decimals": (
+        {"A": [LIST[0], ["Ann", "Mug", "1,000"], ["Ann", "Cup", "1,5"]]},
+        {},
+        "scores.xlsx sheet A row 2: rating '1,000': expected a number",
+    ),
     "two sheets": (
         {"A": LIST, "B": GRID},
         {},
