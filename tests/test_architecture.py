@@ -67,5 +67,10 @@ def test_the_command_line_starts_light():
     assert loaded_by("import cf_excel.cli; cf_excel.cli.make_parser()") & heavy == set()
 
 
+def test_the_lessons_ratings_come_without_pandas():
+    loaded = loaded_by("from cf_excel.ratings.lesson_ratings import load_lesson_ratings as load; load()")
+    assert loaded & {"pandas", "python_calamine", "charset_normalizer"} == set()
+
+
 def test_building_needs_no_torch():
     assert loaded_by("import cf_excel.sheets.lesson.collab") & {"torch", "matplotlib", "xlwings"} == set()

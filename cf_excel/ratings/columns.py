@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypeVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypeVar
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.ratings.encodings import guess_encoding
 from cf_excel.ratings.file_kinds import refuse_no_table, refuse_nul, shorten
 from cf_excel.ratings.quoting import Misquoted, Quoting, Watch, as_doubled, find_quoting
 from cf_excel.ratings.sources import MAX_LINE_BYTES, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -137,11 +138,13 @@ class TextTable:
                 lines[i] = line
         return [f"line {lines[row]}" for row in rows]
 
-    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+    def chunks(self, column: dict[str, int]) -> Iterator["pd.DataFrame"]:
         """Yield rows piece by piece: texts as written, but for the timestamps, and "wide", what is right of the last.
 
         Raises InputError where the file is no table, and Misquoted as open does.
         """
+        import pandas as pd  # most of the time of what reads the lesson's own ratings, which come without it
+
         step = 2 if self.separator == "::" else 1  # read as ":", with an empty column between two: pandas' fast parser
         n_fields = step * (self.n_columns - 1) + 1
         name_of_field = {step * i: kind for kind, i in column.items()} | {n_fields: "wide"}
