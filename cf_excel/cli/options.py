@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import note
-from cf_excel.errors import FileError
 from cf_excel.files import check_target
 
 if TYPE_CHECKING:
@@ -129,12 +128,3 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
             inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
             files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES))]
     return files
-
-
-def output_folder(path: Path) -> Path:
-    """Make the folder that --out names where it is not there yet; raises FileError where that can't be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"--out {path}: can't make this folder: {error.strerror}") from error
-    return path

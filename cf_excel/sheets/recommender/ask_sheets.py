@@ -7,6 +7,7 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.sheets.page_setup import fit_to_page
 from cf_excel.sheets.recommender.calc_formulas import (
     LISTS,
     NOTHING_RATED,
@@ -170,7 +171,6 @@ def _finish(worksheet: Worksheet, sheet: PredictSheet, rating_range: tuple[float
         worksheet.column_dimensions[column_letters(column)].width = width
     worksheet.sheet_view.showGridLines = False
     worksheet.sheet_view.selection[0].activeCell = worksheet.sheet_view.selection[0].sqref = sheet.picked_user.first
-    worksheet.page_setup.orientation = "landscape"
+    fit_to_page(worksheet)
     worksheet.page_setup.fitToHeight = 1
-    worksheet.sheet_properties.pageSetUpPr.fitToPage = True
     worksheet.print_area = sheet.printed

@@ -14,6 +14,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import usual_least_ratings
 from cf_excel.ratings.table import most_rated
+from cf_excel.sheets.page_setup import set_widths
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc import write_calc
@@ -23,7 +24,6 @@ from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, TableSheet
-from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.texts import shown_ids
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -122,7 +122,7 @@ def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommend
     _write_headers(cells, sheet, [*USER_COLUMNS.values()], recommender.book.n_factors)
     cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
-    _set_widths(worksheet, {sheet.columns(0): 10})
+    set_widths(worksheet, {sheet.columns(0): 10})
 
 
 def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
@@ -139,7 +139,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
     for i, values in enumerate(columns):
         cells.put(sheet.columns(i), "plain", [[value] for value in values])
     cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
-    _set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
+    set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
 
 
 def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
@@ -149,8 +149,3 @@ def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> No
 
 def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_factors: int) -> None:
     cells.put(sheet.headers, "header_left", [[*names, *(f"factor {i}" for i in range(1, n_factors + 1))]])
-
-
-def _set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
-    for block, width in widths.items():
-        worksheet.column_dimensions[column_letters(block.left)].width = width
