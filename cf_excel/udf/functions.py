@@ -52,6 +52,7 @@ ARGUMENTS = {
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_048_576
 _NO_NOTE = np.array(None, object)
+_Find = Callable[[Predictor, Value], Found]
 
 
 def _sheet_function(function: Callable) -> Callable:
@@ -97,33 +98,28 @@ class Functions:
     @_sheet_function
     def CF_USER_FACTORS(self, users: Value) -> Value:
         """Learned factors of users: a row of numbers for each user of a column, a column for each user of a row."""
-        model = self.load()
-        return self._factors("CF_USER_FACTORS", _users(model, users), model.factors.user_factors)
+        return self._factors("CF_USER_FACTORS", users, _users, "user_factors")
 
     @_sheet_function
     def CF_MOVIE_FACTORS(self, movies: Value) -> Value:
         """Learned factors of movies (id or title): a row of numbers for each movie of a column, a column for each movie
         of a row."""
-        model = self.load()
-        return self._factors("CF_MOVIE_FACTORS", _movies(model, movies), model.factors.movie_factors)
+        return self._factors("CF_MOVIE_FACTORS", movies, _movies, "movie_factors")
 
     @_sheet_function
     def CF_USER_BIAS(self, users: Value) -> Value:
         """Learned bias of users: how much more they give than others, before the sigmoid."""
-        model = self.load()
-        return self._looked_up("CF_USER_BIAS", users, _users(model, users), model.factors.user_bias)
+        return self._looked_up("CF_USER_BIAS", users, _users, "user_bias")
 
     @_sheet_function
     def CF_MOVIE_BIAS(self, movies: Value) -> Value:
         """Learned bias of movies (id or title): how much better they are liked than others, before the sigmoid."""
-        model = self.load()
-        return self._looked_up("CF_MOVIE_BIAS", movies, _movies(model, movies), model.factors.movie_bias)
+        return self._looked_up("CF_MOVIE_BIAS", movies, _movies, "movie_bias")
 
     @_sheet_function
     def CF_TITLE(self, movies: Value) -> Value:
         """Title of movies by their ids."""
-        model = self.load()
-        return self._looked_up("CF_TITLE", movies, _movies(model, movies), model.factors.titles)
+        return self._looked_up("CF_TITLE", movies, _movies, "titles")
 
     @_sheet_function
     def CF_RECOMMEND(self, user: Value, n: Value = 10) -> Value:
@@ -242,7 +238,9 @@ class Functions:
             found = [[self.error_value(_named(name, str(error)))]]
         return [[*row, ""][:2] for row in found] + [["", ""]] * (count - len(found))
 
-    def _factors(self, name: str, found: Found, factors: np.ndarray) -> Rows:
+    def _factors(self, name: str, ids: Value, find: _Find, array: str) -> Rows:
+        model = self.load()
+        found, factors = find(model, ids), getattr(model.factors, array)
         n_rows, n_columns = found.rows.shape
         if n_rows > 1 and n_columns > 1:
             raise InputError(f"expected a row or a column of ids, not {n_rows:,} x {n_columns:,} cells")
@@ -258,8 +256,10 @@ class Functions:
         across = n_columns > 1
         return self._noted(name, values.T if across else values, notes.T if across and notes is not None else notes)
 
-    def _looked_up(self, name: str, ids: Value, found: Found, values: np.ndarray) -> Value:
-        result = self._noted(name, values[found.rows], found.notes)
+    def _looked_up(self, name: str, ids: Value, find: _Find, array: str) -> Value:
+        model = self.load()
+        found = find(model, ids)
+        result = self._noted(name, getattr(model.factors, array)[found.rows], found.notes)
         return result if is_range(ids) else result[0][0]
 
     def _noted(self, name: str, values: np.ndarray, notes: np.ndarray | None) -> Rows:
