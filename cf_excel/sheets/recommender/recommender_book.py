@@ -17,13 +17,13 @@ from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.page_setup import set_widths
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
-from cf_excel.sheets.recommender.calc import write_calc
-from cf_excel.sheets.recommender.calc_results import Picks, RecommenderResults
+from cf_excel.sheets.recommender.calc_results import Cells, Picks, RecommenderResults
 from cf_excel.sheets.recommender.lambdas import lambda_names
 from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, TableSheet
+from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.texts import shown_ids
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -66,7 +66,7 @@ def build_recommender(
     if book.ratings:
         _write_ratings(cells["ratings"], book.ratings, written)
     cells[book.calc.title] = SheetCells(styles)
-    write_calc(cells[book.calc.title], book.calc_cells, results)
+    _write_calc(cells[book.calc.title], book.calc_cells, results)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
     for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
         workbook.defined_names.add(DefinedName(name, attr_text=text))
@@ -149,3 +149,25 @@ def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> No
 
 def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_factors: int) -> None:
     cells.put(sheet.headers, "header_left", [[*names, *(f"factor {i}" for i in range(1, n_factors + 1))]])
+
+
+def _write_calc(sheet: SheetCells, placed: dict[Block, Cells], results: RecommenderResults) -> None:
+    """Put every block onto the sheet: values, and formulas with their results."""
+    for block, cells in placed.items():
+        if cells.how == "parts":
+            continue
+        shown = results[cells.name] if cells.name else results.of(cells)
+        rows = shown.reshape(block.n_rows, block.n_columns)
+        if not cells.formula and not cells.row_formulas:
+            sheet.put(block, cells.style, rows)
+        elif cells.formula:
+            _fill_calc(sheet, block, cells, cells.formula, rows)
+        for i, formula in enumerate(cells.row_formulas):
+            _fill_calc(sheet, block.row(i), cells, formula, rows[i : i + 1])
+
+
+def _fill_calc(sheet: SheetCells, block: Block, cells: Cells, formula: str, rows: np.ndarray) -> None:
+    if cells.how == "at once":
+        sheet.fill_at_once(block, cells.style, formula, rows)
+    else:
+        sheet.fill(block, cells.style, formula, rows, array=cells.how == "arrays")
