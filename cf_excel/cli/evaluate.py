@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import complain, note, say
-from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings, whole
+from cf_excel.cli.options import (
+    add_command,
+    add_features_options,
+    add_ratings_options,
+    check_outputs,
+    read_ratings,
+    whole,
+)
 from cf_excel.errors import InputError
 from cf_excel.files import make_folder
 
@@ -61,10 +68,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help="folder of the results (default: evaluation)",
     )
-    for kind in ("user", "movie"):
-        parser.add_argument(
-            f"--{kind}-features", type=Path, metavar="PATH", help=f"table of features of each {kind}, as in train"
-        )
+    add_features_options(parser)
     add_ratings_options(parser)
     parser.set_defaults(run=run)
 

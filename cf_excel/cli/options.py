@@ -43,6 +43,17 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_features_options(parser: argparse._ActionsContainer) -> None:
+    """Add --user-features and --movie-features."""
+    for kind in ("user", "movie"):
+        parser.add_argument(
+            f"--{kind}-features",
+            type=Path,
+            metavar="PATH",
+            help=f"table of what is known of each {kind}: id, then columns of numbers, categories or lists (a|b)",
+        )
+
+
 def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which ratings to read."""
     group = parser.add_argument_group("ratings (default: MovieLens, 100,004 ratings, comes with cf_excel)")

@@ -165,13 +165,12 @@ class Functions:
         """What model is loaded, when its file was written, and its RMSE on the ratings that were held back."""
         path = self.path or default_model_path()
         factors = self.load().factors
-        metrics = factors.record.get("metrics")
-        error = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+        error = factors.metric("val_rmse")
         sizes = f"{factors.n_users:,} users, {factors.n_movies:,} movies, {factors.n_factors} factors"
         parts = [f"{factors.kind}: {sizes}"]
         with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
             parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
-        parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
+        parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
         return "; ".join([*parts, str(path)])
 
     def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., ArrayLike]) -> Value:

@@ -44,11 +44,10 @@ def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
 
 
 def _notes(recommender: Recommender, made: date | None) -> list[str]:
-    book, metrics = recommender.book, recommender.factors.record.get("metrics")
-    rmse = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+    book, rmse = recommender.book, recommender.factors.metric("val_rmse")
     facts = [f"Model: {recommender.factors.kind}"]
     facts += [f"{book.n_factors} factors for each of {book.n_users:,} users and {book.n_movies:,} movies"]
-    if isinstance(rmse, (int, float)):
+    if rmse is not None:
         before = recommender.factors.record.get("factors_before")
         of = f" of all {before} factors" if before else ""
         facts += [f"typical error {rmse:.2f} rating points (validation RMSE{of})"]
