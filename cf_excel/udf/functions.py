@@ -27,14 +27,14 @@ from cf_excel.udf.values import (
     Rows,
     Value,
     as_cells,
-    as_float,
     as_numbers,
     as_single,
-    as_text,
     error_name,
     find_rows,
     is_blank,
+    is_missing,
     is_range,
+    whole_number,
 )
 
 ARGUMENTS = {
@@ -50,7 +50,6 @@ ARGUMENTS = {
     "predicted": "Range of predictions, as large",
 }
 MOST_CELLS = 20_000_000
-MOST_ROWS = 1_048_576
 _NO_NOTE = np.array(None, object)
 _Find = Callable[[Predictor, Value], Found]
 
@@ -191,15 +190,15 @@ class Functions:
 
     def _recommended(self, user: Value, n: int) -> Rows:
         single = as_single(user, "user")
-        if _is_missing(single):
+        if is_missing(single):
             return []
         movies = self.load().recommend(single, n)
         return _titles_and_scores(movies) or [["this user rated every movie in the model"]]
 
     def _similar(self, movie: Value, n: int, min_ratings: Value) -> Rows:
         single = as_single(movie, "movie")
-        least = _whole(min_ratings, "min_ratings", 0)
-        if _is_missing(single):
+        least = whole_number(min_ratings, "min_ratings", 0)
+        if is_missing(single):
             return []
         model = self.load()
         least = model.least_ratings if least is None else least
@@ -222,7 +221,7 @@ class Functions:
 
     def _containing(self, text: Value, n: int) -> Rows:
         single = as_single(text, "text")
-        if _is_missing(single):
+        if is_missing(single):
             return []
         wanted = single if isinstance(single, str) else str(canonical_id(single))
         return [list(pair) for pair in self.load().find(wanted, n)] or [[f"no title has {shown(wanted)} in it"]]
@@ -231,7 +230,7 @@ class Functions:
         """Return exactly n rows of two cells, blank ones below what there is; an error stands in the first cell."""
         count = 1
         try:
-            count = _whole(n, "n", 1) or 10
+            count = whole_number(n, "n", 1) or 10
             found = rows(count)
         except CfExcelError as error:
             found = [[self.error_value(_named(name, str(error)))]]
@@ -333,25 +332,6 @@ def _both(users: np.ndarray | None, movies: np.ndarray | None) -> np.ndarray | N
     notes = np.where(np.not_equal(users, _NO_NOTE), users, movies)
     notes[(users == "") | (movies == "")] = ""
     return notes
-
-
-def _is_missing(value: Value) -> bool:
-    """Say whether an id is blank. Raises InputError where it is an error value."""
-    error = error_name(value)
-    if error:
-        raise InputError(error)
-    return is_blank(value)
-
-
-def _whole(value: Value, what: str, least: int) -> int | None:
-    """Return a whole number, None where it is blank or missing."""
-    single = as_single(value, what)
-    if _is_missing(single):
-        return None
-    number = as_float(single)
-    if not (least <= number <= MOST_ROWS and number == int(number)):
-        raise InputError(f"{what} {as_text(single)}: expected a whole number from {least} to {MOST_ROWS:,}")
-    return int(number)
 
 
 def _titles_and_scores(movies: Sequence[ScoredMovie]) -> Rows:

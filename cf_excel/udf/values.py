@@ -24,6 +24,7 @@ _ERROR_CODES = np.sort(np.array(list(ERRORS), float))
 _ERROR_NAMES = frozenset(ERRORS.values())
 _HINTS = 20  # so many unknown ids of one call are explained with titles that come close; more would take minutes
 
+MOST_ROWS = 1_048_576  # of a sheet
 _RANGES = (list, tuple, np.ndarray)
 
 Value = object
@@ -105,6 +106,25 @@ def as_text(value: Value) -> str:
         return cut(str(value), 40)
     except (ValueError, RecursionError):
         return shown(value)
+
+
+def is_missing(value: Value) -> bool:
+    """Say whether an id is blank. Raises InputError where it is an error value."""
+    error = error_name(value)
+    if error:
+        raise InputError(error)
+    return is_blank(value)
+
+
+def whole_number(value: Value, what: str, least: int) -> int | None:
+    """Return a whole number, None where it is blank or missing. Raises InputError for others and under the least."""
+    single = as_single(value, what)
+    if is_missing(single):
+        return None
+    number = as_float(single)
+    if not (least <= number <= MOST_ROWS and number == int(number)):
+        raise InputError(f"{what} {as_text(single)}: expected a whole number from {least} to {MOST_ROWS:,}")
+    return int(number)
 
 
 @dataclass(frozen=True)
