@@ -9,12 +9,12 @@ from cf_excel.cli.options import (
     add_command,
     add_ratings_options,
     check_outputs,
-    output_folder,
     ratings_options,
     read_ratings,
     whole,
 )
 from cf_excel.errors import InputError
+from cf_excel.files import make_folder
 
 if TYPE_CHECKING:
     from cf_excel.ratings.table import Ratings
@@ -59,13 +59,13 @@ def run(args: argparse.Namespace) -> None:
     check_outputs(args, *(args.out / name for kind in KINDS if kind in only for name in KINDS[kind]))
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
-    folder = output_folder(args.out)
+    make_folder(args.out)
     if ratings is not None and "collab" in only:
-        _build_collab(args, folder, ratings)
+        _build_collab(args, ratings)
     if ratings is not None and "functions" in only:
-        _build_functions(args, folder, ratings)
+        _build_functions(args, ratings)
     if "gradient" in only:
-        _build_gradient(args, folder)
+        _build_gradient(args)
     if not args.only and "functions" not in only:
         say("no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it")
 
@@ -84,52 +84,45 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--factors {args.factors}: expected 1 or more")
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
-    check_options(n_epochs=args.epochs, n_points=args.points, slope=args.slope, intercept=args.intercept)
+    check_options(**_gradient_options(args))
 
 
 def _collab_options(args: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "n_users": args.top_users,
-        "n_movies": args.top_movies,
-        "n_factors": args.factors,
-        "seed": args.seed,
-    }
+    sizes = {"n_users": args.top_users, "n_movies": args.top_movies, "n_factors": args.factors}
+    return sizes | {"seed": args.seed}
 
 
-def _build_collab(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
+def _gradient_options(args: argparse.Namespace) -> dict[str, Any]:
+    return {"n_epochs": args.epochs, "n_points": args.points, "slope": args.slope, "intercept": args.intercept}
+
+
+def _build_collab(args: argparse.Namespace, ratings: "Ratings") -> None:
     from cf_excel.sheets.lesson.collab import build_collab
 
-    path = folder / KINDS["collab"][0]
+    path = args.out / KINDS["collab"][0]
     rmse = build_collab(ratings, path, **_collab_options(args))
     say(f"wrote {path} from {ratings.source}")
     for sheet, value in rmse.items():
         say(f"  {sheet:<14} RMSE {value:.6f}")
 
 
-def _build_functions(args: argparse.Namespace, folder: Path, ratings: "Ratings") -> None:
+def _build_functions(args: argparse.Namespace, ratings: "Ratings") -> None:
     from cf_excel.sheets.lesson.collab import build_collab
     from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension
 
     options, scale = _collab_options(args), ratings.rating_range
-    excel, calc = (folder / name for name in KINDS["functions"])
+    excel, calc = (args.out / name for name in KINDS["functions"])
     build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
     say(f"wrote {excel}: functions and buttons in Excel on Windows")
     build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
     say(f"wrote {calc}: the same functions in LibreOffice")
 
 
-def _build_gradient(args: argparse.Namespace, folder: Path) -> None:
+def _build_gradient(args: argparse.Namespace) -> None:
     from cf_excel.sheets.gradient.gradient_books import build_gradient
 
-    descents = build_gradient(
-        folder,
-        n_epochs=args.epochs,
-        n_points=args.points,
-        slope=args.slope,
-        intercept=args.intercept,
-        seed=args.seed,
-    )
-    say(f"wrote {folder / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
+    descents = build_gradient(args.out, **_gradient_options(args), seed=args.seed)
+    say(f"wrote {args.out / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
     for sheet, descent in descents.items():
         found = f"y = {descent.a[-1]:.3f} * x + {descent.b[-1]:.3f}"
         say(f"  {sheet:<14} RMSE {descent.rmse[-1]:.6f} after {args.epochs} epochs, {found}")

@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import complain, note, say
-from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, output_folder, read_ratings, whole
+from cf_excel.cli.options import (
+    add_command,
+    add_features_options,
+    add_ratings_options,
+    check_outputs,
+    read_ratings,
+    whole,
+)
 from cf_excel.errors import InputError
+from cf_excel.files import make_folder
 
 if TYPE_CHECKING:
     from cf_excel.evaluate.run import Result
@@ -60,10 +68,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help="folder of the results (default: evaluation)",
     )
-    for kind in ("user", "movie"):
-        parser.add_argument(
-            f"--{kind}-features", type=Path, metavar="PATH", help=f"table of features of each {kind}, as in train"
-        )
+    add_features_options(parser)
     add_ratings_options(parser)
     parser.set_defaults(run=run)
 
@@ -83,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
 
     make_systems(args.models, Tables())  # refuses an unknown name before anything is read
     ratings = read_ratings(args)
-    folder = output_folder(args.out)
+    make_folder(args.out)
     tables = Tables(
         read_features(args.user_features, ratings.user_ids, "user"),
         read_features(args.movie_features, ratings.movie_ids, "movie"),
@@ -106,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
         say(report.heading(boards[-1]))
         print_table(report.HEADINGS, [report.cells(result) for result in boards[-1]])
         print()
-    for path in [*report.save(folder, boards, ratings, options, missing), *_chart(folder, boards)]:
+    for path in [*report.save(args.out, boards, ratings, options, missing), *_chart(args.out, boards)]:
         say(path)
 
 

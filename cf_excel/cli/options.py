@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import note
-from cf_excel.errors import FileError
 from cf_excel.files import check_target
 
 if TYPE_CHECKING:
@@ -44,6 +43,17 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
     )
+
+
+def add_features_options(parser: argparse._ActionsContainer) -> None:
+    """Add --user-features and --movie-features."""
+    for kind in ("user", "movie"):
+        parser.add_argument(
+            f"--{kind}-features",
+            type=Path,
+            metavar="PATH",
+            help=f"table of what is known of each {kind}: id, then columns of numbers, categories or lists (a|b)",
+        )
 
 
 def add_ratings_options(parser: argparse.ArgumentParser) -> None:
@@ -153,12 +163,3 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
             inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
             files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES))]
     return files
-
-
-def output_folder(path: Path) -> Path:
-    """Make the folder that --out names where it is not there yet; raises FileError where that can't be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"--out {path}: can't make this folder: {error.strerror}") from error
-    return path

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import note, say
-from cf_excel.cli.options import add_command, add_ratings_options, check_outputs, read_ratings, whole
+from cf_excel.cli.options import (
+    add_command,
+    add_features_options,
+    add_ratings_options,
+    check_outputs,
+    read_ratings,
+    whole,
+)
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import KINDS
 
@@ -68,13 +75,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="model file (default: where predict looks for it)")
     bayes = parser.add_argument_group("bayes")
-    for kind in ("user", "movie"):
-        bayes.add_argument(
-            f"--{kind}-features",
-            type=Path,
-            metavar="PATH",
-            help=f"table of what is known of each {kind}: id, then columns of numbers, categories or lists (a|b)",
-        )
+    add_features_options(bayes)
     bayes.add_argument("--ratings-only", action="store_true", help="leave genres, years and every other feature out")
     lesson = parser.add_argument_group("the lesson's models")
     lesson.add_argument("--lr", type=float, metavar="RATE", help="learning rate (default: the lesson's)")

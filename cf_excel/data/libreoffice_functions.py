@@ -1,19 +1,22 @@
 """Hand the spreadsheet's calls to the Python that has cf_excel; LibreOffice runs this in its own Python."""
 
+from __future__ import annotations  # that Python may be 3.8, which can't evaluate them
+
 import contextlib
 import json
 import os
 import subprocess
 import threading
+from typing import Any
 
 PYTHON = "@PYTHON@"
 PACKAGE = "@PACKAGE@"
 _AGAIN = "run python -m cf_excel libreoffice install again"
 _lock = threading.Lock()
-_process = None
+_process: subprocess.Popen[str] | None = None
 
 
-def call(name, arguments):
+def call(name: str, arguments: Any) -> Any:
     """Return what a function gives, as a single value or a tuple of rows."""
     request = json.dumps({"function": name, "arguments": arguments}, default=str) + "\n"
     with _lock:
@@ -30,15 +33,16 @@ def call(name, arguments):
     return tuple(map(tuple, result)) if isinstance(result, list) else result
 
 
-def _ask(request):
+def _ask(request: str) -> str:
     """Return the reply of the process, which is started where none runs; "" where it ended."""
     global _process
-    if _process is None:
-        _process = _start()
+    process = _process = _process or _start()
+    assert process.stdin
+    assert process.stdout
     try:
-        _process.stdin.write(request)
-        _process.stdin.flush()
-        reply = _process.stdout.readline()
+        process.stdin.write(request)
+        process.stdin.flush()
+        reply = process.stdout.readline()
     except OSError:
         reply = ""
     if not reply:
@@ -46,17 +50,15 @@ def _ask(request):
     return reply
 
 
-def _stop():
+def _stop() -> None:
     global _process
-    _process.kill()
-    _process.stdout.close()
-    with contextlib.suppress(OSError):  # what was not sent is lost
-        _process.stdin.close()
-    _process.wait()
+    if _process:
+        with contextlib.suppress(OSError), _process:  # what was not sent is lost
+            _process.kill()
     _process = None
 
 
-def _start():
+def _start() -> subprocess.Popen[str]:
     # LibreOffice may set variables for its own Python
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environment["PYTHONPATH"] = PACKAGE

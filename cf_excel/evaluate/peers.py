@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, csr_matrix
 from cf_excel.ratings.table import Ratings
 
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Takes user rows (n,) and movie rows (n,), returns a number for each pair."""
 
 
 class Peer(NamedTuple):

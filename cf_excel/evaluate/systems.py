@@ -11,7 +11,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.evaluate.baselines import fit_biases
-from cf_excel.evaluate.peers import Peer, find_peers
+from cf_excel.evaluate.peers import Pairs, Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
@@ -20,8 +20,6 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.table import Ratings
 
-Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Takes user rows (n,) and movie rows (n,), returns a number for each pair."""
 NO_ROWS = np.empty(0, np.int64)
 
 
@@ -133,13 +131,12 @@ def _drawn(rng: np.random.Generator, use_content: bool) -> dict:
 def _scorer(predictor: Predictor) -> Scorer:
     """Return a model's predictions before they are cut off, so that the best ones can be told apart."""
     factors = predictor.factors
-    user_ids, movie_ids = factors.user_ids, factors.movie_ids
 
     def score(users: np.ndarray, movies: np.ndarray) -> np.ndarray:
         products = np.einsum("nk,nk->n", factors.user_factors[users], factors.movie_factors[movies])
         return factors.global_mean + products + factors.user_bias[users] + factors.movie_bias[movies]
 
-    return Scorer(score, lambda users, movies: np.asarray(predictor.uncertainty(user_ids[users], movie_ids[movies])))
+    return Scorer(score, lambda users, movies: np.asarray(predictor.uncertainty_rows(users, movies)))
 
 
 def _fold_in(fold: Fold, tables: Tables, settings: dict, seed: int) -> Scorer:
@@ -167,8 +164,7 @@ def _lesson(kind: str) -> System:
 
         trained = train(fold.train, NO_ROWS, lesson_settings(kind, seed=seed, **settings))
         predictor = Predictor(to_factors(trained, fold.train, "none"))
-        ids = predictor.factors.user_ids, predictor.factors.movie_ids
-        return Scorer(lambda users, movies: np.asarray(predictor.predict(ids[0][users], ids[1][movies])))
+        return Scorer(lambda users, movies: np.asarray(predictor.predict_rows(users, movies)))
 
     return System(kind, fit, grid({}, {"wd": 1e-4}, {"wd": 5e-4}, {"n_factors": 20}))
 

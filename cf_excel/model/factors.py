@@ -58,6 +58,12 @@ class Factors(Parameters):
         """Return how many movies each user rated, (n_users,)."""
         return np.diff(self.seen_offsets)
 
+    def metric(self, name: str) -> float | None:
+        """Return a metric of the validation ratings, None where the record, which anybody may write, has none."""
+        metrics = self.record.get("metrics")
+        value = metrics.get(name) if isinstance(metrics, dict) else None
+        return value if isinstance(value, (int, float)) else None
+
     def seen(self, user: int) -> np.ndarray:
         """Return the movie rows that the user in this row rated, in the order of seen_movies."""
         return self.seen_movies[slice(*self.seen_offsets[user : user + 2])]

@@ -18,7 +18,7 @@ from cf_excel.model.kinds import KINDS
 
 FORMAT = "cf_excel model"
 FORMAT_NUMBER = 1
-_TEXTS = ("titles", "genres")
+_IDS, _TEXTS = ("user_ids", "movie_ids"), ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
 _DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
 _OPTIONAL = {"seen_ratings": np.float32}  # files from before it was kept have none
@@ -60,7 +60,8 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     arrays = {name: getattr(factors, name) for name in _DTYPES}
     arrays |= {name: array for name in _OPTIONAL if (array := getattr(factors, name)) is not None}
     arrays |= {name: _as_bytes(getattr(factors, name)) for name in _TEXTS}
-    arrays |= {name: ids if ids.dtype == np.int64 else _as_bytes(ids) for name, ids in _ids(factors).items()}
+    ids = {name: getattr(factors, name) for name in _IDS}
+    arrays |= {name: array if array.dtype == np.int64 else _as_bytes(array) for name, array in ids.items()}
     arrays |= {f"layers.{name}": layer for name, layer in factors.layers.items()}
     data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
     path = Path(path)
@@ -149,12 +150,8 @@ def _as_texts(array: np.ndarray) -> np.ndarray:
     return result
 
 
-def _ids(factors: Factors) -> dict[str, np.ndarray]:
-    return {"user_ids": factors.user_ids, "movie_ids": factors.movie_ids}
-
-
 def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
-    ids = {name: arrays[name] for name in ("user_ids", "movie_ids")}
+    ids = {name: arrays[name] for name in _IDS}
     low, high = head["rating_range"]
     names = KINDS[head["kind"]].layers if head["kind"] in KINDS else ()
     return Factors(
@@ -264,7 +261,8 @@ def _size_fault(factors: Factors) -> str:
 
 
 def _id_fault(factors: Factors) -> str:
-    for name, ids in _ids(factors).items():
+    for name in _IDS:
+        ids = getattr(factors, name)
         raw = ids.tolist()
         if ids.dtype != np.int64 and not all(isinstance(value, str) and value for value in raw):
             return f"{name} are neither whole numbers nor texts"
@@ -273,7 +271,7 @@ def _id_fault(factors: Factors) -> str:
     for name in _TEXTS:
         if not all(isinstance(text, str) for text in getattr(factors, name).tolist()):
             return f"{name} are not texts"
-    for name in (*_TEXTS, *_ids(factors)):
+    for name in (*_TEXTS, *_IDS):
         array = getattr(factors, name)
         if array.dtype != np.int64 and not _is_unicode("".join(array.tolist())):
             return f"{name} have half a character, which no file and no screen can show"

@@ -114,9 +114,8 @@ def noise(factors: Factors) -> float:
     """
     if "alpha" in factors.layers:
         return 1 / max(float(factors.layers["alpha"][0]), 1e-9)
-    metrics = factors.record.get("metrics")
-    known = metrics.get("val_mse") if isinstance(metrics, dict) else None
-    if isinstance(known, (int, float)) and 0 < known < np.inf:
+    known = factors.metric("val_mse")
+    if known is not None and 0 < known < np.inf:
         return _LOOSEN * known
     low, high = factors.rating_range
     return _LOOSEN * (_DEFAULT_MSE * (high - low) ** 2 or 1.0)

@@ -1,13 +1,15 @@
-"""What every sheet shares: widths of columns, one page in print, and the first sheet's table of texts."""
+"""What every sheet shares: widths of columns, colours, one page in print, and the first sheet's table of texts."""
 
 import textwrap
 
+from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.sheets.lesson.intro import TextLine
 from cf_excel.sheets.lesson.lesson_layout import IntroSheet
 from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE
 
 
 def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
@@ -15,6 +17,14 @@ def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
     for block, width in widths.items():
         for column in range(block.left, block.right + 1):
             worksheet.column_dimensions[column_letters(column)].width = width
+
+
+def rating_scale(rating_range: tuple[float, float]) -> ColorScaleRule:
+    """Return the colours of predictions, from the lowest rating to the highest."""
+    low, high = rating_range
+    ends = {"start_type": "num", "start_value": low, "end_type": "num", "end_value": high}
+    middle = {"mid_type": "num", "mid_value": (low + high) / 2, "mid_color": MIDDLE}
+    return ColorScaleRule(start_color=LOW, end_color=HIGH, **ends, **middle)
 
 
 def fit_to_page(worksheet: Worksheet) -> None:

@@ -27,14 +27,14 @@ from cf_excel.udf.values import (
     Rows,
     Value,
     as_cells,
-    as_float,
     as_numbers,
     as_single,
-    as_text,
     error_name,
     find_rows,
     is_blank,
+    is_missing,
     is_range,
+    whole_number,
 )
 
 ARGUMENTS = {
@@ -50,8 +50,8 @@ ARGUMENTS = {
     "predicted": "Range of predictions, as large",
 }
 MOST_CELLS = 20_000_000
-MOST_ROWS = 1_048_576
 _NO_NOTE = np.array(None, object)
+_Find = Callable[[Predictor, Value], Found]
 
 
 def _sheet_function(function: Callable) -> Callable:
@@ -97,33 +97,28 @@ class Functions:
     @_sheet_function
     def CF_USER_FACTORS(self, users: Value) -> Value:
         """Learned factors of users: a row of numbers for each user of a column, a column for each user of a row."""
-        model = self.load()
-        return self._factors("CF_USER_FACTORS", _users(model, users), model.factors.user_factors)
+        return self._factors("CF_USER_FACTORS", users, _users, "user_factors")
 
     @_sheet_function
     def CF_MOVIE_FACTORS(self, movies: Value) -> Value:
         """Learned factors of movies (id or title): a row of numbers for each movie of a column, a column for each movie
         of a row."""
-        model = self.load()
-        return self._factors("CF_MOVIE_FACTORS", _movies(model, movies), model.factors.movie_factors)
+        return self._factors("CF_MOVIE_FACTORS", movies, _movies, "movie_factors")
 
     @_sheet_function
     def CF_USER_BIAS(self, users: Value) -> Value:
         """Learned bias of users: how much more they give than others, before the sigmoid."""
-        model = self.load()
-        return self._looked_up("CF_USER_BIAS", users, _users(model, users), model.factors.user_bias)
+        return self._looked_up("CF_USER_BIAS", users, _users, "user_bias")
 
     @_sheet_function
     def CF_MOVIE_BIAS(self, movies: Value) -> Value:
         """Learned bias of movies (id or title): how much better they are liked than others, before the sigmoid."""
-        model = self.load()
-        return self._looked_up("CF_MOVIE_BIAS", movies, _movies(model, movies), model.factors.movie_bias)
+        return self._looked_up("CF_MOVIE_BIAS", movies, _movies, "movie_bias")
 
     @_sheet_function
     def CF_TITLE(self, movies: Value) -> Value:
         """Title of movies by their ids."""
-        model = self.load()
-        return self._looked_up("CF_TITLE", movies, _movies(model, movies), model.factors.titles)
+        return self._looked_up("CF_TITLE", movies, _movies, "titles")
 
     @_sheet_function
     def CF_RECOMMEND(self, user: Value, n: Value = 10) -> Value:
@@ -169,13 +164,12 @@ class Functions:
         """What model is loaded, when its file was written, and its RMSE on the ratings that were held back."""
         path = self.path or default_model_path()
         factors = self.load().factors
-        metrics = factors.record.get("metrics")
-        error = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+        error = factors.metric("val_rmse")
         sizes = f"{factors.n_users:,} users, {factors.n_movies:,} movies, {factors.n_factors} factors"
         parts = [f"{factors.kind}: {sizes}"]
         with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
             parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
-        parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
+        parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
         return "; ".join([*parts, str(path)])
 
     def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., ArrayLike]) -> Value:
@@ -196,15 +190,15 @@ class Functions:
 
     def _recommended(self, user: Value, n: int) -> Rows:
         single = as_single(user, "user")
-        if _is_missing(single):
+        if is_missing(single):
             return []
         movies = self.load().recommend(single, n)
         return _titles_and_scores(movies) or [["this user rated every movie in the model"]]
 
     def _similar(self, movie: Value, n: int, min_ratings: Value) -> Rows:
         single = as_single(movie, "movie")
-        least = _whole(min_ratings, "min_ratings", 0)
-        if _is_missing(single):
+        least = whole_number(min_ratings, "min_ratings", 0)
+        if is_missing(single):
             return []
         model = self.load()
         least = model.least_ratings if least is None else least
@@ -227,7 +221,7 @@ class Functions:
 
     def _containing(self, text: Value, n: int) -> Rows:
         single = as_single(text, "text")
-        if _is_missing(single):
+        if is_missing(single):
             return []
         wanted = single if isinstance(single, str) else str(canonical_id(single))
         return [list(pair) for pair in self.load().find(wanted, n)] or [[f"no title has {shown(wanted)} in it"]]
@@ -236,13 +230,15 @@ class Functions:
         """Return exactly n rows of two cells, blank ones below what there is; an error stands in the first cell."""
         count = 1
         try:
-            count = _whole(n, "n", 1) or 10
+            count = whole_number(n, "n", 1) or 10
             found = rows(count)
         except CfExcelError as error:
             found = [[self.error_value(_named(name, str(error)))]]
         return [[*row, ""][:2] for row in found] + [["", ""]] * (count - len(found))
 
-    def _factors(self, name: str, found: Found, factors: np.ndarray) -> Rows:
+    def _factors(self, name: str, ids: Value, find: _Find, array: str) -> Rows:
+        model = self.load()
+        found, factors = find(model, ids), getattr(model.factors, array)
         n_rows, n_columns = found.rows.shape
         if n_rows > 1 and n_columns > 1:
             raise InputError(f"expected a row or a column of ids, not {n_rows:,} x {n_columns:,} cells")
@@ -258,8 +254,10 @@ class Functions:
         across = n_columns > 1
         return self._noted(name, values.T if across else values, notes.T if across and notes is not None else notes)
 
-    def _looked_up(self, name: str, ids: Value, found: Found, values: np.ndarray) -> Value:
-        result = self._noted(name, values[found.rows], found.notes)
+    def _looked_up(self, name: str, ids: Value, find: _Find, array: str) -> Value:
+        model = self.load()
+        found = find(model, ids)
+        result = self._noted(name, getattr(model.factors, array)[found.rows], found.notes)
         return result if is_range(ids) else result[0][0]
 
     def _noted(self, name: str, values: np.ndarray, notes: np.ndarray | None) -> Rows:
@@ -334,25 +332,6 @@ def _both(users: np.ndarray | None, movies: np.ndarray | None) -> np.ndarray | N
     notes = np.where(np.not_equal(users, _NO_NOTE), users, movies)
     notes[(users == "") | (movies == "")] = ""
     return notes
-
-
-def _is_missing(value: Value) -> bool:
-    """Say whether an id is blank. Raises InputError where it is an error value."""
-    error = error_name(value)
-    if error:
-        raise InputError(error)
-    return is_blank(value)
-
-
-def _whole(value: Value, what: str, least: int) -> int | None:
-    """Return a whole number, None where it is blank or missing."""
-    single = as_single(value, what)
-    if _is_missing(single):
-        return None
-    number = as_float(single)
-    if not (least <= number <= MOST_ROWS and number == int(number)):
-        raise InputError(f"{what} {as_text(single)}: expected a whole number from {least} to {MOST_ROWS:,}")
-    return int(number)
 
 
 def _titles_and_scores(movies: Sequence[ScoredMovie]) -> Rows:

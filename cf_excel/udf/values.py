@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from cf_excel.errors import InputError
 from cf_excel.model.lookup import cut, shown
 
 # Excel hands errors over COM as these numbers (the HRESULTs of XlCVError), Office.js and LibreOffice as texts
-ERRORS = {
+ERRORS: dict[object, str] = {
     -2146828288 + number: name
     for number, name in {
         **{2000: "#NULL!", 2007: "#DIV/0!", 2015: "#VALUE!", 2023: "#REF!", 2029: "#NAME?", 2036: "#NUM!"},
@@ -20,10 +20,11 @@ ERRORS = {
         **{2048: "#UNKNOWN!", 2049: "#FIELD!", 2050: "#CALC!"},
     }.items()
 }
-_ERROR_CODES = np.array(sorted(ERRORS), float)
+_ERROR_CODES = np.sort(np.array(list(ERRORS), float))
 _ERROR_NAMES = frozenset(ERRORS.values())
 _HINTS = 20  # so many unknown ids of one call are explained with titles that come close; more would take minutes
 
+MOST_ROWS = 1_048_576  # of a sheet
 _RANGES = (list, tuple, np.ndarray)
 
 Value = object
@@ -38,11 +39,11 @@ def is_range(value: Value) -> TypeGuard[list[Value] | tuple[Value, ...] | np.nda
 def as_cells(value: Value) -> np.ndarray:
     """Return a range as an object array (n_rows, n_columns); a single value is 1 x 1, a flat list is one row."""
     if not is_range(value):
-        cells = np.empty((1, 1), object)
-        cells[0, 0] = value
-        return cells
+        cell = np.empty((1, 1), object)
+        cell[0, 0] = value
+        return cell
     try:
-        cells = np.array(value, dtype=object)
+        cells: np.ndarray = np.array(value, dtype=object)
     except ValueError:  # arrays of several shapes
         cells = np.empty(0, object)
     if cells.ndim == 1 and not any(map(is_range, cells.tolist())):  # rows of unequal length are a list of lists
@@ -89,7 +90,7 @@ def as_numbers(value: Value) -> np.ndarray:
     return np.array([as_float(value) if _is_number(value) else np.nan for value in flat]).reshape(cells.shape)
 
 
-def as_float(value: Value) -> float:
+def as_float(value: Any) -> float:
     """Return a number, or a text that is one, as a float; NaN for anything else, infinity for what is beyond floats."""
     try:
         return np.nan if isinstance(value, bool) else float(value)
@@ -105,6 +106,25 @@ def as_text(value: Value) -> str:
         return cut(str(value), 40)
     except (ValueError, RecursionError):
         return shown(value)
+
+
+def is_missing(value: Value) -> bool:
+    """Say whether an id is blank. Raises InputError where it is an error value."""
+    error = error_name(value)
+    if error:
+        raise InputError(error)
+    return is_blank(value)
+
+
+def whole_number(value: Value, what: str, least: int) -> int | None:
+    """Return a whole number, None where it is blank or missing. Raises InputError for others and under the least."""
+    single = as_single(value, what)
+    if is_missing(single):
+        return None
+    number = as_float(single)
+    if not (least <= number <= MOST_ROWS and number == int(number)):
+        raise InputError(f"{what} {as_text(single)}: expected a whole number from {least} to {MOST_ROWS:,}")
+    return int(number)
 
 
 @dataclass(frozen=True)
@@ -141,7 +161,7 @@ def find_rows(
         rows[good] = rows_of(numbers[good])
     else:
         rows = _rows_of_each(values.tolist(), rows_of)
-    notes = None
+    notes: np.ndarray | None = None
     missing = np.flatnonzero(rows < 0)
     if len(missing):
         notes = np.full(len(values), None, object)
@@ -151,9 +171,8 @@ def find_rows(
             if key not in known:
                 known[key] = _note(values[position], explain, len(known) < _HINTS)
             notes[position] = known[key]
-        notes = notes.reshape(cells.shape)
         rows[missing] = 0
-    return Found(rows.reshape(cells.shape), notes)
+    return Found(rows.reshape(cells.shape), None if notes is None else notes.reshape(cells.shape))
 
 
 def _rows_of_each(flat: list[Value], rows_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -180,13 +199,13 @@ def _key(value: Value) -> Value:
     return number if is_id else (kind, shown(value))
 
 
-def _plain(value: Real | Decimal) -> int | float:
+def _plain(value: float | Decimal) -> int | float:
     """Return a number of numpy and the like as one of Python's, a whole one as an int: floats lose digits of ids."""
     number = as_float(value)
     return int(value) if abs(number) < 2**64 and int(value) == value else number
 
 
-def _is_number(value: Value) -> bool:
+def _is_number(value: Value) -> TypeGuard[float | Decimal]:
     return isinstance(value, (Real, Decimal)) and not isinstance(value, bool)
 
 

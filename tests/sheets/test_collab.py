@@ -227,7 +227,7 @@ def test_a_cleared_rating_no_longer_counts(tmp_path, lesson_ratings, office):
 def test_pandas_and_previewers_see_numbers(tmp_path, lesson_ratings):
     path = tmp_path / "c.xlsx"
     printed = build_collab(lesson_ratings, path)
-    frame = pd.read_excel(path, sheet_name="bias", header=None)
+    frame = pd.read_excel(path, sheet_name="bias", header=None, engine="openpyxl")
     rmse = CollabBook(15, 15, 5, 206).bias.rmse
     assert frame.iat[rmse.top - 1, rmse.left - 1] == printed["bias"]
     with zipfile.ZipFile(path) as package:
@@ -249,7 +249,7 @@ def test_solver_presets_are_hidden_names_of_their_sheets(tmp_path, lesson_rating
 def test_the_movies_sheet_lists_every_movie(tmp_path, lesson_ratings):
     path = tmp_path / "c.xlsx"
     build_collab(lesson_ratings, path)
-    frame = pd.read_excel(path, sheet_name="movies")
+    frame = pd.read_excel(path, sheet_name="movies", engine="openpyxl")
     assert len(frame) == 9066
     assert frame["ratings"].sum() == 100_004
     first = frame.iloc[0]

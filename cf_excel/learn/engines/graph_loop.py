@@ -47,8 +47,7 @@ class GraphLoop(TorchLoop):
 
     def finish(self) -> None:
         """Give the optimizer its learning rates back, as numbers."""
-        for group, lr in zip(self.opt.param_groups, self.base_lrs, strict=True):
-            group["lr"] = lr
+        self._set_lrs(1.0)
 
     def _batch(self, cats: Tensor, conts: Tensor, y: Tensor) -> None:
         for group, lr, base in zip(self.opt.param_groups, self._lrs, self.base_lrs, strict=True):

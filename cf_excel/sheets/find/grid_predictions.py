@@ -88,6 +88,9 @@ def _owner(
     places: np.ndarray, predictions: Predictions, chosen: np.ndarray, user_rows: np.ndarray, movie_rows: np.ndarray
 ) -> str | None:
     """Return whose a bias is that stands in places, None where all predictions add the same cell."""
+    # A formula adds cells and does not say whose they are. The user's bias is one cell for each user, whatever the
+    # movie: as many cells as users, and as many pairs of user and cell. The same may hold for movies where there are as
+    # many of them, and then only the place tells.
     _, which = np.unique(places[:, 0] * 2**21 + places[:, 1], return_inverse=True)
     n_places, n_users, n_movies = (_n_different(rows) for rows in (which, user_rows, movie_rows))
     if n_places == 1 and n_users > 1 and n_movies > 1:
@@ -97,7 +100,7 @@ def _owner(
             return "user"
         if n_places == n_movies == _n_different(movie_rows * n_places + which) != n_users:
             return "movie"
-    # as many users as movies: the user's stands in line with the user's factors
+    # the user's stands in line with the user's factors
     users = predictions.users[chosen]
     axis = 0 if (users[:, 0] == users[:, 2]).all() else 1
     return "user" if (places[:, axis] == users[:, axis]).all() else "movie"
@@ -131,6 +134,9 @@ def find_ids(
     # the headers of predictions stand between them and the factors
     nearest = max((i for i in taken if i <= header), default=0)
     lines, shown_in = predictions.ratings[:, 1 - axis].tolist(), predictions.places[:, 1 - axis].tolist()
+    # An id may stand before the ratings, before the predictions or before both, with columns of the owner's own in
+    # between. A header of the predictions that shows a cell of the ratings' own line (=A7) says which cell it is, so it
+    # counts first; typed ids can be moved or sorted on one side alone, so what stands on both sides is compared.
     ids: list[Identity] = [None] * n
     conflict = ""
     for line, shown, row in zip(lines, shown_in, rows.tolist(), strict=True):

@@ -7,7 +7,7 @@ fixed order, so that the results depend on no processor. Where PyTorch has the o
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Row = dict[str, float]
 """Numbers of one row by column name."""
@@ -36,7 +36,7 @@ class Optimizer:
     state: tuple[State, ...]
     update: str
     step: Callable[[Row, Row, dict[str, float]], None]
-    derived: dict[str, tuple[str, float]]
+    derived: dict[str, tuple[str, float]] = field(default_factory=dict)
     compared: bool = True
 
     @property
@@ -151,7 +151,6 @@ OPTIMIZERS = (
         ),
         "{b}-learning_rate*{de_db}",
         _finite_differences,
-        {},
     ),
     Optimizer(
         "momentum",
@@ -177,7 +176,6 @@ OPTIMIZERS = (
         (_pair("sum", "{above[sum_b]}+{de_db}^2", "sum"),),
         "{b}-learning_rate*{de_db}/(SQRT({sum_b})+epsilon)",
         _adagrad,
-        {},
     ),
     Optimizer(
         "rmsprop",
@@ -188,7 +186,6 @@ OPTIMIZERS = (
         (_pair("v", "beta*{above[v_b]}+(1-beta)*{de_db}^2", "v"),),
         "{b}-learning_rate*{de_db}/(SQRT({v_b})+epsilon)",
         _rmsprop,
-        {},
     ),
     Optimizer(
         "adam",
@@ -199,7 +196,6 @@ OPTIMIZERS = (
         (_M, _V, _pair("uncorrected", "{b}-learning_rate*{m_b}/(SQRT({v_b})+epsilon)", "uncorrected")),
         _ADAM_UPDATE.format(rate="learning_rate"),
         _adam,
-        {},
     ),
     Optimizer(
         "annealing",
@@ -210,7 +206,6 @@ OPTIMIZERS = (
         (_single("rate", "learning_rate*decay^({epoch}-1)", "rate"), _M, _V),
         _ADAM_UPDATE.format(rate="{rate}"),
         _annealing,
-        {},
     ),
     Optimizer(
         "sgdr",
@@ -230,7 +225,6 @@ OPTIMIZERS = (
         ),
         _ADAM_UPDATE.format(rate="{rate}"),
         _sgdr,
-        {},
     ),
     Optimizer(
         "loss",
@@ -245,7 +239,6 @@ OPTIMIZERS = (
         ),
         "{b}-learning_rate*{de_db}",
         _running_loss,
-        {},
         compared=False,
     ),
 )

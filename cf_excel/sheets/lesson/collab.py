@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from openpyxl import Workbook
-from openpyxl.formatting.rule import ColorScaleRule, FormulaRule
+from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Font
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
@@ -17,14 +17,14 @@ from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.sheets.lesson.solver_names import solver_names
-from cf_excel.sheets.page_setup import fit_to_page, set_widths, write_intro
+from cf_excel.sheets.page_setup import fit_to_page, rating_scale, set_widths, write_intro
 from cf_excel.xlsx.cells import on_sheet
 from cf_excel.xlsx.texts import clean_text, shown_ids
 from cf_excel.xlsx.write.buttons import Macros
 from cf_excel.xlsx.write.charts import Chart, Curve
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
-from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE, QUIET_INK, style_ids
+from cf_excel.xlsx.write.styles import QUIET_INK, style_ids
 
 START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
 
@@ -90,7 +90,7 @@ def build_collab(
         _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title])
         remark = memorising_remark(book, with_bias=sheet.with_bias)
         cells[sheet.title].put(sheet.remark, "note", [[remark]])
-        _rating_scale(worksheet, sheet, ratings.rating_range)
+        _color_predictions(worksheet, sheet, ratings.rating_range)
     rows = book.movielens_emb
     worksheet, cells[rows.title] = workbook.create_sheet(rows.title), SheetCells(styles)
     charts = _write_embedding(worksheet, cells[rows.title], rows, table, start, products, rmse[rows.title])
@@ -150,21 +150,9 @@ def _as_shown(table: Crosstab) -> Crosstab:
     )
 
 
-def _rating_scale(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
-    low, high = rating_range
-    scale = ColorScaleRule(
-        start_type="num",
-        start_value=low,
-        start_color=LOW,
-        mid_type="num",
-        mid_value=(low + high) / 2,
-        mid_color=MIDDLE,
-        end_type="num",
-        end_value=high,
-        end_color=HIGH,
-    )
+def _color_predictions(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
     blank = FormulaRule(formula=[sheet.blank_rule], font=Font(color=QUIET_INK), stopIfTrue=True)
-    for rule in (blank, scale):
+    for rule in (blank, rating_scale(rating_range)):
         worksheet.conditional_formatting.add(sheet.predictions.address, rule)
 
 

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.ratings.table import distinct_ratings
 from cf_excel.sheets.lesson.collab import Draft
-from cf_excel.sheets.page_setup import fit_to_page, set_widths
+from cf_excel.sheets.page_setup import fit_to_page, rating_scale, set_widths
 from cf_excel.sheets.panel.panel_layout import N_RATED, N_SHOWN, ConfSheet, PanelSheet
 from cf_excel.sheets.rating_choices import nearest, rating_choices
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.write.sheet_cells import SheetCells
-from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE
 
 _NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells are inputs, the others are functions."
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range
@@ -50,7 +48,8 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
         (sheet.rate_movies, sheet.movie_choices),
     ):
         _add_choices(worksheet, block, source)
-    _add_scales(worksheet, sheet, rating_range)
+    for grid in sheet.grids:
+        worksheet.conditional_formatting.add(grid.predictions.address, rating_scale(rating_range))
     for name, address in sheet.names.items():
         draft.workbook.defined_names.add(DefinedName(name, attr_text=address))
     set_widths(worksheet, sheet.widths)
@@ -132,12 +131,3 @@ def _add_choices(worksheet: Worksheet, block: Block, source: str) -> None:
     choices = DataValidation(type="list", formula1=source, allow_blank=True, showErrorMessage=False)
     choices.add(block.address)  # a choice is an offer: ids and titles may be typed, too
     worksheet.add_data_validation(choices)
-
-
-def _add_scales(worksheet: Worksheet, sheet: PanelSheet, rating_range: tuple[float, float]) -> None:
-    low, high = rating_range
-    ends = {"start_type": "num", "start_value": low, "end_type": "num", "end_value": high}
-    middle = {"mid_type": "num", "mid_value": (low + high) / 2, "mid_color": MIDDLE}
-    for grid in sheet.grids:
-        scale = ColorScaleRule(start_color=LOW, end_color=HIGH, **ends, **middle)
-        worksheet.conditional_formatting.add(grid.predictions.address, scale)

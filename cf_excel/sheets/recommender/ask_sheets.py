@@ -7,6 +7,7 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.sheets.page_setup import fit_to_page
 from cf_excel.sheets.recommender.calc_formulas import (
     LISTS,
     NOTHING_RATED,
@@ -43,11 +44,10 @@ def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
 
 
 def _notes(recommender: Recommender, made: date | None) -> list[str]:
-    book, metrics = recommender.book, recommender.factors.record.get("metrics")
-    rmse = metrics.get("val_rmse") if isinstance(metrics, dict) else None
+    book, rmse = recommender.book, recommender.factors.metric("val_rmse")
     facts = [f"Model: {recommender.factors.kind}"]
     facts += [f"{book.n_factors} factors for each of {book.n_users:,} users and {book.n_movies:,} movies"]
-    if isinstance(rmse, (int, float)):
+    if rmse is not None:
         before = recommender.factors.record.get("factors_before")
         of = f" of all {before} factors" if before else ""
         facts += [f"typical error {rmse:.2f} rating points (validation RMSE{of})"]
@@ -170,7 +170,6 @@ def _finish(worksheet: Worksheet, sheet: PredictSheet, rating_range: tuple[float
         worksheet.column_dimensions[column_letters(column)].width = width
     worksheet.sheet_view.showGridLines = False
     worksheet.sheet_view.selection[0].activeCell = worksheet.sheet_view.selection[0].sqref = sheet.picked_user.first
-    worksheet.page_setup.orientation = "landscape"
+    fit_to_page(worksheet)
     worksheet.page_setup.fitToHeight = 1
-    worksheet.sheet_properties.pageSetUpPr.fitToPage = True
     worksheet.print_area = sheet.printed

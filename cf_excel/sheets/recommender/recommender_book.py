@@ -14,16 +14,16 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import usual_least_ratings
 from cf_excel.ratings.table import most_rated
+from cf_excel.sheets.page_setup import set_widths
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
-from cf_excel.sheets.recommender.calc import write_calc
-from cf_excel.sheets.recommender.calc_results import Picks, RecommenderResults
+from cf_excel.sheets.recommender.calc_results import Cells, Picks, RecommenderResults
 from cf_excel.sheets.recommender.lambdas import lambda_names
 from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, TableSheet
-from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.texts import shown_ids
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -66,7 +66,7 @@ def build_recommender(
     if book.ratings:
         _write_ratings(cells["ratings"], book.ratings, written)
     cells[book.calc.title] = SheetCells(styles)
-    write_calc(cells[book.calc.title], book.calc_cells, results)
+    _write_calc(cells[book.calc.title], book.calc_cells, results)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
     for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
         workbook.defined_names.add(DefinedName(name, attr_text=text))
@@ -123,7 +123,7 @@ def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommend
     _write_headers(cells, sheet, [*USER_COLUMNS.values()], recommender.book.n_factors)
     cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
-    _set_widths(worksheet, {sheet.columns(0): 10})
+    set_widths(worksheet, {sheet.columns(0): 10})
 
 
 def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
@@ -140,7 +140,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
     for i, values in enumerate(columns):
         cells.put(sheet.columns(i), "plain", [[value] for value in values])
     cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
-    _set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
+    set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
 
 
 def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
@@ -152,6 +152,23 @@ def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_fac
     cells.put(sheet.headers, "header_left", [[*names, *(f"factor {i}" for i in range(1, n_factors + 1))]])
 
 
-def _set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
-    for block, width in widths.items():
-        worksheet.column_dimensions[column_letters(block.left)].width = width
+def _write_calc(sheet: SheetCells, placed: dict[Block, Cells], results: RecommenderResults) -> None:
+    """Put every block onto the sheet: values, and formulas with their results."""
+    for block, cells in placed.items():
+        if cells.how == "parts":
+            continue
+        shown = results[cells.name] if cells.name else results.of(cells)
+        rows = shown.reshape(block.n_rows, block.n_columns)
+        if not cells.formula and not cells.row_formulas:
+            sheet.put(block, cells.style, rows)
+        elif cells.formula:
+            _fill_calc(sheet, block, cells, cells.formula, rows)
+        for i, formula in enumerate(cells.row_formulas):
+            _fill_calc(sheet, block.row(i), cells, formula, rows[i : i + 1])
+
+
+def _fill_calc(sheet: SheetCells, block: Block, cells: Cells, formula: str, rows: np.ndarray) -> None:
+    if cells.how == "at once":
+        sheet.fill_at_once(block, cells.style, formula, rows)
+    else:
+        sheet.fill(block, cells.style, formula, rows, array=cells.how == "arrays")

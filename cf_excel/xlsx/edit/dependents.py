@@ -167,6 +167,9 @@ def _watched(book: OpenedBook, title: str, fill: Fill) -> tuple[tuple[str, Block
     for name in {name.lower() for text in texts for name in _TABLE.findall(take_apart(text)[0])}:
         here = [table for table in book.tables.values() if table[0] == title]
         watched += [book.tables[name]] if name in book.tables else here
+    # What OFFSET, or a colon beside a function or name, makes of a reference is some rectangle of the same sheet: the
+    # sheets that a formula names are known though the cells are not, so whole sheets are watched, and all of the book
+    # only where a sheet can't be told either.
     on_sheets = [_sheets(book, where) for where, _ in watched]
     nearby = None in moved
     if not all(on_sheets) or (nearby and not watched):
