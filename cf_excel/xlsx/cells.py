@@ -1,8 +1,10 @@
 """Addresses and rectangles of cells. Rows and columns count from 1."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from cf_excel.errors import InputError
 
@@ -82,6 +84,10 @@ class Block:
         """$A$1:$B$2, or $A$1 for a single cell."""
         span = self.span(fix_rows=True, fix_columns=True)
         return span.partition(":")[0] if self.is_one_cell else span
+
+    def addresses(self) -> Iterator[tuple[int, int]]:
+        """Give row and column of its cells, row by row."""
+        return product(range(self.top, self.bottom + 1), range(self.left, self.right + 1))
 
     def row(self, index: int) -> "Block":
         """Return one of its rows, counted from 0."""

@@ -4,6 +4,7 @@ New workbooks and those that somebody owns are written through the same methods;
 stays as it is, to the byte.
 """
 
+import itertools
 import posixpath
 import re
 from abc import ABC, abstractmethod
@@ -20,6 +21,7 @@ DRAWING_MAIN = "http://schemas.openxmlformats.org/drawingml/2006/main"
 DRAWING_TYPE = "application/vnd.openxmlformats-officedocument.drawing+xml"
 CHART_TYPE = "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"
 CONTENT_TYPES = "[Content_Types].xml"
+_RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 _NO_RELATIONS = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"></Relationships>'
 _PREFIX = rb"((?:[\w.-]+:)?)"
 
@@ -82,6 +84,8 @@ class Package(ABC):
         """Let a part lead to another one and return the relation's id."""
         rels = self.find(rels_of(owner))
         xml = self.read_xml(rels) if rels in self.names else _NO_RELATIONS
+        if xml is _NO_RELATIONS:  # some programs declare each of theirs by itself
+            self.declare_ending("rels", _RELATIONS_TYPE)
         taken = {relation.get("Id") for relation in ElementTree.fromstring(xml)}
         number = len(taken) + 1
         while f"rIdAdded{number}" in taken:
@@ -91,27 +95,26 @@ class Package(ABC):
         self.put(rels, with_child(xml, b"Relationships", entry.encode()))
         return f"rIdAdded{number}"
 
-    def drop_related(self, owner: str, kind: str) -> None:
-        """Take out the parts of one type, given by its last word, that a part relates to."""
-        for identity, (found, part) in self.relations(owner).items():
-            if found.endswith(f"/{kind}"):
-                # the part's name may be written there in another way than in the zip
-                same = rb"/(?:(?i:%s)|%s)" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
-                identities = re.escape(identity.encode())
-                for name, tag, key, value in (
-                    (rels_of(owner), b"Relationship", b"Id", identities),
-                    (CONTENT_TYPES, b"Override", b"PartName", same),
-                ):
-                    stored = self.find(name)
-                    self.put(stored, _without(self.read(stored), tag, key, value))
-                self.drop(part)
+    def drop_related(self, owner: str, kind: str) -> bool:
+        """Take out the parts of one type, given by its last word, that a part leads to; say whether there were any."""
+        related = {i: part for i, (found, part) in self.relations(owner).items() if found.endswith(f"/{kind}")}
+        for identity, part in related.items():
+            # the part's name may be written there in another way than in the zip
+            same = rb"/(?:(?i:%s)|%s)" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
+            self._take_out(rels_of(owner), b"Relationship", b"Id", re.escape(identity.encode()))
+            self._take_out(CONTENT_TYPES, b"Override", b"PartName", same)
+            self.drop(part)
+        return bool(related)
 
     def free_name(self, folder: str, stem: str) -> str:
-        """Return a part name that is free in a folder, counted up from 1."""
-        n = 1
-        while self.find(name := posixpath.join(folder, f"{stem}{n}.xml")) in self.names:
-            n += 1
-        return name
+        """Return a part name that is free in a folder, counted up from 1.
+
+        Programs that delete a part may leave behind what they declared of it, or its relations: its name is not free.
+        """
+        declared = ElementTree.fromstring(self.read_xml(self.find(CONTENT_TYPES)))
+        taken = {plain(name) for name in self.names} | {plain(one.get("PartName", "")[1:]) for one in declared}
+        names = (posixpath.join(folder, f"{stem}{n}.xml") for n in itertools.count(1))
+        return next(name for name in names if not {plain(name), plain(rels_of(name))} & taken)
 
     def _declare(self, kind: str, key: str, name: str, content_type: str) -> None:
         types = self.find(CONTENT_TYPES)
@@ -119,6 +122,12 @@ class Package(ABC):
         if all(plain(entry.get(key, "")) != plain(name) for entry in ElementTree.fromstring(xml)):
             entry = f'{kind} {key}="{escape(name)}" ContentType="{content_type}"/>'
             self.put(types, with_child(xml, b"Types", entry.encode()))
+
+    def _take_out(self, name: str, tag: bytes, key: bytes, value: bytes) -> None:
+        """Take the elements out of a part in which a key has a value; value: a pattern."""
+        stored = self.find(name)
+        found = rb"<%s%s\b(?=[^>]*\s%s\s*=\s*[\"'](?:%s)[\"'])[^>]*?(?:/>|>\s*</\1%s>)"
+        self.put(stored, re.sub(found % (_PREFIX, tag, key, value, tag), b"", self.read(stored)))
 
 
 def plain(name: str) -> str:
@@ -142,9 +151,3 @@ def with_child(xml: bytes, parent: bytes, child: bytes) -> bytes:
         raise FileError(f"the workbook is damaged: {parent.decode()} is missing or empty")
     place = ends[-1].start()
     return xml[:place] + b"<" + ends[-1][1] + child + xml[place:]
-
-
-def _without(xml: bytes, tag: bytes, key: bytes, value: bytes) -> bytes:
-    """Return XML without the elements of a name in which a key has a value; value: a pattern."""
-    found = rb"<%s%s\b(?=[^>]*\s%s\s*=\s*[\"'](?:%s)[\"'])[^>]*?(?:/>|>\s*</\1%s>)" % (_PREFIX, tag, key, value, tag)
-    return re.sub(found, b"", xml)

@@ -15,6 +15,9 @@ from support.zip_parts import rewritten
 from cf_excel.cli import main
 from cf_excel.model.file import save_factors
 from cf_excel.xlsx.cells import Block, cell
+from cf_excel.xlsx.edit.new_sheet import replace_sheet
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 
 @pytest.fixture(scope="module")
@@ -231,17 +234,31 @@ def with_calculation_chain(name: str, content: bytes) -> bytes:
 
 
 @pytest.mark.validator
-def test_the_calculation_chain_stays_until_formulas_are_added(tmp_path, model, validator_errors):
-    path = rewritten(make(tmp_path / "chain.xlsx"), with_calculation_chain)
-    with zipfile.ZipFile(path, "a") as package:
-        chain = f'<calcChain xmlns="{MAIN[1:-1]}"><c r="{DOT.rmse.first}" i="1"/></calcChain>'
-        package.writestr("xl/calcChain.xml", chain)
-    before = packed(path)
+def test_the_calculation_chain_stays_until_formulas_are_added(tmp_path, model, validator_errors, capsys):
+    def add_chain() -> bytes:
+        with zipfile.ZipFile(rewritten(path, with_calculation_chain), "a") as package:
+            chain = f'<calcChain xmlns="{MAIN[1:-1]}"><c r="{DOT.rmse.first}" i="1"/></calcChain>'
+            package.writestr("xl/calcChain.xml", chain)
+        return packed(path)["xl/calcChain.xml"]
+
+    path = make(tmp_path / "chain.xlsx")
+    before = add_chain()
     assert validator_errors(path) == []
-    assert main(["solve", str(path)]) == 0
-    assert packed(path)["xl/calcChain.xml"] == before["xl/calcChain.xml"]
-    assert main(["write", str(path), "--model", str(model)]) == 0
+    write = ["write", str(path), "--model", str(model)]
+    assert main(["solve", str(path), "--optimizer", "adam", "--history"]) == 0
+    assert packed(path)["xl/calcChain.xml"] == before
+    assert "chain" not in capsys.readouterr().err
+    assert main(write) == 0
+    assert "note: formulas are added or removed, so that Excel's calculation chain goes" in capsys.readouterr().err
     with zipfile.ZipFile(path) as package:
         assert "xl/calcChain.xml" not in package.namelist()
         assert b"calcChain" not in package.read("[Content_Types].xml") + package.read("xl/_rels/workbook.xml.rels")
     assert validator_errors(path) == []
+    before = add_chain()
+    assert main(write) == 0  # again, and so with formulas in the same cells
+    assert packed(path)["xl/calcChain.xml"] == before
+    book = OpenedBook(path)
+    cells = SheetCells({"plain": 0})
+    cells.put(DOT.rmse, "plain", [[1]])
+    replace_sheet(book, "model", cells, b"<worksheet><sheetData/></worksheet>", widths={})
+    assert "xl/calcChain.xml" not in book.archive.names

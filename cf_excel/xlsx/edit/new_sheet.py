@@ -24,11 +24,18 @@ def add_sheet(
     """
     part = book.free_name("worksheets", "sheet")
     drawing = _add_drawing(book, part, chart) if chart else ""
+    if cells.formulas:
+        book.drop_calculation_chain()
     book.add_sheet(title, part, b"".join(sheet_xml(_frame(freeze, widths, drawing), cells)))
 
 
 def replace_sheet(book: OpenedBook, title: str, cells: SheetCells, frame: bytes, *, widths: dict[Block, float]) -> None:
     """Give a sheet other cells and widths of columns; frame: its XML without rows, of which the rest stays."""
+    if book.has_calculation_chain:
+        sheet = book.sheet(title)
+        before = {address for fill in sheet.fills for address in sheet.addresses_in(fill.block)}
+        if before != {address for block in cells.formulas for address in block.addresses()}:
+            book.drop_calculation_chain()
     frame = re.sub(rb"<cols>.*?</cols>|<cols/>", b"", frame, flags=re.DOTALL)
     frame = frame.replace(b"<sheetData>", _cols(widths) + b"<sheetData>", 1)
     book.replace_sheet(title, b"".join(sheet_xml(frame, cells)))

@@ -1,6 +1,5 @@
 """New values for many cells: single ones, and whole rectangles of numbers."""
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
@@ -62,12 +61,10 @@ class Results:
     def put_places(self, places: list[Address], values: list[CellValue]) -> None:
         """Set cells that come row by row: as one table where they fill a rectangle with numbers."""
         (top, left), (bottom, right) = places[0], places[-1]
-        n_rows, n_columns = bottom - top + 1, right - left + 1
-        fills = len(places) == n_rows * n_columns and places == list(
-            itertools.product(range(top, bottom + 1), range(left, right + 1))
-        )
+        block = Block(top, left, bottom, right)
+        fills = len(places) == block.n_rows * block.n_columns and places == list(block.addresses())
         if fills and all(isinstance(value, float) for value in values):
-            self.put(Block(top, left, bottom, right), np.array(values).reshape(n_rows, n_columns))
+            self.put(block, np.array(values).reshape(block.n_rows, block.n_columns))
         else:
             self.put_cells(dict(zip(places, values, strict=True)))
 

@@ -71,14 +71,12 @@ class OpenedBook:
         """Add a worksheet under a name and as a part that are free."""
         self.archive.add(part, xml, _SHEET_TYPE)
         self._list_sheet(name, self.archive.relate(self._root, f"{OFFICE}/worksheet", part))
-        self.drop_calculation_chain()
         self.calculate_on_load()
 
     def replace_sheet(self, title: str, xml: bytes) -> None:
         """Give a worksheet other XML, formulas included; its name, its place and what it relates to stay."""
         self.archive.put(self.part_of(title), xml)
         self._sheets.pop(title, None)
-        self.drop_calculation_chain()
         self.calculate_on_load()
 
     def part_of(self, title: str) -> str:
@@ -169,8 +167,16 @@ class OpenedBook:
         self.archive.put(self._root, xml)
 
     def drop_calculation_chain(self) -> None:
-        """Take out the order in which formulas were calculated: Excel makes it again, but distrusts a wrong one."""
-        self.archive.drop_related(self._root, "calcChain")
+        """Take out the list of the cells with formulas: Excel makes it again, but distrusts a wrong one."""
+        if self.archive.drop_related(self._root, "calcChain"):
+            self.notes.append(
+                "formulas are added or removed, so that Excel's calculation chain goes; Excel makes it anew"
+            )
+
+    @property
+    def has_calculation_chain(self) -> bool:
+        """Whether a list of the cells with formulas is there."""
+        return bool(self._targets(self._root, "calcChain"))
 
     def _list_sheet(self, name: str, identity: str) -> None:
         xml = self.archive.read_xml(self._root)

@@ -195,6 +195,8 @@ def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Part], bytes]:
             entries, comment = archive.infolist(), archive.comment
     except (*BROKEN, OSError, ValueError) as error:
         raise FileError(f"{path.name} is no workbook: {_what_it_is(data, error)}") from None
+    for entry in entries:  # some programs write the names as Windows does, which others can't read
+        entry.filename = entry.orig_filename = entry.filename.replace("\\", "/")
     names = {plain(entry.filename) for entry in entries}
     _check_entries(path, entries, names, len(data))
     if not data.startswith(b"PK"):

@@ -227,6 +227,12 @@ class SheetCells:
         return [region.block for region in self._regions]
 
     @property
+    def formulas(self) -> list[Block]:
+        """The blocks that have formulas."""
+        parts = [part for one in self._regions for part in (one.parts if isinstance(one, _SideBySide) else [one])]
+        return [part.block for part in parts if isinstance(part, (_Filled, _OneArray))]
+
+    @property
     def extent(self) -> Block:
         """The smallest rectangle that holds every cell."""
         blocks = self.blocks
