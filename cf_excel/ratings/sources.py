@@ -104,7 +104,7 @@ def list_sources(path: Path) -> list[Source]:
         raise FileError(f"{path.name} can't be read: {_reason(error)}") from error
     for member, kind in _WORKBOOKS.items():
         if member in members:
-            raise FileError(f"{path.name} is {kind}: save the sheet with the ratings as CSV and pass that")
+            raise FileError(f"{path.name} is {kind}: save the sheet as CSV and pass that")
     for member in members:
         # Nothing is ever unpacked, but such a zip was made to harm: trust none of it.
         if ".." in member.replace("\\", "/").split("/") or _is_absolute(member):
