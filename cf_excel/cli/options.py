@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
+# how to read a table of ratings, as load_ratings has it
+_HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format")
 _INPUTS = ("ratings", "movies", "user_features", "movie_features")
-_TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz")
+_TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz")
 
 
 def add_command(commands: argparse._SubParsersAction, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -48,12 +50,15 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which ratings to read."""
     group = parser.add_argument_group("ratings (default: MovieLens, 100,004 ratings, comes with cf_excel)")
     source = group.add_mutually_exclusive_group()
-    source.add_argument("--ratings", type=Path, metavar="PATH", help="CSV, TSV, gzip, or a MovieLens folder or zip")
+    source.add_argument(
+        "--ratings", type=Path, metavar="PATH", help="workbook, CSV, TSV, JSON lines, or a MovieLens folder or zip"
+    )
     source.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
     group.add_argument("--movies", type=Path, metavar="PATH", help="movies file with id, title, genres and year")
     for column in _COLUMNS:
         or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
-        group.add_argument(f"--{column}-column", metavar="NAME", help=f"column of the {column} in the ratings{or_none}")
+        names = [f"--{column}-column", *(["--item-column"] if column == "movie" else [])]
+        group.add_argument(*names, metavar="NAME", help=f"column of the {column} in the ratings{or_none}")
     group.add_argument(
         "--rating-range",
         type=float,
@@ -61,6 +66,15 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
         metavar=("LO", "HI"),
         help="lowest and highest rating there may be (default: those there are)",
     )
+    group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (default: the one with ratings)")
+    group.add_argument("--table", metavar="NAME", help="Excel's own table (.xlsx and .xlsm)")
+    group.add_argument("--range", dest="cells", metavar="CELLS", help="cells with the ratings, their headers included")
+    group.add_argument("--form", choices=("list", "grid"), help="a row a rating, or users down and items across")
+    group.add_argument("--items-down", action="store_true", help="a grid with items down and users across")
+    group.add_argument("--not-rated", nargs="+", metavar="VALUE", help="values that mean no rating, as blanks do")
+    group.add_argument("--skip-bad", action="store_true", help="leave rows out that can't be read, and count them")
+    group.add_argument("--encoding", metavar="NAME", help="of a text (default: UTF-8, or guessed)")
+    group.add_argument("--date-format", metavar="FORM", help="order of days and months, such as DD/MM/YYYY")
 
 
 def read_ratings(args: argparse.Namespace) -> "Ratings":
@@ -69,7 +83,8 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
     Raises FileError and InputError as load_ratings and download do.
     """
     named = {column: getattr(args, f"{column}_column") for column in _COLUMNS}
-    if not any((args.ratings, args.download, args.movies, args.rating_range, *named.values())):
+    how = {option: value for option in _HOW if (value := getattr(args, option))}
+    if not any((args.ratings, args.download, args.movies, args.rating_range, *named.values(), how)):
         from cf_excel.ratings.lesson_ratings import load_lesson_ratings
 
         return load_lesson_ratings()
@@ -86,10 +101,14 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         movies=args.movies,
         columns={column: name for column, name in named.items() if name is not None},
         rating_range=tuple(args.rating_range) if args.rating_range else None,
+        **how,
     )
+    for line in ratings.notes:
+        note(line)
     if ratings.n_duplicates:
         n = f"{ratings.n_duplicates:,} rating{'s' if ratings.n_duplicates > 1 else ''}"
-        note(f"{n} left out: the same user rates the same movie in a later row, which counts")
+        later = "in a later row" if ratings.timestamp is None else "again, later"
+        note(f"{n} left out: the same user rates the same movie {later}, which counts")
     return ratings
 
 
@@ -102,6 +121,11 @@ def ratings_options(args: argparse.Namespace) -> list[str]:
             options += [f"--{name.replace('_', '-')}", str(value.absolute() if isinstance(value, Path) else value)]
     if args.rating_range:
         options += ["--rating-range", *map(repr, args.rating_range)]
+    for name in _HOW:
+        value = getattr(args, name)
+        if value:
+            options.append("--range" if name == "cells" else f"--{name.replace('_', '-')}")
+            options += [] if value is True else [value] if isinstance(value, str) else value
     return [*options, "--split", "random"] if args.ratings or args.download else options
 
 

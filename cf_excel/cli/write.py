@@ -17,11 +17,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_workbook_options(parser)
     add_model_option(parser)
     parser.add_argument(
-        "--movie-ids",
-        default="raw",
-        choices=("raw", "index"),
-        help="whether the workbook names movies by raw id, or by index of first appearance, as the course's own "
-        "workbook does (default: raw)",
+        "--ids",
+        default="auto",
+        choices=("auto", "raw", "index"),
+        help="whether the workbook names users and movies by raw id, or by index of first appearance, as the course's "
+        "own workbook does (default: the one by which its ratings agree with those that the model was trained on)",
     )
     parser.set_defaults(run=run)
 
@@ -31,5 +31,5 @@ def run(args: argparse.Namespace) -> None:
     from cf_excel.udf.fill_workbook import write
 
     with noting_faults():
-        report = write(args.file, args.model, **workbook_options(args), movie_ids=args.movie_ids)
+        report = write(args.file, args.model, **workbook_options(args), ids=args.ids)
     print_report(report)

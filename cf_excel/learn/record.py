@@ -39,11 +39,15 @@ def training_record(trained: Any, ratings: Ratings, split: str, versions: dict[s
 
 
 def seen_by_user(ratings: Ratings) -> dict[str, np.ndarray]:
-    """Return Factors' seen_offsets (n_users + 1,) and seen_movies (n_ratings,): the movies that each user rated."""
+    """Return Factors' seen_offsets (n_users + 1,), seen_movies and seen_ratings (n_ratings,): what each user rated."""
     by_user = np.argsort(ratings.user_idx, kind="stable")
     n_seen = np.bincount(ratings.user_idx, minlength=ratings.n_users)
     offsets = np.concatenate([[0], np.cumsum(n_seen)])
-    return {"seen_offsets": offsets, "seen_movies": ratings.movie_idx[by_user].astype(np.int32)}
+    return {
+        "seen_offsets": offsets,
+        "seen_movies": ratings.movie_idx[by_user].astype(np.int32),
+        "seen_ratings": ratings.rating[by_user].astype(np.float32),
+    }
 
 
 def identities(ratings: Ratings) -> dict[str, np.ndarray]:

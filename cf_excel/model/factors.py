@@ -26,7 +26,8 @@ class Factors(Parameters):
     "user_variance" (n_users, n_factors + 1) and "movie_variance" (n_movies, n_factors + 1), posterior variances of the
     factors and, last, of the bias.
     seen_offsets (n_users + 1,) int64, seen_movies (n_ratings,) int32: the movie rows that user u rated are
-    seen_movies[seen_offsets[u]:seen_offsets[u + 1]], training and validation ratings together.
+    seen_movies[seen_offsets[u]:seen_offsets[u + 1]], training and validation ratings together; seen_ratings
+    (n_ratings,) float32 is what they were rated, None in models from before it was kept.
     record: the training record (data hash, split, seed, versions, metrics), ready for JSON.
     global_mean: rating that x is added to, in "bayes"; 0 in every other kind.
     """
@@ -42,6 +43,7 @@ class Factors(Parameters):
     rating_range: tuple[float, float]
     seen_offsets: np.ndarray
     seen_movies: np.ndarray
+    seen_ratings: np.ndarray | None = None
     layers: dict[str, np.ndarray] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
     global_mean: float = 0.0
@@ -71,8 +73,7 @@ class Factors(Parameters):
         offsets = _offsets(counts)
         places = np.arange(offsets[-1]) + np.repeat(self.seen_offsets[rows] - offsets[:-1], counts)
         arrays = {name: getattr(self, name)[rows] for name in ("user_ids", "user_factors", "user_bias")}
-        seen = self.seen_movies[places]
-        return replace(self, **arrays, seen_offsets=offsets, seen_movies=seen, layers=self._layers_of("users", rows))
+        return replace(self._seeing(offsets, places), **arrays, layers=self._layers_of("users", rows))
 
     def of_movies(self, rows: np.ndarray) -> "Factors":
         """Return the model of the movies in these rows, in their order."""
@@ -82,8 +83,13 @@ class Factors(Parameters):
         offsets = _offsets(np.bincount(self.seen_users[seen >= 0], minlength=self.n_users))
         names = ("movie_ids", "titles", "genres", "years", "movie_factors", "movie_bias")
         arrays = {name: getattr(self, name)[rows] for name in names}
-        layers = self._layers_of("movies", rows)
-        return replace(self, **arrays, seen_offsets=offsets, seen_movies=seen[seen >= 0], layers=layers)
+        kept = self._seeing(offsets, np.flatnonzero(seen >= 0))
+        return replace(kept, **arrays, seen_movies=seen[seen >= 0], layers=self._layers_of("movies", rows))
+
+    def _seeing(self, offsets: np.ndarray, places: np.ndarray) -> "Factors":
+        """Return the model with some of its ratings."""
+        ratings = None if self.seen_ratings is None else self.seen_ratings[places]
+        return replace(self, seen_offsets=offsets, seen_movies=self.seen_movies[places], seen_ratings=ratings)
 
     def _layers_of(self, axis: str, rows: np.ndarray) -> dict[str, np.ndarray]:
         axes = KINDS[self.kind].layers

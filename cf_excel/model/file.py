@@ -21,6 +21,7 @@ FORMAT_NUMBER = 1
 _TEXTS = ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
 _DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
+_OPTIONAL = {"seen_ratings": np.float32}  # files from before it was kept have none
 _LARGEST = 1e36  # of sums in single precision, which ends at 3e38
 _TRAIN = "python -m cf_excel train"
 
@@ -57,6 +58,7 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     except (TypeError, ValueError) as error:
         raise InputError(f"the model was not saved: its record is not JSON ({error})") from None
     arrays = {name: getattr(factors, name) for name in _DTYPES}
+    arrays |= {name: array for name in _OPTIONAL if (array := getattr(factors, name)) is not None}
     arrays |= {name: _as_bytes(getattr(factors, name)) for name in _TEXTS}
     arrays |= {name: ids if ids.dtype == np.int64 else _as_bytes(ids) for name, ids in _ids(factors).items()}
     arrays |= {f"layers.{name}": layer for name, layer in factors.layers.items()}
@@ -164,6 +166,7 @@ def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
         **{name: array if array.dtype == np.int64 else _as_texts(array) for name, array in ids.items()},
         **{name: _as_texts(arrays[name]) for name in _TEXTS},
         **{name: arrays[name] for name in _DTYPES},
+        **{name: arrays[name] for name in _OPTIONAL if name in arrays},
     )
 
 
@@ -213,12 +216,14 @@ def _array_fault(factors: Factors) -> str:
     shapes |= dict.fromkeys(("user_ids", "user_bias"), (n_users,))
     shapes |= {"user_factors": (n_users, n_factors), "movie_factors": (n_movies, n_factors)}
     shapes |= {"seen_offsets": (n_users + 1,), "seen_movies": (factors.seen_movies.size,)}
+    if factors.seen_ratings is not None:
+        shapes["seen_ratings"] = (factors.seen_movies.size,)
     arrays = {name: getattr(factors, name) for name in shapes}
     kind = KINDS[factors.kind]
     sizes = {"users": n_users, "movies": n_movies, "numbers": n_factors + 1}
     sizes |= {"pair": 2 * n_factors, "hidden": n_hidden, "one": 1}
     shapes |= {name: tuple(sizes[axis] for axis in axes) for name, axes in kind.layers.items()}
-    dtypes = _DTYPES | dict.fromkeys(kind.layers, np.float32)
+    dtypes = _DTYPES | _OPTIONAL | dict.fromkeys(kind.layers, np.float32)
     arrays |= factors.layers
     if set(arrays) != set(shapes):
         return f"kind {factors.kind} with layers {', '.join(sorted(factors.layers)) or 'none'}"

@@ -1,43 +1,33 @@
-"""Text tables of unknown make: find the encoding, the separator and the columns."""
+"""Text tables of unknown make: find the encoding, the separator and the header."""
 
 import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
+import pandas as pd
+
 from cf_excel.errors import FileError, InputError
-from cf_excel.ratings.file_kinds import refuse_no_table, refuse_nul
+from cf_excel.ratings.encodings import guess_encoding
+from cf_excel.ratings.file_kinds import refuse_no_table, refuse_nul, shorten
 from cf_excel.ratings.quoting import Misquoted, Quoting, Watch, as_doubled, find_quoting
 from cf_excel.ratings.sources import MAX_LINE_BYTES, Source
 
 T = TypeVar("T")
 
-# Usual names of columns in lower case and without space, "_", "-" and ".", the likeliest first.
-USUAL_NAMES = {
-    "user": ("userid", "user", "uid", "username", "customerid", "customer", "reviewerid", "reviewer", "memberid"),
-    "movie": (
-        *("movieid", "itemid", "filmid", "productid", "bookid", "isbn", "asin", "mid", "iid"),
-        *("movie", "item", "film", "product", "book", "title"),
-    ),
-    "rating": ("rating", "ratings", "score", "stars", "userrating", "grade", "value"),
-    "timestamp": ("timestamp", "unixtimestamp", "time", "datetime", "date"),
-    "id": ("movieid", "itemid", "filmid", "productid", "bookid", "isbn", "asin", "id", "movie", "item", "title"),
-    "title": ("title", "movietitle", "name", "moviename", "movie", "item"),
-    "genres": ("genres", "genre"),
-    "year": ("year", "releaseyear", "releasedate"),
-}
-CANONICAL_NAMES = {"user": "userId", "movie": "movieId", "id": "movieId"}
-
+CHUNK_ROWS = 500_000
 _HEAD_BYTES = 2**16
 _LINES_AT_A_TIME = 4096
+_LINES_FOR_SEPARATOR = 50
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SEPARATORS = (",", "\t", ";", "|")
+_SEPARATOR_LINE = re.compile(r"\ufeff?sep=([,;|\t])[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
 
 
 class _Text(io.TextIOWrapper):
@@ -63,10 +53,12 @@ class _Text(io.TextIOWrapper):
 
 @dataclass(frozen=True)
 class TextTable:
-    """How to read a table: columns are its header's names, or none where the first line is already data.
+    """How to read a table: first_record has its header's names, or is a row already; n_header_lines come before.
 
     quoting: None until the whole file was looked through for it; it is read as DOUBLED and watched.
     n_records: how many rows it has, if they were counted. number_column: the one that holds numbers, if that is known.
+    separator_line: whether Excel's "sep=;" is the first line.
+    notes: what somebody may want to know of how it was read; all tables made from this one share them.
     """
 
     source: Source
@@ -75,8 +67,11 @@ class TextTable:
     first_record: list[str]
     n_header_lines: int
     quoting: Quoting | None = None
+    has_header: bool = True
+    separator_line: bool = False
     n_records: int | None = None
     number_column: int | None = None
+    notes: list[str] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
@@ -85,6 +80,11 @@ class TextTable:
     @property
     def n_columns(self) -> int:
         return len(self.first_record)
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether numbers may have a comma for the point."""
+        return self.separator in ";\t"
 
     @contextmanager
     def open(self, header: str = "") -> Iterator[_Text]:
@@ -109,6 +109,15 @@ class TextTable:
                 text.readline()
             yield text
 
+    def from_start(self) -> "TextTable":
+        """Return the table without a header, from the first line on, its separator found in many lines, not in one."""
+        n_before = int(self.separator_line)
+        with replace(self, encoding="latin-1", n_header_lines=n_before)._open_as_written() as text:
+            lines = [text.readline() for _ in range(_LINES_FOR_SEPARATOR)]
+        is_known = self.separator_line or self.separator == "::" or self.encoding.startswith("utf-16")
+        separator = self.separator if is_known else find_separator(lines)
+        return replace(self, separator=separator, n_header_lines=n_before, has_header=False)
+
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the number of the last line and the cells of every record after the header that is not blank.
 
@@ -119,6 +128,45 @@ class TextTable:
             yield from _records(
                 lines, self.separator, self.name, self.n_header_lines, self.quoting, watched=self.quoting is None
             )
+
+    def places(self, rows: list[int]) -> list[str]:
+        """Return where rows are, "line 7", by reading once more: there may be blank lines and line breaks in quotes."""
+        lines = {row: row + self.n_header_lines + 1 for row in rows}
+        for i, (line, _) in enumerate(islice(self.records(), max(rows) + 1)):
+            if i in lines:
+                lines[i] = line
+        return [f"line {lines[row]}" for row in rows]
+
+    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+        """Yield rows piece by piece: texts as written, but for the timestamps, and "wide", what is right of the last.
+
+        Raises InputError where the file is no table, and Misquoted as open does.
+        """
+        step = 2 if self.separator == "::" else 1  # read as ":", with an empty column between two: pandas' fast parser
+        n_fields = step * (self.n_columns - 1) + 1
+        name_of_field = {step * i: kind for kind, i in column.items()} | {n_fields: "wide"}
+        names = [name_of_field.get(i, f"unused {i}") for i in range(n_fields + 1)]
+        separator = self.separator[0]
+        n_rows = 0
+        try:
+            with self.open(header=separator.join(names) + "\n") as text:
+                for chunk in pd.read_csv(
+                    text,
+                    sep=separator,
+                    quoting=csv.QUOTE_NONE if self.quoting is Quoting.LITERAL else csv.QUOTE_MINIMAL,
+                    usecols=list(name_of_field.values()),
+                    dtype={name: object for name in name_of_field.values() if name != "timestamp"},
+                    chunksize=CHUNK_ROWS,
+                    na_filter=False,
+                    index_col=False,
+                    low_memory=False,
+                    engine="c",
+                ):
+                    n_rows += len(chunk)
+                    yield chunk
+                self.check_count(text, n_rows)
+        except pd.errors.ParserError as error:
+            raise InputError(f"{self.name} is no table: {error}") from error
 
     def check_count(self, text: _Text, n_rows: int) -> None:
         """Raise Misquoted or InputError where another number of rows was read from a text than the file has."""
@@ -132,17 +180,20 @@ class TextTable:
     def read_with(self, read: Callable[["TextTable"], T]) -> T:
         """Return what read(table) returns, in the encoding and the quoting that the file turns out to have.
 
-        The encoding is Windows' or Latin-1 where the text is not UTF-8. Raises InputError as find_quoting does.
+        The encoding is guessed where the text is not UTF-8 (or as given), and a note says so. Raises InputError as
+        find_quoting and guess_encoding do.
         """
-        for encoding in dict.fromkeys((self.encoding, "cp1252", "latin-1")):
-            try:
-                return replace(self, encoding=encoding)._read_as_quoted(read)
-            except UnicodeError as error:
-                if self.encoding.startswith("utf-16"):
-                    raise InputError(
-                        f"{self.name} can't be read as {self.encoding.upper()}: save it as UTF-8"
-                    ) from error
-        raise AssertionError("Latin-1 reads every byte")
+        try:
+            return self._read_as_quoted(read)
+        except UnicodeError as error:
+            if self.encoding != "utf-8-sig":
+                raise InputError(f"{self.name} can't be read as {self.encoding.upper()}: save it as UTF-8") from error
+        with self.source.open() as stream:
+            encoding = guess_encoding(self.name, stream)
+        note = f"{self.name} is not UTF-8: read as {encoding} (--encoding names another)"
+        if note not in self.notes:
+            self.notes.append(note)
+        return replace(self, encoding=encoding)._read_as_quoted(read)
 
     def _read_as_quoted(self, read: Callable[["TextTable"], T]) -> T:
         """Read, and where that fails with the quoting unknown, find it: what was wrong may come from that alone."""
@@ -185,68 +236,72 @@ class TextTable:
         return bool(_NUMBER.fullmatch(cells[self.number_column]))
 
 
-def look_at(source: Source, *, always_header: bool = False) -> TextTable:
+def are_data(cells: list[str]) -> bool:
+    """Return whether a first row is no header but a rating: the third of three or four cells is a number."""
+    return len(cells) in (3, 4) and _NUMBER.fullmatch(cells[2]) is not None
+
+
+def look_at(
+    source: Source,
+    *,
+    always_header: bool = False,
+    encoding: str | None = None,
+    is_data: Callable[[list[str]], bool] = are_data,
+) -> TextTable:
     """Return how to read a table, from its first bytes.
 
-    UTF-8, UTF-16 with its mark or Windows' encoding; comma, tab, semicolon or "|" between the cells, whichever is
-    most in the first line, or "::" if it is there; a header, unless the third of three or four cells is a number.
+    The encoding that is given, or UTF-8, UTF-16 with its mark or another one, which is guessed when all is read; comma,
+    tab, semicolon or "|" between the cells, whichever is most in the first line, or "::" if it is there, or the one
+    that Excel's own first line "sep=;" names; a header, unless is_data holds for the cells of the first row.
 
-    Raises FileError for a file that is not text and InputError for an empty one.
+    Raises FileError for a file that is not text and InputError for an empty one, and for an unknown encoding.
     """
     with source.open() as stream:
         head = stream.read(_HEAD_BYTES)
-        encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8-sig")
+        encoding = _checked(encoding) or next(
+            (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8-sig"
+        )
         if encoding == "utf-8-sig":
             refuse_nul(source.name, head)
         refuse_no_table(source.name, _decode(head, encoding))
         head += stream.readline(MAX_LINE_BYTES)  # so that the first record is whole, however long it is
     text = _decode(head, encoding)
+    declared = _SEPARATOR_LINE.match(text)
+    n_before = 1 if declared else 0
+    text = text[declared.end() :] if declared else text
     line = next((line for line in io.StringIO(text, newline="") if line.strip()), "")
-    separator = _separator(line)
+    separator = declared[1] if declared else find_separator([line])
     quoting = Quoting.LITERAL if separator == "::" else None  # MovieLens' own form knows no quotes
     cells = [cell.strip() for cell in line.split(separator)]
-    if separator in ("\t", "::") and not always_header and _are_data(cells):  # with quotes that may be characters
-        return TextTable(source, encoding, separator, cells, 0, quoting)
-    records = _records(io.StringIO(text, newline=""), separator, source.name, 0, quoting, watched=False)
+    if separator in ("\t", "::") and not always_header and is_data(cells):  # with quotes that may be characters
+        return TextTable(source, encoding, separator, cells, n_before, quoting, False, separator_line=bool(declared))
+    records = _records(io.StringIO(text, newline=""), separator, source.name, n_before, quoting, watched=False)
     last_line, record = next(records, (0, None))
     if record is None:
         raise InputError(f"{source.name} is empty: expected a header such as userId,movieId,rating, then the rows")
     cells = [cell.strip() for cell in record]
-    is_data = not always_header and _are_data(cells)
-    return TextTable(source, encoding, separator, cells, 0 if is_data else last_line, quoting)
+    has_header = always_header or not is_data(cells)
+    n_lines = last_line if has_header else n_before
+    return TextTable(source, encoding, separator, cells, n_lines, quoting, has_header, separator_line=bool(declared))
 
 
-def find_columns(
-    table: TextTable, required: tuple[str, ...], optional: tuple[str, ...], names: Mapping[str, str] | None = None
-) -> dict[str, int]:
-    """Return the position of every column by what is in it ("user", "rating", ...), from names or else the usual names.
-
-    Raises InputError for a column that is missing or twice there, saying what was found and what to pass.
-    """
-    if table.n_header_lines == 0:
-        return {kind: i for i, kind in enumerate((*required, *optional)) if i < table.n_columns}
-    header = table.first_record
-    found = {}
-    for kind in (*required, *optional):
-        wanted = (names or {}).get(kind)
-        matches = _named(header, wanted) if wanted is not None else _usual(header, kind)
-        if len(matches) > 1:
-            raise InputError(
-                f"{table.name} has {len(matches)} columns {shorten(header[matches[0]])}: rename all but one"
-            )
-        if matches:
-            found[kind] = matches[0]
-        elif wanted is not None or kind in required:
-            raise InputError(_missing(table, kind, wanted, set(found.values())))
-    if names and len(set(found.values())) < len(found):
-        columns = ", ".join(f"{kind} {shorten(header[i])}" for kind, i in found.items())
-        raise InputError(f"{table.name}: one column can't be two things ({columns})")
-    return found
+def find_separator(lines: list[str]) -> str:
+    """Return what stands between the cells of lines: "::" if it is in the first, else what is most in all."""
+    if "::" in lines[0]:
+        return "::"
+    unquoted = re.sub(r'"[^"]*"', "", "".join(lines))
+    return max(_SEPARATORS, key=unquoted.count)
 
 
-def shorten(text: str, width: int = 40) -> str:
-    """Return a text fit for a message: quoted, without control characters, at most about width characters."""
-    return repr(text if len(text) <= width else text[: width - 1] + "…")
+def _checked(encoding: str | None) -> str | None:
+    if encoding is None:
+        return None
+    try:
+        "".encode(encoding)
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        raise InputError(f"--encoding {shorten(encoding)}: expected one such as utf-8, cp1252 or shift_jis") from None
+    return "utf-8-sig" if name == "utf-8" else name
 
 
 def _decode(head: bytes, encoding: str) -> str:
@@ -256,17 +311,6 @@ def _decode(head: bytes, encoding: str) -> str:
         except UnicodeError:
             continue
     raise AssertionError("Latin-1 reads every byte")
-
-
-def _separator(line: str) -> str:
-    if "::" in line:
-        return "::"
-    unquoted = re.sub(r'"[^"]*"', "", line)
-    return max(_SEPARATORS, key=unquoted.count)
-
-
-def _are_data(cells: list[str]) -> bool:
-    return len(cells) in (3, 4) and _NUMBER.fullmatch(cells[2]) is not None
 
 
 def _records(
@@ -295,30 +339,3 @@ def _records(
     except csv.Error as error:
         kind = Misquoted if watched else InputError
         raise kind(f"{name} line {n_lines_before + reader.line_num}: {error}") from error
-
-
-def _fold(name: str) -> str:
-    return re.sub(r"[\s_.-]", "", name.lower())
-
-
-def _named(header: list[str], wanted: str) -> list[int]:
-    exact = [i for i, name in enumerate(header) if name == wanted.strip()]
-    return exact or [i for i, name in enumerate(header) if _fold(name) == _fold(wanted)]
-
-
-def _usual(header: list[str], kind: str) -> list[int]:
-    folded = [_fold(name) for name in header]
-    for usual in USUAL_NAMES[kind]:
-        if usual in folded:
-            return [i for i, name in enumerate(folded) if name == usual]
-    return []
-
-
-def _missing(table: TextTable, kind: str, wanted: str | None, taken: set[int]) -> str:
-    header = table.first_record
-    free = [name for i, name in enumerate(header) if i not in taken]
-    shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "")
-    column = wanted if wanted is not None else CANONICAL_NAMES.get(kind, kind)
-    name = free[0] if len(free) == 1 and free[0].isprintable() and 0 < len(free[0]) <= 40 else "NAME"
-    hint = f'pass --{kind}-column "{name}"' if " " in name else f"pass --{kind}-column {name}"
-    return f"{table.name} has no column {shorten(column)} (found: {shown}): {'rename one' if kind == 'id' else hint}"

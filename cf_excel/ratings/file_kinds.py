@@ -12,8 +12,8 @@ _BY_FIRST_BYTES = {
     b"SQLite": "an SQLite database",
     b"\x89HDF": "an HDF file",
     b"%PDF": "a PDF",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
+    b"BZh": "a bzip2 inside another archive",
+    b"\xfd7zXZ": "an xz inside another archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"\x28\xb5\x2f\xfd": "a Zstandard archive",
     b"Rar!": "a RAR archive",
@@ -80,3 +80,8 @@ def refuse_no_table(name: str, text: str) -> None:
     n_words = {len(line.split()) for line in lines}
     if len(lines) > 1 and len(n_words) == 1 and min(n_words) > 2 and not any(re.search("[,;|\t]|::", x) for x in lines):
         raise FileError(f"{name} has spaces between its cells: put commas or tabs there")
+
+
+def shorten(text: str, width: int = 40) -> str:
+    """Return a text fit for a message: quoted, without control characters, at most about width characters."""
+    return repr(text if len(text) <= width else text[: width - 1] + "…")

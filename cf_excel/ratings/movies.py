@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.columns import TextTable, find_columns, look_at
+from cf_excel.ratings.column_names import find_columns
+from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.sources import Source
 from cf_excel.ratings.table import canonical_id
 
@@ -72,7 +73,7 @@ def _read(table: TextTable) -> dict[int | str, Movie]:
         if not record[at_id].strip():
             raise InputError(f"{table.name} line {line}: the movie's id is blank")
         genres = _flagged(record) if is_100k else record[at_genres]
-        movies[canonical_id(record[at_id])] = _movie(record[at_title], genres.strip(), record[at_year])
+        movies[canonical_id(record[at_id])] = movie_of(record[at_title], genres.strip(), record[at_year])
     return movies
 
 
@@ -81,7 +82,8 @@ def _flagged(record: list[str]) -> str:
     return "|".join(genre for genre, flag in flags if flag == "1" and genre != "unknown")
 
 
-def _movie(title: str, genres: str, year: str) -> Movie:
+def movie_of(title: str, genres: str, year: str) -> Movie:
+    """Return what a table says of a movie: the year is in its cell, or at the end of the title."""
     match = _YEAR_IN_CELL.search(year) or _YEAR_IN_TITLE.search(title)
     return Movie(_one_line(title), int(match[1]) if match else 0, "" if genres == _NO_GENRES else _one_line(genres))
 

@@ -1,29 +1,31 @@
 """Read ratings from files of every usual form into the ratings table."""
 
-import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.columns import TextTable, find_columns, look_at, shorten
+from cf_excel.ratings.assembly import assemble
+from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank
+from cf_excel.ratings.column_names import REQUIRED, columns_beside, find_columns, noun_of
+from cf_excel.ratings.columns import TextTable, look_at
+from cf_excel.ratings.forms import HEAD_ROWS, find_table, is_first_row, refuse
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
-from cf_excel.ratings.movies import Movie, read_movies
-from cf_excel.ratings.quoting import Quoting
+from cf_excel.ratings.movies import read_movies
+from cf_excel.ratings.rating_rows import RatingsTable, read_rows
+from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_parquet
 from cf_excel.ratings.sources import Source, list_sources
-from cf_excel.ratings.table import LESSON_SOURCE, Ratings, canonical_id, ids_as_array
+from cf_excel.ratings.table import LESSON_SOURCE, Ratings
+from cf_excel.ratings.timestamps import serials_as_seconds
 
 # How MovieLens names its files, in every release so far.
 _RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data")
 _MOVIES_FILES = ("movies.csv", "movies.dat", "u.item")
 _TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
-_LARGEST_RATING = 1e6
-_LARGEST_EXACT = 2**53  # of the whole numbers in a float
-_CHUNK_ROWS = 500_000
 
 
 def load_ratings(
@@ -32,37 +34,63 @@ def load_ratings(
     movies: Path | str | None = None,
     columns: Mapping[str, str] | None = None,
     rating_range: tuple[float, float] | None = None,
+    sheet: str | None = None,
+    table: str | None = None,
+    cells: str | None = None,
+    form: str | None = None,
+    items_down: bool = False,
+    not_rated: Sequence[str | float] = (),
+    skip_bad: bool = False,
+    encoding: str | None = None,
+    date_format: str | None = None,
 ) -> Ratings:
     """Read ratings from a file, folder or zip; without a path the lesson's 100,004 that come with cf_excel.
 
-    A file is a table with comma, semicolon, tab, "|" or "::" between the cells, also gzipped; a folder or zip is one of
-    MovieLens' own, or holds a single table. movies is a table of titles, for a path that has none or other ones.
-    columns names the columns of "user", "movie", "rating" and "timestamp" where they are not the usual ones;
-    "timestamp": "none" leaves the times out. Every rating must lie in rating_range, if given.
-    Where a user rates a movie more than once, the last row in the file counts: the others are left out and counted in
-    n_duplicates, and the rows of users and movies follow the first appearance in what is left.
+    A file is a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods), JSON lines, Parquet, or a text table with comma, semicolon,
+    tab, "|" or "::" between the cells, also compressed by gzip, bzip2 or xz; a folder or zip is one of MovieLens' own,
+    or holds a single table. movies is a table of titles, for a path that has none or other ones.
+    The table is a list, a row a rating, or a grid with users down and items across (items_down: the other way), which
+    is found within the cells, or forced by form. sheet, table (Excel's) and cells, a range such as columns B to D,
+    name its place in a workbook where several sheets hold ratings.
+    columns names the columns of "user", "movie", "rating" and "timestamp" where they are not the usual ones, or counts
+    them from 1; "timestamp": "none" leaves the times out. Every rating must lie in rating_range, if given.
+    A blank rating, or one of not_rated, is none. skip_bad leaves rows out that can't be read. date_format, such as
+    DD/MM/YYYY, is needed where days can't be told from months.
+    Where a user rates a movie more than once, the latest counts, or without times the last row in the file: the others
+    are left out and counted in n_duplicates, and the rows of users and movies follow the first appearance in what is
+    left. What else there is to tell stands in notes.
     32 million ratings take less than three times the size of their arrays.
 
-    Raises FileError for a file that can't be read and InputError, with the line, for what is in it.
+    Raises FileError for a file that can't be read and InputError, with the lines, for what is in it.
     """
-    if rating_range is not None and not -_LARGEST_RATING <= rating_range[0] < rating_range[1] <= _LARGEST_RATING:
-        low, high = rating_range
-        raise InputError(f"rating range {low:g} to {high:g}: expected the lower end first, none beyond a million")
-    if path is None and not (movies or columns or rating_range):
+    how = Reading(
+        columns=dict(columns or {}),
+        rating_range=rating_range,
+        sheet=sheet,
+        table=table,
+        cells=cells,
+        form=form,
+        items_down=items_down,
+        not_rated=tuple(map(str, not_rated)),
+        skip_bad=skip_bad,
+        encoding=encoding,
+        date_format=date_format,
+    )
+    if path is None and how == Reading() and not movies:
         return load_lesson_ratings()
     sources = list_sources(LESSON_DATA if path is None else Path(path))
-    names = dict(columns or {})
-    kinds: tuple[str, ...] = ("timestamp",)
-    if names.get("timestamp") == "none":
-        names.pop("timestamp")
-        kinds = ()
-    table = look_at(_choose(sources, _RATINGS_FILES, path, "ratings"), always_header=bool(names))
-    column = find_columns(table, ("user", "movie", "rating"), kinds, names)
-    table = replace(table, number_column=column["rating"])
-    rows = table.read_with(lambda table: _read_rows(table, column, rating_range))
+    found = _find(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
+    column = _columns(found, how)
+    if isinstance(found, TextTable):
+        rows = replace(found, number_column=column["rating"]).read_with(lambda table: read_rows(table, column, how))
+    else:
+        rows = read_rows(found, column, how)
+    if isinstance(found, ListOfCells) and found.cells.unit == "row" and "timestamp" in rows.columns:
+        rows.columns["timestamp"] = [serials_as_seconds(np.concatenate(rows.columns["timestamp"]))]
     movies_source = _movies_source(sources, movies)
-    known = read_movies(movies_source) if movies_source else {}
-    return _assemble(rows, known, Path(path).resolve().name if path is not None else LESSON_SOURCE, rating_range)
+    known = rows.known() | (dict(read_movies(movies_source)) if movies_source else {})
+    name = Path(path).resolve().name if path is not None else LESSON_SOURCE
+    return assemble(rows, known, name, _nouns(found, column), how)
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:
@@ -85,222 +113,96 @@ def _movies_source(sources: list[Source], movies: Path | str | None) -> Source |
     return next((source for name in _MOVIES_FILES for source in sources if source.file_name == name), None)
 
 
-class _BadCell(Exception):
-    """Something wrong in a row of the chunk at hand."""
+def _find(source: Source, how: Reading) -> RatingsTable:
+    """Return the table of ratings in a file. Raises FileError or InputError where there is none."""
+    if source.kind == "workbook":
+        from cf_excel.ratings.workbooks import read_workbook
 
-    def __init__(self, row: int, message: str) -> None:
-        super().__init__(message)
-        self.row = row
-
-
-class _Ids:
-    """Canonical ids and their rows, by order of first appearance over many chunks."""
-
-    def __init__(self, kind: str) -> None:
-        self.row_of_id: dict[int | str, int] = {}
-        self._row_of_text: dict[str, int] = {}
-        self._kind = kind
-
-    def rows(self, texts: pd.Series) -> np.ndarray:
-        """Return the int32 row of every text, with new rows for new ids."""
-        codes, uniques = pd.factorize(texts.to_numpy())
-        row_of_code = np.empty(len(uniques), np.int32)
-        for code, text in enumerate(uniques):
-            row = self._row_of_text.get(text)
-            if row is None:
-                if not text.strip():
-                    raise _BadCell(_first(codes, code), f"the {self._kind}'s id is blank")
-                row = self.row_of_id.setdefault(canonical_id(text), len(self.row_of_id))
-                self._row_of_text[text] = row
-            row_of_code[code] = row
-        return row_of_code[codes]
+        return read_workbook(source, how)
+    for option, value in (("--sheet", how.sheet), ("--table", how.table)):
+        if value is not None:
+            raise InputError(f"{option} {value}: {source.name} is no workbook")
+    if source.kind == "parquet":
+        return read_parquet(source)
+    if is_json_lines(source):
+        return read_json_lines(source)
+    return _find_in_text(source, how)
 
 
-@dataclass
-class _Rows:
-    """The ratings as read: ids by row, and columns in pieces that become one array each when all is read."""
-
-    users: _Ids = field(default_factory=lambda: _Ids("user"))
-    movies: _Ids = field(default_factory=lambda: _Ids("movie"))
-    columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
-
-    def append(self, **pieces: np.ndarray) -> None:
-        for name, piece in pieces.items():
-            self.columns.setdefault(name, []).append(piece)
-
-    def joined(self) -> dict[str, np.ndarray]:
-        """Return whole arrays, giving up the pieces of one column before the next, to spare memory."""
-        return {name: np.concatenate(self.columns.pop(name)) for name in list(self.columns)}
-
-
-def _read_rows(table: TextTable, column: dict[str, int], rating_range: tuple[float, float] | None) -> _Rows:
-    rows = _Rows()
-    n_before = 0
-    for chunk in _chunks(table, column):
+def _find_in_text(source: Source, how: Reading) -> RatingsTable:
+    """Return a text as the list that it nearly always is, from its first line on, or what is found further in."""
+    table = look_at(source, encoding=how.encoding, is_data=lambda cells: is_first_row(cells, how))
+    table = replace(table, notes=how.notes)
+    missing: InputError | None = None
+    if how.cells is None and how.form != "grid" and not how.items_down:
         try:
-            _refuse_wide_rows(chunk.pop("wide"), table.n_columns)
-            pieces = {
-                "user_idx": rows.users.rows(chunk["user"]),
-                "movie_idx": rows.movies.rows(chunk["movie"]),
-                "rating": _as_ratings(chunk["rating"], table.separator in ";\t", rating_range),
-            }
-            if "timestamp" in chunk:
-                pieces["timestamp"] = _as_seconds(chunk["timestamp"])
-        except _BadCell as bad:
-            raise InputError(f"{table.name} line {_line_of(table, n_before + bad.row)}: {bad}") from bad
-        rows.append(**pieces)
-        n_before += len(chunk)
-    if n_before == 0:
-        raise InputError(f"{table.name} has a header but no ratings")
-    return rows
-
-
-def _chunks(table: TextTable, column: dict[str, int]) -> Iterable[pd.DataFrame]:
-    """Yield rows piece by piece: texts as written, but for the timestamps, and what stands right of the last column."""
-    step = 2 if table.separator == "::" else 1  # read as ":", with an empty column between two: pandas' fast parser
-    n_fields = step * (table.n_columns - 1) + 1
-    name_of_field = {step * i: kind for kind, i in column.items()} | {n_fields: "wide"}
-    names = [name_of_field.get(i, f"unused {i}") for i in range(n_fields + 1)]
-    separator = table.separator[0]
-    n_rows = 0
-    try:
-        with table.open(header=separator.join(names) + "\n") as text:
-            for chunk in pd.read_csv(
-                text,
-                sep=separator,
-                quoting=csv.QUOTE_NONE if table.quoting is Quoting.LITERAL else csv.QUOTE_MINIMAL,
-                usecols=list(name_of_field.values()),
-                dtype={name: object for name in name_of_field.values() if name != "timestamp"},
-                chunksize=_CHUNK_ROWS,
-                na_filter=False,
-                index_col=False,
-                low_memory=False,
-                engine="c",
-            ):
-                n_rows += len(chunk)
-                yield chunk
-            table.check_count(text, n_rows)
-    except pd.errors.ParserError as error:
-        raise InputError(f"{table.name} is no table: {error}") from error
-
-
-def _refuse_wide_rows(wide: pd.Series, n_columns: int) -> None:
-    codes, uniques = pd.factorize(wide.to_numpy())
-    for code, text in enumerate(uniques):
-        if text.strip():
-            raise _BadCell(_first(codes, code), f"more than the header's {n_columns} cells (a comma to quote?)")
-
-
-def _as_ratings(texts: pd.Series, decimal_comma: bool, rating_range: tuple[float, float] | None) -> np.ndarray:
-    codes, uniques = pd.factorize(texts.to_numpy())
-    values = np.empty(len(uniques), np.float32)
-    for code, text in enumerate(uniques):
-        try:
-            values[code] = _as_rating(text.strip(), decimal_comma, rating_range)
+            find_columns(table, REQUIRED, how.optional, how.names)
         except InputError as error:
-            raise _BadCell(_first(codes, code), str(error)) from error
-    return values[codes]
-
-
-def _as_rating(text: str, decimal_comma: bool, rating_range: tuple[float, float] | None) -> float:
-    if not text:
-        raise InputError("the rating is blank")
+            missing = error
+        else:
+            return table
+    whole = table.from_start()
     try:
-        value = float(text.replace(",", ".") if decimal_comma else text)
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value) or "_" in text:
-        raise InputError(f"rating {shorten(text)}: expected a number")
-    low, high = rating_range or (-_LARGEST_RATING, _LARGEST_RATING)
-    if not low <= value <= high:
-        raise InputError(f"rating {shorten(text)}: expected {low:,.10g} to {high:,.10g}")
-    return value
+        head = _cells(whole, HEAD_ROWS if how.cells is None else None, how)
+    except InputError as error:
+        raise missing or error from None
+    found = find_table(head, replace(how, notes=[]))
+    if found is None:
+        if missing is not None and table.n_columns > 1:
+            raise missing
+        refuse(head, how)
+    if isinstance(found, ListOfCells) and how.cells is None:
+        at_header = len(head.rows) - len(found.cells.rows) - found.has_header
+        header = [str(cell).strip() for cell in head.rows[at_header]]
+        above = at_header + found.has_header - 1  # what comes before the rows
+        n_lines = head.numbers[above] if above >= 0 else whole.n_header_lines
+        listed = replace(whole, first_record=header, n_header_lines=n_lines, has_header=found.has_header)
+        try:
+            find_columns(listed, REQUIRED, how.optional, how.names)
+        except InputError:
+            pass  # another table stands beside it
+        else:
+            return listed
+    found = find_table(head if how.cells is not None else _cells(whole, None, how), how)
+    if found is None:
+        raise missing or InputError(f"{source.name} has no table of ratings")
+    return found
 
 
-def _as_seconds(times: pd.Series) -> np.ndarray:
-    """Return int64 seconds since 1970 from whole seconds or ISO 8601 dates (UTC unless they say otherwise)."""
-    if times.dtype == np.int64:
-        return times.to_numpy()
-    seconds = pd.to_numeric(times, errors="coerce").astype(float)
-    if seconds.isna().any():
-        dates = pd.to_datetime(times[seconds.isna()].astype(str), format="ISO8601", utc=True, errors="coerce")
-        since_1970 = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-        seconds = seconds.fillna(since_1970)  # type: ignore[arg-type]  # pandas' types know no Series here
-    wrong = ~(seconds.abs() < _LARGEST_EXACT).to_numpy()
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        cell = shorten(str(times.iloc[row]))
-        raise _BadCell(
-            row, f"timestamp {cell}: expected whole seconds or 2016-10-17 12:00 (or --timestamp-column none)"
-        )
-    return seconds.to_numpy().astype(np.int64)
+def _cells(table: TextTable, n_rows: int | None, how: Reading) -> TableCells:
+    records = table.read_with(lambda table: list(islice(table.records(), n_rows)))
+    rows: list[list] = [cells for _, cells in records]
+    cells = TableCells(table.name, rows, [line for line, _ in records], "line", table.decimal_comma)
+    if how.cells is not None:
+        cells = cut(cells, how.cells)
+        refuse_blank(cells, how.cells)
+    return cells
 
 
-def _first(codes: np.ndarray, code: int) -> int:
-    return int(np.argmax(codes == code))
+def _columns(table: RatingsTable, how: Reading) -> dict[str, int]:
+    """Return the positions of the columns of ratings, and of what is beside them."""
+    if isinstance(table, ListOfGrid):
+        _note_grid(table, how)
+        return {kind: i for i, kind in enumerate(REQUIRED)}
+    column = find_columns(table, REQUIRED, how.optional, how.names)
+    return column | (columns_beside(table.first_record, set(column.values())) if table.has_header else {})
 
 
-def _line_of(table: TextTable, row: int) -> int:
-    """Return the line of a row by reading the file once more: there may be blank lines, and line breaks in quotes."""
-    for i, (line, _) in enumerate(table.records()):
-        if i == row:
-            return line
-    return row + table.n_header_lines + 1
+def _note_grid(table: ListOfGrid, how: Reading) -> None:
+    n_users, n_items = (len({cell[i] for cell in table.values}) for i in (0, 1))
+    down, across = f"{n_users:,} users", f"{n_items:,} items"
+    if table.items_down:
+        down, across = across, down
+    how.note(f"{table.name} read as a grid: {down} down, {across} across, {len(table.values):,} ratings")
 
 
-def _assemble(
-    rows: _Rows, known: Mapping[int | str, Movie], source: str, rating_range: tuple[float, float] | None
-) -> Ratings:
-    columns = rows.joined()
-    user_ids, movie_ids = list(rows.users.row_of_id), list(rows.movies.row_of_id)
-    n_read = len(columns["rating"])
-    kept = _last_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids))
-    if kept is not None:
-        for name in columns:
-            columns[name] = columns[name][kept]
-        columns["user_idx"], user_ids = _by_first_appearance(columns["user_idx"], user_ids)
-        columns["movie_idx"], movie_ids = _by_first_appearance(columns["movie_idx"], movie_ids)
-    info = [known.get(movie_id, Movie()) for movie_id in movie_ids]
-    return Ratings(
-        user_ids=ids_as_array(user_ids),
-        movie_ids=ids_as_array(movie_ids),
-        user_idx=columns["user_idx"],
-        movie_idx=columns["movie_idx"],
-        rating=columns["rating"],
-        timestamp=columns.get("timestamp"),
-        titles=np.array([movie.title for movie in info], dtype=object),
-        years=np.array([movie.year for movie in info], dtype=np.int16),
-        genres=np.array([movie.genres for movie in info], dtype=object),
-        source=source,
-        n_duplicates=n_read - len(columns["rating"]),
-        declared_range=rating_range,
-    )
-
-
-def _last_of_each_pair(user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int) -> np.ndarray | None:
-    """Return which rows to keep so that every (user, movie) pair stays once, its last; None where none comes twice."""
-    keys = _pair_keys(user_idx, movie_idx, n_movies)
-    keys.sort()
-    if not (keys[1:] == keys[:-1]).any():
-        return None
-    keys = _pair_keys(user_idx, movie_idx, n_movies)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    is_last = np.append(keys[1:] != keys[:-1], True)
-    kept = np.zeros(len(order), dtype=bool)
-    kept[order[is_last]] = True
-    return kept
-
-
-def _pair_keys(user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int) -> np.ndarray:
-    keys = user_idx.astype(np.int64)
-    keys *= n_movies
-    keys += movie_idx
-    return keys
-
-
-def _by_first_appearance(idx: np.ndarray, ids: list[int | str]) -> tuple[np.ndarray, list[int | str]]:
-    order = pd.unique(idx)
-    rank = np.empty(len(ids), dtype=np.int32)
-    rank[order] = np.arange(len(ids), dtype=np.int32)
-    return rank[idx], [ids[row] for row in order]
+def _nouns(table: RatingsTable, column: dict[str, int]) -> tuple[str, str]:
+    """Return what the headers call those who rate and what is rated; else user and movie."""
+    if isinstance(table, ListOfGrid):
+        down, _, across = table.corner.replace("\\", "/").partition("/")
+        user, movie = (across, down) if table.items_down else (down, across)
+        return noun_of(user, "user"), noun_of(movie, "movie")
+    if not table.has_header:
+        return "user", "movie"
+    user, movie = (table.first_record[column[kind]] for kind in ("user", "movie"))
+    return noun_of(user, "user"), noun_of(movie, "movie")

@@ -1,7 +1,10 @@
-"""Open text files safely: plain, gzipped, in a folder, or inside a zip, which is never unpacked to disk."""
+"""Open files safely: plain, compressed, in a folder, or inside a zip, which is never unpacked to disk."""
 
+import bz2
 import gzip
 import io
+import lzma
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,18 +25,23 @@ LIMITS = UnpackingLimits("ratings are", ratio=30, most=8 * 2**30)
 MAX_LINE_BYTES = 2**20
 
 _BLOCK_BYTES = 2**18
-_GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
-_WORKBOOKS = {"[Content_Types].xml": "an Excel workbook", "content.xml": "a LibreOffice workbook"}
-_BROKEN = (*BROKEN, OSError, ValueError)
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # .xls, and a workbook with a password
+_WORKBOOK_MEMBERS = {"[Content_Types].xml", "content.xml"}  # of Excel and of LibreOffice
+_PARQUET = b"PAR1"
+_PACKED_ENDING = re.compile(r"\.(gz|bz2|xz)$")
+_Bytes = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+# What the standard library raises over damaged archives.
+BROKEN_FILE = (*BROKEN, lzma.LZMAError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A text file: one on disk, plain or gzipped, or a member of a zip."""
+    """A file: one on disk, plain or compressed, or a member of a zip. kind: "text", "workbook" or "parquet"."""
 
     path: Path
     member: str = ""
+    kind: str = "text"
 
     @property
     def name(self) -> str:
@@ -43,8 +51,8 @@ class Source:
 
     @property
     def file_name(self) -> str:
-        """The bare name in lower case, without .gz."""
-        return (self.member or self.path.name).rsplit("/")[-1].lower().removesuffix(".gz")
+        """The bare name in lower case, without .gz and the like."""
+        return _PACKED_ENDING.sub("", (self.member or self.path.name).rsplit("/")[-1].lower())
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -56,10 +64,10 @@ class Source:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self.path.open("rb"))
-                raw = self._open_member(file, stack) if self.member else _open_plain_or_gzip(file, stack)
+                raw: _Bytes = self._open_member(file, stack) if self.member else _open_plain_or_packed(file, stack)
             except FileError:
                 raise
-            except _BROKEN as error:
+            except BROKEN_FILE as error:
                 raise FileError(f"{self.name} can't be read: {_reason(error)}") from error
             stream = io.BufferedReader(_Guarded(raw, file, self.name), _BLOCK_BYTES)
             refuse_binary(self.name, stream.peek(16))
@@ -75,16 +83,20 @@ class Source:
         return stack.enter_context(archive.open(entry))
 
 
-def _open_plain_or_gzip(file: BinaryIO, stack: ExitStack) -> BinaryIO | gzip.GzipFile:
-    magic = file.read(len(_GZIP))
+def _open_plain_or_packed(file: BinaryIO, stack: ExitStack) -> _Bytes:
+    magic = file.read(6)
     file.seek(0)
-    return stack.enter_context(gzip.GzipFile(fileobj=file)) if magic == _GZIP else file
+    if magic.startswith(b"\x1f\x8b"):
+        return stack.enter_context(gzip.GzipFile(fileobj=file))
+    if magic.startswith(b"BZh"):
+        return stack.enter_context(bz2.BZ2File(file))
+    return stack.enter_context(lzma.LZMAFile(file)) if magic == b"\xfd7zXZ\0" else file
 
 
 def list_sources(path: Path) -> list[Source]:
     """Return the files that a path stands for: itself, or those in a folder (two levels deep) or zip.
 
-    Raises FileError where nothing is there, for a workbook, and for a zip that is broken or names files outside itself.
+    Raises FileError where nothing is there, and for a zip that is broken or names files outside itself.
     """
     try:
         if path.is_dir():
@@ -94,17 +106,17 @@ def list_sources(path: Path) -> list[Source]:
             raise FileError(f"{path}: no such file or folder")
         check_source(path)
         with open(path, "rb") as file:
-            if file.read(len(_ZIP)) != _ZIP:
-                return [Source(path)]
+            magic = file.read(4)
+        if not magic.startswith(_ZIP):
+            return [Source(path, kind={_OLD_WORKBOOK: "workbook", _PARQUET: "parquet"}.get(magic, "text"))]
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name and not name.endswith("/")]
     except FileError:
         raise
-    except _BROKEN as error:
+    except BROKEN_FILE as error:
         raise FileError(f"{path.name} can't be read: {_reason(error)}") from error
-    for member, kind in _WORKBOOKS.items():
-        if member in members:
-            raise FileError(f"{path.name} is {kind}: save the sheet as CSV and pass that")
+    if _WORKBOOK_MEMBERS & set(members):
+        return [Source(path, kind="workbook")]
     for member in members:
         # Nothing is ever unpacked, but such a zip was made to harm: trust none of it.
         if ".." in member.replace("\\", "/").split("/") or _is_absolute(member):
@@ -115,7 +127,7 @@ def list_sources(path: Path) -> list[Source]:
 class _Guarded(io.RawIOBase):
     """The unpacked bytes of a source, counted against the packed ones; every fault of the file becomes a FileError."""
 
-    def __init__(self, raw: IO[bytes] | gzip.GzipFile, file: BinaryIO, name: str) -> None:
+    def __init__(self, raw: _Bytes, file: BinaryIO, name: str) -> None:
         self._raw, self._file, self._name = raw, file, name
         self._start = file.tell()
         self._count = self._line_count = 0
@@ -127,7 +139,7 @@ class _Guarded(io.RawIOBase):
         wanted = memoryview(buffer)
         try:
             data = self._raw.read(len(wanted))
-        except _BROKEN as error:
+        except BROKEN_FILE as error:
             raise FileError(f"{self._name} can't be read to its end: {_reason(error)}") from error
         self._count += len(data)
         if self._raw is not self._file:

@@ -56,8 +56,9 @@ class Ratings:
     user_idx, movie_idx (n,): int32 rows of the ids above. rating (n,): float32. timestamp (n,): int64 seconds, or None.
     titles, genres (n_movies,): texts, "" where unknown; genres are joined by "|". years (n_movies,): int16, 0 unknown.
     source: what the ratings were read from, for messages.
-    n_duplicates: rows left out because a later row rates the same pair.
+    n_duplicates: rows left out because the same pair is rated again, later.
     declared_range: lowest and highest rating there may be, if the user said so.
+    notes: lines on how they were read and what was left out. nouns: what their table calls a user and a movie.
     """
 
     user_ids: np.ndarray
@@ -72,6 +73,8 @@ class Ratings:
     source: str = "the ratings"
     n_duplicates: int = 0
     declared_range: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    nouns: tuple[str, str] = ("user", "movie")
 
     def __len__(self) -> int:
         return len(self.rating)

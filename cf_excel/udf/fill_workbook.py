@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from cf_excel.sheets.fill.fit_sheets import SheetFit
 
 WorkbookOrPath: TypeAlias = "str | os.PathLike[str] | xlwings.Book"
-_MOVIE_IDS = ("raw", "index")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def write(
     model: Factors | str | os.PathLike[str] | None = None,
     *,
     sheet: str = "all",
-    movie_ids: str = "raw",
+    ids: str = "auto",
     out: str | os.PathLike[str] | None = None,
     backup: bool = False,
     force: bool = False,
@@ -126,9 +125,10 @@ def write(
 
     workbook: a file, or a workbook that is open in Excel, as xlwings.Book gives it; a file that Excel has open is
     changed there, and nothing is saved. model: what train returned, or a model file, without one the file that train
-    wrote last. sheet: a sheet's name or "all". movie_ids: whether the workbook names movies by "raw" id, or by "index"
-    of first appearance, as the course's own workbook does. out: write a copy there. backup: keep the file that is
-    replaced. force: put numbers over formulas in factor cells. dry_run: change nothing.
+    wrote last. sheet: a sheet's name or "all". ids: whether the workbook names users and movies by "raw" id, or by
+    "index" of first appearance, as the course's own workbook does; "auto" for the one by which its ratings agree with
+    those that the model was trained on. out: write a copy there. backup: keep the file that is replaced. force: put
+    numbers over formulas in factor cells. dry_run: change nothing.
 
     Return which sheets got factors, the RMSE of the model's predictions of the workbook's ratings (in rating units),
     and what was written. Raises InputError for options that can't work, for a workbook without the lesson's sheets and
@@ -136,17 +136,18 @@ def write(
     the command does; notes of an error are what was found before.
     """
     from cf_excel.model.file import default_model_path, load_factors
+    from cf_excel.sheets.fill.matching import NAMINGS
     from cf_excel.sheets.fill.put_model import put_model
 
-    if movie_ids not in _MOVIE_IDS:
-        raise InputError(f"--movie-ids {movie_ids}: expected one of {', '.join(_MOVIE_IDS)}")
+    if ids not in NAMINGS:
+        raise InputError(f"--ids {ids}: expected one of {', '.join(NAMINGS)}")
     if not isinstance(model, Factors):
         model = default_model_path() if model is None else Path(model)
     inputs = [] if isinstance(model, Factors) else [model]
     changes = _changes(workbook, out, inputs, backup=backup, force=force, dry_run=dry_run)
     with _telling(changes):
         factors = model if isinstance(model, Factors) else load_factors(model)
-        filled = put_model(changes, factors, wanted=sheet, movies_by_row=movie_ids == "index")
+        filled = put_model(changes, factors, wanted=sheet, naming=ids)
         outcome = changes.finish()
     return WriteReport(
         **vars(outcome) | {"lines": (*filled.lines, *outcome.lines)},

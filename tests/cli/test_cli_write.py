@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -204,28 +205,81 @@ def test_tables_that_were_moved_get_the_right_factors(tmp_path, office):
     assert checked > N_RATINGS - 6
 
 
-@pytest.mark.libreoffice
-def test_the_courses_workbook_names_movies_by_index(tmp_path, office, capsys):
-    factors, path = model_of("dot"), course(tmp_path / "course.xlsx")
-    indices = [factors.movie_ids.tolist().index(movie) for movie in MOVIES]
-    workbook = openpyxl.load_workbook(path)
-    for sheet, block in (("dotprod", DOT.rating_movies), ("bias", BIAS.rating_movies)):
-        for one, index in zip(workbook[sheet][block.address][0], indices, strict=True):
-            one.value = index
-    order = np.argsort(indices)  # the course's MATCH wants sorted ids
+def trained(kind: str = "dot") -> Factors:
+    """Return a model that was trained on the collection's ratings."""
+    factors = model_of(kind)
+    users, movies = (ids.tolist() for ids in (factors.user_ids, factors.movie_ids))
+    order = sorted(zip(*np.nonzero(RATED), strict=True), key=lambda pair: users.index(USERS[pair[0]]))
+    counts = np.bincount([users.index(USERS[u]) for u, _ in order], minlength=len(users))
+    return replace(
+        factors,
+        seen_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        seen_movies=np.array([movies.index(MOVIES[m]) for _, m in order], np.int32),
+        seen_ratings=np.array([RATINGS[pair] for pair in order], np.float32),
+    )
+
+
+def by_index(path: Path, factors: Factors, sides: tuple[str, ...]) -> Path:
+    """Write a workbook like the course's, which names users or movies by index of first appearance."""
+    workbook = openpyxl.load_workbook(course(path))
     emb = workbook["movielens_emb"]
-    for (one,), place in zip(emb[EMB.movie_ids.address], order, strict=True):
-        one.value = indices[place]
-    for (one,) in emb[EMB.ratings.column(1).address]:
-        one.value = indices[MOVIES.index(one.value)]
+    for side in sides:
+        ids, model = (USERS, factors.user_ids) if side == "user" else (MOVIES, factors.movie_ids)
+        indices = [model.tolist().index(identity) for identity in ids]
+        table, wanted = (EMB.user_ids, 0) if side == "user" else (EMB.movie_ids, 1)
+        for layout in (DOT, BIAS):
+            block = layout.rating_users if side == "user" else layout.rating_movies
+            cells = [one for row in workbook[layout.title][block.address] for one in row]
+            for one, index in zip(cells, indices, strict=True):
+                one.value = index
+        # the course's MATCH wants sorted ids
+        for (one,), index in zip(emb[table.address], sorted(indices), strict=True):
+            one.value = index
+        for (one,) in emb[EMB.ratings.column(wanted).address]:
+            one.value = indices[ids.index(one.value)]
     workbook.save(path)
-    assert main(["write", str(path), "--model", saved(factors, tmp_path), "--movie-ids", "index"]) == 0
-    assert "left alone: sheet bias" in capsys.readouterr().out
+    return path
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("option", [[], ["--ids", "index"]], ids=["found", "told"])
+@pytest.mark.parametrize("sides", [("user", "movie"), ("movie",)], ids="-".join)
+def test_the_courses_workbook_names_by_index(tmp_path, office, capsys, sides, option):
+    factors = trained()
+    path = by_index(tmp_path / "course.xlsx", factors, sides)
+    if option and sides != ("user", "movie"):
+        option = []
+    assert main(["write", str(path), "--model", saved(factors, tmp_path), *option]) == 0
+    printed = capsys.readouterr()
+    assert "left alone: sheet bias" in printed.out
+    if not option:
+        named = "users and movies" if len(sides) == 2 else "movies"
+        line = f"{named} are named by index of first appearance: 16 of 16 ratings agree with the model's"
+        assert f"note: sheets dotprod, bias, movielens_emb: {line}\n" in printed.err
     found = office.recalculate(path)
     products = Predictor(factors).predict(np.array(USERS)[:, None], np.array(MOVIES))
     for sheet, layout in (("dotprod", DOT.predictions), ("movielens_emb", EMB.predictions)):
         shown = values_in(found[sheet], layout)
         np.testing.assert_allclose(shown[:, 0] if sheet != "dotprod" else shown[RATED], products[RATED], atol=1e-6)
+
+
+def test_a_model_of_other_ratings_is_refused(tmp_path, capsys):
+    factors = trained()
+    other = replace(factors, seen_ratings=factors.seen_ratings + 10)
+    path = make(tmp_path / "w.xlsx")
+    before = path.read_bytes()
+    assert main(["write", str(path), "--model", saved(other, tmp_path)]) == 2
+    line = "sheet dotprod: 0 of 16 ratings agree with those that the model was trained on, by raw ids or by index"
+    assert line in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert main(["write", str(path), "--model", saved(other, tmp_path), "--ids", "raw"]) == 0
+
+
+def test_a_rating_that_somebody_changed_is_no_reason_to_refuse(tmp_path, capsys):
+    factors = trained()
+    factors.seen_ratings[:3] += 1
+    assert main(["write", str(make(tmp_path / "w.xlsx")), "--model", saved(factors, tmp_path)]) == 0
+    assert "agree" not in capsys.readouterr().err
 
 
 def test_text_ids(tmp_path, make_ratings, office):

@@ -17,7 +17,6 @@ KINDS = {
     "a web page in capitals": ("\ufeff\n <HTML lang=de>", "is a web page (HTML)"),
     "XML": ('<?xml version="1.0"?>\n<ratings/>', "is an XML file: save it as CSV"),
     "JSON": ('[\n  {"user": 1, "item": 2}\n]', "is a JSON file: save it as CSV"),
-    "JSON lines": ('{"user": 1, "item": 2, "rating": 3}\n', "is a JSON file: save it as CSV"),
     "JSON of lists": ("[1, 2, 3]\n", "is a JSON file: save it as CSV"),
     "the Netflix Prize": (
         "1:\n1488844,3,2005-09-06\n822109,5,2005-05-13\n",
@@ -42,7 +41,7 @@ KINDS = {
     ),
     "a LibreOffice workbook": (
         zipped({"mimetype": "", "content.xml": ""}),
-        "is a LibreOffice workbook: save the sheet",
+        "can't be read as a workbook: ",
     ),
 }
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from support.ratings_files import refusal_of_file, table_of
 
 from cf_excel.errors import InputError
+from cf_excel.ratings import columns as text_tables
 from cf_excel.ratings import readers
 from cf_excel.ratings.movies import read_movies
 from cf_excel.ratings.quoting import Watch
+from cf_excel.ratings.rating_rows import ReadRows
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.sources import Source
 
@@ -84,7 +86,7 @@ def test_rows_are_read_as_they_were_written(tmp_path, case):
 
 @pytest.mark.parametrize("size", [9_000, 500_000])
 def test_a_quote_that_shows_late_counts_for_the_whole_file(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(readers, "_CHUNK_ROWS", size)
+    monkeypatch.setattr(text_tables, "CHUNK_ROWS", size)
     path = tmp_path / "ratings.tsv"
     path.write_text("user\titem\trating\n" + "".join(f'u{i}\t"m"\t3\n' for i in range(40_000)) + 'u\t"m\t5\nv\tm\t4\n')
     ratings = load_ratings(path)
@@ -162,9 +164,9 @@ def read_rows(folder_factory, text: str) -> list[tuple[str, str, int]] | None:
     path = folder_factory.mktemp("quotes") / "ratings.csv"
     path.write_text(text, newline="")
     read, message = [], ""
-    assemble = readers._assemble
+    assemble = readers.assemble
 
-    def keep_all(rows: readers._Rows, *others: object) -> object:
+    def keep_all(rows: ReadRows, *others: object) -> object:
         users, movies = list(rows.users.row_of_id), list(rows.movies.row_of_id)
         columns = {name: [x for piece in pieces for x in piece.tolist()] for name, pieces in rows.columns.items()}
         pairs = zip(columns["user_idx"], columns["movie_idx"], columns["rating"], strict=True)
@@ -172,7 +174,7 @@ def read_rows(folder_factory, text: str) -> list[tuple[str, str, int]] | None:
         return assemble(rows, *others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "_assemble", keep_all)
+        patch.setattr(readers, "assemble", keep_all)
         try:
             load_ratings(path)
         except InputError as error:

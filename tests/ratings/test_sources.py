@@ -29,9 +29,8 @@ RATINGS_IN_ZIP = zipped({"ratings.csv": MANY_ROWS})
 GZIPPED = gzip.compress(MANY_ROWS.encode())
 
 REFUSED = {
-    "an Excel workbook": (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "is an Excel workbook: save"),
-    "an old Excel workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "is an old Excel workbook (.xls)"),
-    "Parquet": (b"PAR1\x15\x04\x15\0", "is a Parquet file: expected a text table (CSV, TSV)"),
+    "a broken workbook": (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "can't be read as a workbook: "),
+    "a broken old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "can't be read as a workbook: "),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a picture: expected a text table"),
     "Parquet in gzip": (gzip.compress(b"PAR1\x15\x04\x15\0"), "is a Parquet file"),
     "gzip in gzip": (gzip.compress(gzip.compress(CSV.encode())), "is a gzip inside another archive"),

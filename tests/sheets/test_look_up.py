@@ -8,13 +8,15 @@ import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 from openpyxl.worksheet.worksheet import Worksheet
 from support.checked_results import check_results
-from support.owned import EMB, MOVIES, N_FACTORS, N_RATINGS, USERS, course
+from support.models import model_of, saved
+from support.owned import DOT, EMB, MOVIES, N_FACTORS, N_RATINGS, USERS, course
 from support.printed import printed_rmse
 
 from cf_excel.cli import main
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import Block, cell
 
+RESULTS = [EMB.rating_user_factors, EMB.rating_movie_factors, EMB.predictions, EMB.squared_errors, EMB.rmse]
 SIDES = (
     (EMB.user_ids, 0, EMB.user_index, EMB.rating_user_factors, EMB.user_factors),
     (EMB.movie_ids, 1, EMB.movie_index, EMB.rating_movie_factors, EMB.movie_factors),
@@ -121,15 +123,14 @@ def test_every_look_up_is_followed(tmp_path, office, capsys, change, inserted):
     assert main(["solve", str(path), "--sheet", "movielens_emb"]) == 0
     assert printed_rmse(capsys.readouterr().out)["movielens_emb"][1] == pytest.approx(0.164587, abs=2e-6)
     down, right = inserted
-    results = (EMB.rating_user_factors, EMB.rating_movie_factors, EMB.predictions, EMB.squared_errors, EMB.rmse)
-    moved = [Block(b.top + down, b.left + right, b.bottom + down, b.right + right) for b in results]
+    moved = [Block(b.top + down, b.left + right, b.bottom + down, b.right + right) for b in RESULTS]
     if change is not in_single:
         check_results(path, "movielens_emb", office, moved)
         return
     plain = changed(tmp_path / "plain.xlsx", lambda sheet: None)  # LibreOffice doesn't know SINGLE
     assert main(["solve", str(plain), "--sheet", "movielens_emb"]) == 0
     stored, expected = (openpyxl.load_workbook(one, data_only=True)["movielens_emb"] for one in (path, plain))
-    for block, there in zip(moved, results, strict=True):
+    for block, there in zip(moved, RESULTS, strict=True):
         assert values(stored, block) == values(expected, there)
 
 
@@ -149,3 +150,36 @@ def test_numbers_of_rows_that_are_none_are_named(tmp_path, capsys, value, says):
 
     assert main(["solve", str(changed(tmp_path / "w.xlsx", change)), "--sheet", "movielens_emb"]) == 2
     assert says in capsys.readouterr().err
+
+
+def showing_dotprod(path: Path, *, sheet: str = "movielens_emb") -> Path:
+    """Let a sheet show the factors of dotprod, as students do who fit these alone."""
+    workbook = openpyxl.load_workbook(course(path))
+    emb = workbook[sheet]
+    for row in range(EMB.user_factors.n_rows):
+        for k in range(N_FACTORS):
+            target = emb.cell(EMB.user_factors.top + row, EMB.user_factors.left + k)
+            target.value = f"=dotprod!{DOT.user_factors.row(row).column(k).first}"
+    for row in range(EMB.movie_factors.n_rows):
+        for k in range(N_FACTORS):
+            target = emb.cell(EMB.movie_factors.top + row, EMB.movie_factors.left + k)
+            target.value = f"=dotprod!{DOT.movie_factors.column(row).row(k).first}"
+    workbook.save(path)
+    return path
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("command", ["solve", "write"])
+def test_factors_that_show_another_sheets_follow_it(tmp_path, office, capsys, command):
+    path = showing_dotprod(tmp_path / "w.xlsx")
+    options = ["--model", saved(model_of("dot"), tmp_path)] if command == "write" else []
+    assert main([command, str(path), *options]) == 0
+    printed = capsys.readouterr()
+    assert "note: sheet movielens_emb shows the factors of sheet dotprod and follows" in printed.err
+    assert "results of formulas to be calculated" not in printed.out
+    formulas = openpyxl.load_workbook(path)["movielens_emb"]
+    assert formulas[EMB.user_factors.first].value == f"=dotprod!{DOT.user_factors.first}"
+    check_results(path, "movielens_emb", office, [EMB.user_factors, EMB.movie_factors, *RESULTS])
+    assert main([command, str(path), "--sheet", "movielens_emb", *options]) == 2
+    line = "sheet movielens_emb shows the factors of sheet dotprod: name that one, this one follows"
+    assert line in capsys.readouterr().err

@@ -99,11 +99,11 @@ def add_pivot(desktop, context, path, out, sheet, edges):
         document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))
 
 
-def convert(desktop, context, path, out):
-    """Open a workbook and save it as .xlsx, as its user would."""
+def convert(desktop, context, path, out, form="Calc MS Excel 2007 XML"):
+    """Open a workbook and save it as .xlsx, or in another form, as its user would."""
     with opened(desktop, path) as document:
         document.calculateAll()
-        document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value="Calc MS Excel 2007 XML"),))
+        document.storeToURL(f"file://{out}", (PropertyValue(Name="FilterName", Value=form),))
 
 
 def rearrange(desktop, context, path, out, edges):

@@ -116,7 +116,7 @@ def test_write_takes_a_model_in_every_form(path, tmp_path, monkeypatch, how):
         ("solve", {"hold_out": 1.0}, "--hold-out 1.0: expected a part between 0 and 1"),
         ("solve", {"sheet": "nowhere"}, "has no sheet nowhere"),
         ("solve", {"out": "copy.csv"}, "expected a name that ends in .xlsx"),
-        ("write", {"movie_ids": "title"}, "--movie-ids title: expected one of raw, index"),
+        ("write", {"ids": "title"}, "--ids title: expected one of auto, raw, index"),
     ],
 )
 def test_bad_options_raise_one_line(path, call, options, says):

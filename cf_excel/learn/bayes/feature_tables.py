@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source
 from cf_excel.learn.bayes.features import FeatureBlock, Precision, from_lists
-from cf_excel.ratings.columns import TextTable, look_at, shorten
+from cf_excel.ratings.columns import TextTable, look_at
+from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.sources import Source
 from cf_excel.ratings.table import canonical_id
 

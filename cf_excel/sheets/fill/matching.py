@@ -1,10 +1,11 @@
 """Match a workbook's ids with a trained model's, by value and never by position."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cf_excel.errors import InputError, LayoutError
+from cf_excel.model.agreement import agreement
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
@@ -15,6 +16,9 @@ from cf_excel.sheets.find.found_sheet import FoundSheet, Identity
 # The kind of model that the predictions of each form can show.
 _KIND_OF = {form: name for name, kind in KINDS.items() for form in kind.sheet_forms}
 _LARGE = 2**21
+NAMINGS = ("auto", "raw", "index")
+_SAID = {"raw": "raw id", "index": "index of first appearance"}
+_MOST = 0.5  # the part of a sheet's ratings that agree with a model of them: somebody may have changed some
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,7 @@ class Matched:
 
     users: np.ndarray
     movies: np.ndarray
+    note: str = ""  # which naming of users and movies was found to fit
 
     def unknown(self, sheet: FoundSheet) -> dict[str, list[Identity]]:
         """Return the sheet's ids that the model lacks, by side; blank headers are none."""
@@ -52,17 +57,42 @@ class Chosen:
         return Parameters(**{n: decimal(a[rows[n.partition("_")[0]]]) for n, a in factors.arrays.items()})
 
 
-def match(sheet: FoundSheet, factors: Factors, *, movies_by_row: bool = False) -> Matched:
+def match(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> Matched:
     """Return the model's rows for a sheet's ids.
 
-    movies_by_row: the sheet's movie ids are rows of the ratings' movies in order of first appearance, counted from 0,
-    as in the course's own workbook. Raises LayoutError where the sheet contradicts itself about an id.
+    naming: "raw" for ids as the ratings have them; "index" for numbers from 0 in order of first appearance, as the
+    course's own workbook has them; "auto" for the one by which the sheet's ratings are those that the model was trained
+    on, movies by index beside users by raw id included.
+    Raises LayoutError where the sheet contradicts itself about an id, InputError where few ratings agree by any naming.
     """
     if sheet.conflict:
         raise LayoutError(sheet.conflict)
-    movie_ids = np.arange(factors.n_movies) if movies_by_row else factors.movie_ids
+    if naming != "auto":
+        return _named(sheet, factors, naming, naming)
+    found = {}
+    for users, movies in (("raw", "raw"), ("index", "index"), ("raw", "index")):
+        matched = _named(sheet, factors, users, movies)
+        rows = matched.users[sheet.user_idx], matched.movies[sheet.movie_idx]
+        found[users, movies] = matched, agreement(factors, *rows, sheet.rating)
+    (users, movies), (matched, agreed) = max(found.items(), key=lambda item: item[1][1].n_same)
+    raw, raw_agreed = found["raw", "raw"]
+    if not max(one.n_known for _, one in found.values()) or raw_agreed.share >= _MOST:
+        return raw
+    shares = f"{agreed.n_same:,} of {len(sheet.rating):,} ratings"
+    if agreed.share < _MOST:
+        raise InputError(
+            f"sheet {sheet.title}: {shares} agree with those that the model was trained on, by raw ids or by index: it "
+            "is a model of other ratings; --ids raw or --ids index goes on all the same"
+        )
+    named = "users and movies" if users == movies else "movies"
+    return replace(matched, note=f"{named} are named by {_SAID[movies]}: {shares} agree with the model's")
+
+
+def _named(sheet: FoundSheet, factors: Factors, users: str, movies: str) -> Matched:
+    user_ids = factors.user_ids if users == "raw" else np.arange(factors.n_users)
+    movie_ids = factors.movie_ids if movies == "raw" else np.arange(factors.n_movies)
     return Matched(
-        _rows(IdIndex("user", factors.user_ids), sheet.user_ids), _rows(IdIndex("movie", movie_ids), sheet.movie_ids)
+        _rows(IdIndex("user", user_ids), sheet.user_ids), _rows(IdIndex("movie", movie_ids), sheet.movie_ids)
     )
 
 

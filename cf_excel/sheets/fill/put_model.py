@@ -30,16 +30,19 @@ class Filled:
     rmse: float
 
 
-def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", movies_by_row: bool = False) -> Filled:
+def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", naming: str = "auto") -> Filled:
     """Write factors into the sheets that the model fits, and add the sheet `model`.
 
-    wanted: a sheet's name or "all". movies_by_row: as in match.
+    wanted: a sheet's name or "all". naming: as in match.
     Raises InputError where no sheet is of the lesson's kinds, or the model knows none of its ids.
     """
     book = changes.book
     skipped = large_misfits(book, factors) if wanted == "all" else {}
     sheets = lesson_sheets(book, wanted, skipped, book.notes)
-    matches = [match(sheet, factors, movies_by_row=movies_by_row) for sheet in sheets]
+    matches = [match(sheet, factors, naming) for sheet in sheets]
+    for text in dict.fromkeys(matched.note for matched in matches if matched.note):
+        titles = [sheet.title for sheet, matched in zip(sheets, matches, strict=True) if matched.note == text]
+        book.notes.append(f"sheet{'s' * (len(titles) > 1)} {', '.join(titles)}: {text}")
     chosen = choose(sheets, factors, matches)
     lines, filled = [], []
     for sheet, matched in zip(sheets, matches, strict=True):

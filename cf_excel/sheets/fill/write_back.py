@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, LayoutError
 from cf_excel.files import followed
 from cf_excel.model.factors import Factors
 from cf_excel.model.parameters import Parameters
@@ -52,9 +52,35 @@ class WriteBack:
 
     def apply(self) -> None:
         """Make the changes in the workbook's parts; the book's save writes them."""
+        self._follow()
         fresh = change(self.book, self.cells, self.results, drop_formulas=self.force)
         for title, (n_results, n_unknown) in ((title, known.counts()) for title, known in fresh.items()):
             self.stale_counts[title] = n_results - n_unknown, n_unknown
+
+    def _follow(self) -> None:
+        """Compute the results of the sheets that show factors of those that change."""
+        names = [title.encode() for title in self.cells]
+        for title in self.book.titles:
+            xml = self.book.sheet_bytes(title)
+            if title in self.cells or b"!" not in xml or not any(name in xml for name in names):
+                continue
+            try:
+                found = self.book.find(title)
+            except LayoutError:
+                continue  # whatever it shows is left to be calculated
+            if found and found.shown_factors:
+                shown = {place: self._shown(*source) for place, source in found.shown_factors.items()}
+                results = found.results(found.numbers_of(shown))
+                results.put_cells({**shown})
+                self.results[title] = results
+
+    def _shown(self, title: str, place: Address) -> float:
+        """Return the number that a cell will hold, NaN where that is not known."""
+        new = self.cells.get(title, {})
+        if place in new:
+            return new[place]
+        old = self.book.sheet(title).value(place) if title in self.book.titles else None
+        return old if isinstance(old, float) else np.nan
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""

@@ -62,6 +62,10 @@ def lesson_sheets(
         sheet = book.find(titles[0])
         if sheet is None:
             raise InputError(f"sheet {titles[0]} has no predictions of the lesson's form: expected IF(..., MMULT(...))")
+        if source := _source(sheet):
+            raise InputError(
+                f"sheet {sheet.title} shows the factors of sheet {source}: name that one, this one follows"
+            )
         found = [sheet]
     else:
         found, refused = _all_found(book, [title for title in book.titles if title not in skip])
@@ -69,12 +73,22 @@ def lesson_sheets(
             raise refused[0]
         if not found:
             raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
+        followers = [(sheet, source) for sheet in found if (source := _source(sheet))]
+        found = [sheet for sheet in found if not _source(sheet)] or found
         if notes is not None:
             notes += [f"left alone: {error}" for error in refused]
+            notes += [
+                f"sheet {sheet.title} shows the factors of sheet {source} and follows" for sheet, source in followers
+            ]
     if notes is not None:
         notes += [note for sheet in found for note in sheet.notes]
         notes += [sheet.conflict for sheet in found if sheet.conflict]
     return found
+
+
+def _source(sheet: FoundSheet) -> str | None:
+    """Return the sheet whose factors a sheet shows, None for one with factors of its own."""
+    return next((title for title, _ in sheet.shown_factors.values()), None)
 
 
 def _all_found(book: Workbook, titles: list[str]) -> tuple[list[FoundSheet], list[LayoutError]]:

@@ -99,6 +99,32 @@ class FoundSheet:
         return Parameters(**kept)
 
     @cached_property
+    def shown_factors(self) -> dict[Address, tuple[str, Address]]:
+        """Return the cells that factors show, by the factors' own cells, where all of these are =dotprod!B25 or such.
+
+        Each with its sheet's title. Nothing where some factors are constants: then this sheet's own numbers are fitted.
+        """
+        shown = {}
+        for place in self.input_cells():
+            formula = self.xml.formula(place)
+            if formula is None and self.xml.value(place) is None:
+                continue
+            sheet = formula and formula.skeleton == "#" and formula.other_sheet(self.title)
+            if not formula or not sheet or not formula.blocks[0].is_one_cell:
+                return {}
+            shown[place] = sheet, (formula.blocks[0].top, formula.blocks[0].left)
+        return shown
+
+    def numbers_of(self, values: dict[Address, float]) -> Parameters:
+        """Return numbers from those of single cells, NaN for cells without one."""
+        factors = (
+            np.array([[values.get(place, math.nan) for place in row] for row in places])
+            for places in (self.user_places, self.movie_places)
+        )
+        biases = (self.user_bias, self.movie_bias) if self.with_bias else ()
+        return Parameters(*factors, *(np.array([values.get(p, math.nan) for p in column or []]) for column in biases))
+
+    @cached_property
     def _idle(self) -> tuple[np.ndarray, np.ndarray]:
         """Which users and movies have neither an id nor a rating: their cells may hold anything and are left alone."""
         sides = (self.user_ids, self.user_idx), (self.movie_ids, self.movie_idx)

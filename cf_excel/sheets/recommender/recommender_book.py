@@ -92,6 +92,7 @@ def _as_written(factors: Factors, digits: int) -> Factors:
         factors,
         **{name: rounded(array) for name, array in factors.arrays.items()},
         seen_movies=factors.seen_movies[np.lexsort((factors.seen_movies, factors.seen_users))],
+        seen_ratings=None,  # the workbook shows none
     )
 
 

@@ -1,0 +1,82 @@
+"""Put the rows that were read together: each pair once, ids in order of appearance, titles beside them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from cf_excel.ratings.movies import Movie
+from cf_excel.ratings.rating_rows import ReadRows
+from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.table import Ratings, ids_as_array
+
+
+def assemble(
+    rows: ReadRows, known: Mapping[int | str, Movie], source: str, nouns: tuple[str, str], how: Reading
+) -> Ratings:
+    """Return the ratings: of each pair the latest, or without times the last row."""
+    columns = rows.joined()
+    user_ids, movie_ids = list(rows.users.row_of_id), list(rows.movies.row_of_id)
+    n_read = len(columns["rating"])
+    kept = _one_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids), columns.get("timestamp"))
+    if kept is not None:
+        for name in columns:
+            columns[name] = columns[name][kept]
+        columns["user_idx"], user_ids = _by_first_appearance(columns["user_idx"], user_ids)
+        columns["movie_idx"], movie_ids = _by_first_appearance(columns["movie_idx"], movie_ids)
+    info = [known.get(movie_id, Movie()) for movie_id in movie_ids]
+    return Ratings(
+        user_ids=ids_as_array(user_ids),
+        movie_ids=ids_as_array(movie_ids),
+        user_idx=columns["user_idx"],
+        movie_idx=columns["movie_idx"],
+        rating=columns["rating"],
+        timestamp=columns.get("timestamp"),
+        titles=np.array([movie.title for movie in info], dtype=object),
+        years=np.array([movie.year for movie in info], dtype=np.int16),
+        genres=np.array([movie.genres for movie in info], dtype=object),
+        source=source,
+        n_duplicates=n_read - len(columns["rating"]),
+        declared_range=how.rating_range,
+        notes=tuple(how.notes),
+        nouns=nouns,
+    )
+
+
+def _one_of_each_pair(
+    user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int, timestamp: np.ndarray | None
+) -> np.ndarray | None:
+    """Return which rows to keep so that every (user, movie) pair stays once; None where none comes twice.
+
+    Of the rows of a pair the latest stays, and of those at the same time, or without times, the last.
+    """
+    keys = _pair_keys(user_idx, movie_idx, n_movies)
+    keys.sort()
+    if not (keys[1:] == keys[:-1]).any():
+        return None
+    keys = _pair_keys(user_idx, movie_idx, n_movies)
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    if timestamp is not None:
+        again = keys[1:] == keys[:-1]
+        several = np.flatnonzero(np.append(again, False) | np.append(False, again))
+        by_time = np.lexsort((timestamp[order[several]], keys[several]))
+        order[several] = order[several][by_time]
+    is_last = np.append(keys[1:] != keys[:-1], True)
+    kept = np.zeros(len(order), dtype=bool)
+    kept[order[is_last]] = True
+    return kept
+
+
+def _pair_keys(user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int) -> np.ndarray:
+    keys = user_idx.astype(np.int64)
+    keys *= n_movies
+    keys += movie_idx
+    return keys
+
+
+def _by_first_appearance(idx: np.ndarray, ids: list[int | str]) -> tuple[np.ndarray, list[int | str]]:
+    order = pd.unique(idx)
+    rank = np.empty(len(ids), dtype=np.int32)
+    rank[order] = np.arange(len(ids), dtype=np.int32)
+    return rank[idx], [ids[row] for row in order]

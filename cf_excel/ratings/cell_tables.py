@@ -1,0 +1,174 @@
+"""Tables whose cells are all at hand, of a sheet or of a small text: a rectangle, and the list that was found in it."""
+
+import datetime
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.columns import CHUNK_ROWS
+from cf_excel.ratings.file_kinds import shorten
+
+_RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})?:\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})?", re.IGNORECASE)
+
+Cell = str | int | float | bool | datetime.date | datetime.time | datetime.timedelta
+
+
+@dataclass(frozen=True)
+class TableCells:
+    """A rectangle of values, "" for a blank one: rows that may end early, and what messages call each of them.
+
+    numbers: of the rows, as people count them. unit: "row" of a sheet or "line" of a text.
+    decimal_comma: whether a text may be a number with a comma for the point.
+    """
+
+    name: str
+    rows: list[list[Cell]]
+    numbers: Sequence[int]
+    unit: str = "row"
+    decimal_comma: bool = True
+
+    def place(self, row: int) -> str:
+        """Return what messages call a row."""
+        return f"{self.unit} {self.numbers[row]}"
+
+    def part(self, rows: slice, columns: slice) -> "TableCells":
+        """Return a part of the rectangle."""
+        cut = self.rows[rows] if columns == slice(None) else [row[columns] for row in self.rows[rows]]
+        return TableCells(self.name, cut, self.numbers[rows], self.unit, self.decimal_comma)
+
+
+def cut(cells: TableCells, reference: str, left: int = 0) -> TableCells:
+    """Return the range of a rectangle, whose first column is the sheet's left one from 0, that a reference names.
+
+    Raises InputError for what is no range.
+    """
+    match = _RANGE.fullmatch(reference.strip())
+    if match is None:
+        raise InputError(f"--range {shorten(reference)}: expected two corners with a colon, or two columns")
+    first_column, last_column = sorted(column_number(match[i]) - 1 - left for i in (1, 3))
+    first_row, last_row = sorted((int(match[2] or 1), int(match[4] or 2**20)))
+    kept = [i for i, number in enumerate(cells.numbers) if first_row <= number <= last_row]
+    return cells.part(slice(kept[0], kept[-1] + 1) if kept else slice(0), slice(max(first_column, 0), last_column + 1))
+
+
+def refuse_blank(cells: TableCells, reference: str) -> None:
+    """Raise InputError for a range without a value."""
+    if not any(value != "" for row in cells.rows for value in row):
+        raise InputError(f"--range {reference}: {cells.name} has nothing there")
+
+
+def column_number(letters: str) -> int:
+    """Return the number, from 1 on, of the column that letters name."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
+
+
+def text_of(value: Cell) -> str:
+    """Return a value as a text table has it: 5 and not 5.0, ISO dates."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return str(value)
+
+
+def texts_of(values: list[Cell]) -> np.ndarray:
+    """Return values as texts, an object array (n,), looking at each distinct one once."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    if not any(isinstance(value, bool) for value in values):  # True equals 1
+        codes, uniques = pd.factorize(column, use_na_sentinel=False)
+        return np.array([text_of(value) for value in uniques], object)[codes]
+    return np.array([text_of(value) for value in values], object)
+
+
+@dataclass(frozen=True)
+class ListOfCells:
+    """A list of ratings in cells: the header's names, or the first row where there is no header, and the rows."""
+
+    cells: TableCells
+    first_record: list[str]
+    has_header: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.cells.name
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.first_record)
+
+    @property
+    def decimal_comma(self) -> bool:
+        return self.cells.decimal_comma
+
+    def places(self, rows: list[int]) -> list[str]:
+        """Return where rows are, "row 7"."""
+        return [self.cells.place(row) for row in rows]
+
+    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+        """Yield the rows, as texts, piece by piece."""
+        for start in range(0, len(self.cells.rows), CHUNK_ROWS):
+            rows = self.cells.rows[start : start + CHUNK_ROWS]
+            yield pd.DataFrame(
+                {kind: texts_of([row[i] if i < len(row) else "" for row in rows]) for kind, i in column.items()},
+                dtype=object,
+            )
+
+
+@dataclass(frozen=True)
+class ListOfGrid:
+    """The ratings of a grid, as a list: users, movies and ratings (n,), each with the place of its cell.
+
+    beside: what the grid says of its movies, by the columns "title", "genres" and "year".
+    """
+
+    cells: TableCells
+    users: list[str]
+    movies: list[str]
+    beside: dict[str, list[str]]
+    values: list[tuple[int, int, Cell]]  # user, movie, rating
+    rows: list[int]  # of the cells, by user, or by movie where those go down
+    corner: str = ""
+    items_down: bool = False
+
+    first_record = ["user", "movie", "rating", "title", "genres", "year"]  # noqa: RUF012
+    has_header = True
+    n_columns = 3
+
+    @property
+    def name(self) -> str:
+        return self.cells.name
+
+    @property
+    def decimal_comma(self) -> bool:
+        return self.cells.decimal_comma
+
+    def places(self, rows: list[int]) -> list[str]:
+        """Return where ratings are: the row, and the name of the column."""
+        found = []
+        for user, movie, _ in (self.values[row] for row in rows):
+            down, across = (movie, self.users[user]) if self.items_down else (user, self.movies[movie])
+            found.append(f"{self.cells.place(self.rows[down])}, column {across[:40]!r}")
+        return found
+
+    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+        """Yield the ratings in one piece."""
+        users, movies = np.array(self.users, object), np.array(self.movies, object)
+        user, movie = (np.fromiter((cell[i] for cell in self.values), int, len(self.values)) for i in (0, 1))
+        beside = {kind: np.array(texts, object)[movie] for kind, texts in self.beside.items()}
+        yield pd.DataFrame(
+            {
+                "user": users[user],
+                "movie": movies[movie],
+                "rating": texts_of([value for _, _, value in self.values]),
+                **beside,
+            },
+            dtype=object,
+        )

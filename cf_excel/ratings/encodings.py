@@ -1,0 +1,44 @@
+"""Guess the encoding of a text that is not UTF-8."""
+
+import re
+from typing import BinaryIO
+
+from cf_excel.errors import InputError
+
+# Those in which spreadsheets and shops still write; charset-normalizer knows many more, which are rarely right.
+_LIKELY = [
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "mac_roman", "cp850", "koi8_r"),
+    *("cp932", "gb18030", "big5", "euc_kr", "euc_jp", "latin_1"),
+]
+_SAMPLE_BYTES = 2**16
+_UTF_8 = re.compile(rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})")
+
+
+def guess_encoding(name: str, stream: BinaryIO) -> str:
+    """Return the likeliest encoding of a text that is not UTF-8, from its lines that tell one; Windows' where some do.
+
+    Raises InputError, with the line, for a text that is UTF-8 but for a few bytes.
+    """
+    from charset_normalizer import from_bytes
+
+    sample, n_bytes, n_utf_8, bad_lines = [], 0, 0, []
+    for number, line in enumerate(stream, 1):
+        if line.isascii():
+            continue
+        rest = _UTF_8.sub(b"", line)
+        n_utf_8 += rest.isascii()
+        if not rest.isascii():
+            bad_lines.append(number)
+        sample.append(line)
+        n_bytes += len(line)
+        if n_bytes > _SAMPLE_BYTES and bad_lines:
+            break
+    if n_utf_8 > len(bad_lines):
+        raise InputError(
+            f"{name} line {bad_lines[0]}: a byte is not UTF-8, as {n_utf_8:,} other lines are: mend it, or pass "
+            "--encoding"
+        )
+    matches = list(from_bytes(b"".join(sample), cp_isolation=_LIKELY))
+    likeliest = [match for match in matches if match.chaos == matches[0].chaos]
+    found = {encoding for match in likeliest for encoding in match.could_be_from_charset}
+    return "cp1252" if "cp1252" in found else matches[0].encoding if matches else "latin_1"

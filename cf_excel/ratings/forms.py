@@ -1,0 +1,87 @@
+"""Find the table of ratings within a rectangle of cells, and its form: a list, a row a rating, or a grid."""
+
+from typing import NoReturn
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, text_of
+from cf_excel.ratings.column_names import REQUIRED, are_positions, find_columns, is_usual
+from cf_excel.ratings.columns import are_data
+from cf_excel.ratings.grids import find_grid
+from cf_excel.ratings.rating_rows import as_number
+from cf_excel.ratings.reading import Reading
+
+HEAD_ROWS = 200  # a table is found by looking at them
+_HEADER_ROWS = 60
+
+Found = ListOfCells | ListOfGrid
+
+
+def find_table(cells: TableCells, how: Reading) -> Found | None:
+    """Return the list or the grid of ratings that cells hold, of the form that is asked for; None for none."""
+    found: Found | None = None
+    if how.form != "grid" and not how.items_down:
+        found = _find_list(cells, how)
+    if found is None and how.form != "list":
+        found = find_grid(cells, how)
+    return found
+
+
+def refuse(cells: TableCells, how: Reading) -> NoReturn:
+    """Raise InputError for cells in which there is no table of ratings, saying what was found and what to pass."""
+    if how.form == "grid" or how.items_down:
+        raise InputError(f"{cells.name} has no grid: expected names of items in a row, then a row for each user")
+    headers = [[name for name in _header(row) if name] for row in cells.rows[:HEAD_ROWS]]
+    if not any(headers):
+        raise InputError(f"{cells.name} is empty: expected a header such as userId,movieId,rating, then the rows")
+    likeliest = max(headers, key=lambda header: sum(as_number(name, decimal_comma=True) is None for name in header))
+    find_columns(ListOfCells(cells, likeliest), REQUIRED, how.optional, how.names)
+    raise InputError(f"{cells.name} has no table of ratings: name its place with --range, or its columns")
+
+
+def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:
+    is_first = True
+    for i, row in enumerate(cells.rows[:_HEADER_ROWS]):
+        header = _header(row)
+        for part in _runs(header):
+            names = header[part]
+            if len(names) < len(REQUIRED):
+                continue
+            has_header = not (is_first and is_first_row(names, how))
+            if _has_columns(ListOfCells(cells.part(slice(0), part), names, has_header), how):
+                return ListOfCells(cells.part(slice(i + has_header, None), part), names, has_header)
+        is_first = is_first and sum(map(bool, header)) < 2
+    return None
+
+
+def is_first_row(cells: list[str], how: Reading) -> bool:
+    """Return whether cells are no header but a rating already."""
+    if how.names and not are_positions(how.names):
+        return False
+    if how.names and (at := int(how.names.get("rating", "3")) - 1) < len(cells):
+        return are_data(["", "", cells[at].strip()])
+    return are_data(cells) and not is_usual(cells[0], "user") and not is_usual(cells[0], "movie")
+
+
+def _has_columns(table: ListOfCells, how: Reading) -> bool:
+    try:
+        find_columns(table, REQUIRED, how.optional, how.names)
+    except InputError:
+        return False
+    return True
+
+
+def _header(row: list) -> list[str]:
+    return [text_of(value).strip() for value in row]
+
+
+def _runs(header: list[str]) -> list[slice]:
+    """Return the runs of cells that are not blank, then all: beside a table there may be another."""
+    runs, start = [], None
+    for i, name in enumerate([*header, ""]):
+        if name and start is None:
+            start = i
+        elif not name and start is not None:
+            runs.append(slice(start, i))
+            start = None
+    filled = [i for i, name in enumerate(header) if name]
+    return [*runs, slice(filled[0], filled[-1] + 1)] if len(runs) > 1 else runs

@@ -1,0 +1,62 @@
+"""How a table of ratings is to be read, as far as it does not say so itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cf_excel.errors import InputError
+
+FORMS = ("list", "grid")
+LARGEST_RATING = 1e6
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the user says of a table of ratings, and what there is to tell of how it was read.
+
+    columns: names, or numbers from 1 on, of the columns of "user", "movie", "rating" and "timestamp".
+    rating_range: lowest and highest rating there may be. sheet, table, cells: the part of a workbook that holds them.
+    form: "list", a row a rating, or "grid", users down and items across; items_down: the other way round.
+    not_rated: values that mean no rating. skip_bad: leave rows out that can't be read, instead of stopping.
+    encoding: of a text. date_format: such as DD.MM.YYYY. notes: lines, for people, on what was found and left out.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    rating_range: tuple[float, float] | None = None
+    sheet: str | None = None
+    table: str | None = None
+    cells: str | None = None
+    form: str | None = None
+    items_down: bool = False
+    not_rated: tuple[str, ...] = ()
+    skip_bad: bool = False
+    encoding: str | None = None
+    date_format: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a range without a width and for an unknown form."""
+        if self.rating_range is not None:
+            low, high = self.rating_range
+            if not -LARGEST_RATING <= low < high <= LARGEST_RATING:
+                raise InputError(
+                    f"rating range {low:g} to {high:g}: expected the lower end first, none beyond a million"
+                )
+        if self.form not in (None, *FORMS):
+            raise InputError(f"form {self.form!r}: expected list or grid")
+        if self.items_down and self.form == "list":
+            raise InputError("items down: only a grid has them, not a list")
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The columns that are named, without the timestamp where it is "none"."""
+        return {kind: name for kind, name in self.columns.items() if (kind, name) != ("timestamp", "none")}
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The columns of a list that need not be there."""
+        return () if self.columns.get("timestamp") == "none" else ("timestamp",)
+
+    def note(self, text: str) -> None:
+        """Keep a line for people."""
+        if text not in self.notes:
+            self.notes.append(text)

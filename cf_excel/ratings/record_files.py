@@ -1,0 +1,145 @@
+"""Read ratings from JSON lines and Parquet: records with named values, one by one, without holding all of them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+
+from cf_excel.errors import FileError, InputError
+from cf_excel.ratings.cell_tables import text_of, texts_of
+from cf_excel.ratings.columns import CHUNK_ROWS
+from cf_excel.ratings.sources import Source
+
+_LINES_FOR_NAMES = 1000
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """A file with a JSON object in each line; the columns are the keys of the first thousand."""
+
+    source: Source
+    first_record: list[str]
+
+    has_header = True
+    decimal_comma = False
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.first_record)
+
+    def places(self, rows: list[int]) -> list[str]:
+        """Return where rows are, "line 7"."""
+        wanted = set(rows)
+        lines = {
+            row: line for row, (line, _) in enumerate(islice(_records(self.source), max(rows) + 1)) if row in wanted
+        }
+        return [f"line {lines[row]}" for row in rows]
+
+    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+        """Yield the values of columns, as texts, piece by piece."""
+        records = _records(self.source)
+        keys = {kind: self.first_record[i] for kind, i in column.items()}
+        while piece := [[record.get(key) for key in keys.values()] for _, record in islice(records, CHUNK_ROWS)]:
+            columns = zip(*piece, strict=True)
+            yield pd.DataFrame(
+                {kind: texts_of([_plain(x) for x in values]) for kind, values in zip(keys, columns, strict=True)},
+                dtype=object,
+            )
+
+
+def read_json_lines(source: Source) -> JsonLines:
+    """Return the table of a file of JSON lines. Raises FileError or InputError for what is none."""
+    keys: dict[str, None] = {}
+    for _, record in islice(_records(source), _LINES_FOR_NAMES):
+        keys.update(dict.fromkeys(record))
+    return JsonLines(source, list(keys))
+
+
+def is_json_lines(source: Source) -> bool:
+    """Return whether the first line of a file is a JSON object."""
+    with source.open() as stream:
+        line = stream.readline(2**20).removeprefix(b"\xef\xbb\xbf").strip()
+    if not line.startswith(b"{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A Parquet file."""
+
+    source: Source
+    first_record: list[str]
+    file: Any  # pyarrow.parquet.ParquetFile
+
+    has_header = True
+    decimal_comma = False
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.first_record)
+
+    def places(self, rows: list[int]) -> list[str]:
+        """Return where rows are, "row 7"."""
+        return [f"row {row + 1}" for row in rows]
+
+    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+        """Yield the values of columns, as texts, piece by piece."""
+        keys = {kind: self.first_record[i] for kind, i in column.items()}
+        for batch in self.file.iter_batches(CHUNK_ROWS, columns=list(dict.fromkeys(keys.values()))):
+            yield pd.DataFrame(
+                {kind: texts_of([_plain(value) for value in batch[key].to_pylist()]) for kind, key in keys.items()},
+                dtype=object,
+            )
+
+
+def read_parquet(source: Source) -> Parquet:
+    """Return the table of a Parquet file. Raises FileError where it can't be read, or pyarrow is not there."""
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise FileError(f'{source.name} is a Parquet file: to read it, pip install "cf_excel[parquet]"') from error
+    try:
+        file = ParquetFile(source.path)
+    except (ArrowException, OSError) as error:
+        raise FileError(f"{source.name} can't be read as Parquet: {error}") from error
+    return Parquet(source, [str(name) for name in file.schema_arrow.names], file)
+
+
+def _records(source: Source) -> Iterator[tuple[int, dict]]:
+    with source.open() as stream:
+        for number, line in enumerate(stream, 1):
+            if line.isspace():
+                continue
+            try:
+                record = json.loads(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            except ValueError as error:
+                raise InputError(
+                    f"{source.name} line {number}: expected a JSON object in each line ({error})"
+                ) from error
+            if not isinstance(record, dict):
+                raise InputError(f"{source.name} line {number}: expected a JSON object in each line")
+            yield number, record
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, list):
+        return "|".join(text_of(item) for item in value if item is not None)
+    return json.dumps(value) if isinstance(value, dict) else value

@@ -1,0 +1,149 @@
+"""Read workbooks of Excel and LibreOffice: the sheet, the table or the range of cells that holds ratings."""
+
+import io
+import re
+import zipfile
+from dataclasses import replace
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+    TablesNotSupported,
+)
+
+from cf_excel.errors import CfExcelError, FileError, InputError
+from cf_excel.ratings.cell_tables import TableCells, column_number, cut, refuse_blank
+from cf_excel.ratings.file_kinds import shorten
+from cf_excel.ratings.forms import Found, find_table, refuse
+from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source
+from cf_excel.zip_guard import UnpackingLimits
+
+_LIMITS = UnpackingLimits("workbook is", ratio=200, most=LIMITS.most)  # XML of many equal cells shrinks a hundredfold
+_MOST_CELLS = 64 * 10**6
+_HEAD_BYTES = 4096
+_EXTENT = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]+[0-9]+:([A-Z]+)([0-9]+)"')
+
+
+def read_workbook(source: Source, how: Reading) -> Found:
+    """Return the table of ratings in a workbook: in the sheet, table or range that is named, else the only one there.
+
+    Raises FileError for a workbook that can't be read, and InputError where there is no such place or no ratings in
+    it, or where several sheets hold some.
+    """
+    try:
+        content = source.path.read_bytes()
+        _check_size(source.name, content)
+        with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=how.table is not None) as book:
+            if how.table is not None:
+                return _read_table(book, source, how)
+            return _read_sheets(book, source, how)
+    except PasswordError as error:
+        raise FileError(f"{source.name} has a password: save it without one") from error
+    except CfExcelError:
+        raise
+    except (CalamineError, *BROKEN_FILE) as error:
+        raise FileError(f"{source.name} can't be read as a workbook: {error or type(error).__name__}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what the reader does not foresee of a damaged file
+            raise
+        raise FileError(f"{source.name} can't be read as a workbook: it is damaged") from error
+
+
+def _check_size(name: str, content: bytes) -> None:
+    """Raise FileError for a workbook that unpacks to too much, and for a sheet with a value far off.
+
+    A sheet is held whole, up to its last cell: a single one in the last row and column would need 400 GB.
+    """
+    if not content.startswith(b"PK"):
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        _LIMITS.check(name, len(content), sum(entry.file_size for entry in entries))
+        for entry in entries:
+            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", entry.filename):
+                with archive.open(entry) as part:
+                    extent = _EXTENT.search(part.read(_HEAD_BYTES))
+                if extent and column_number(extent[1].decode()) * int(extent[2]) > _MOST_CELLS:
+                    last = (extent[1] + extent[2]).decode()
+                    raise FileError(f"{name}: a sheet has its last value in {last}: delete what stands so far off")
+
+
+def _read_table(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
+    try:
+        names = book.table_names or []
+    except TablesNotSupported:
+        raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from None
+    name = _named(source, "table", how.table or "", names)
+    table = book.get_table_by_name(name)
+    start = table.start or (1, 0)
+    cells = TableCells(
+        f"{source.name} table {name}", table.to_python(), range(start[0] + 1, start[0] + 1 + table.height)
+    )
+    headed = replace(
+        cells, rows=[list(table.columns), *cells.rows], numbers=range(start[0], start[0] + 1 + table.height)
+    )
+    found = find_table(headed, how)
+    if found is None:
+        refuse(headed, how)
+    return found
+
+
+def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    if how.sheet is not None:
+        names = [_named(source, "sheet", how.sheet, [sheet.name for sheet in sheets])]
+    else:
+        names = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+    found, notes = {}, {}
+    for name in names:
+        cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), how.cells)
+        if how.cells is not None and len(names) == 1:
+            refuse_blank(cells, how.cells)
+        own = replace(how, notes=[])
+        table = find_table(cells, own)
+        if table is not None:
+            found[name], notes[name] = table, own.notes
+        elif len(names) == 1:
+            refuse(cells, how)
+    if len(found) > 1:
+        listed = ", ".join(shorten(name) for name in found)
+        raise InputError(
+            f"{source.name} has {len(found)} sheets that may hold the ratings ({listed}): pass --sheet NAME"
+        )
+    if not found:
+        listed = ", ".join(shorten(name) for name in names[:12]) or "none"
+        raise InputError(
+            f"{source.name} has no sheet with ratings (looked at: {listed}): expected columns such as customer, "
+            "product, rating, or a grid of users down and items across; pass --sheet NAME to hear more"
+        )
+    (name,) = found
+    if len(sheets) > 1 and how.sheet is None:
+        how.note(f"the ratings are in sheet {name}")
+    for note in notes[name]:
+        how.note(note)
+    return found[name]
+
+
+def _cells(name: str, sheet: CalamineSheet, cells: str | None) -> TableCells:
+    """Return the values of a sheet, or of a range of it, with what is merged downwards in each of its rows."""
+    top, left = sheet.start or (0, 0)
+    rows = sheet.to_python()
+    for (first, column), (last, _) in sheet.merged_cell_ranges or ():
+        for i in range(first + 1 - top, min(last + 1 - top, len(rows))):
+            if first - top >= 0 and 0 <= column - left < len(rows[i]) and rows[i][column - left] == "":
+                rows[i][column - left] = rows[first - top][column - left]
+    whole = TableCells(name, rows, range(top + 1, top + 1 + len(rows)))
+    return whole if cells is None else cut(whole, cells, left)
+
+
+def _named(source: Source, kind: str, wanted: str, names: list[str]) -> str:
+    for name in names:
+        if name.casefold() == wanted.strip().casefold():
+            return name
+    listed = ", ".join(shorten(name) for name in names[:12]) or "none"
+    raise InputError(f"{source.name} has no {kind} {shorten(wanted)} (found: {listed})")

@@ -1,0 +1,53 @@
+"""Texts that are not UTF-8 are read in the encoding that they look like, with a note, or in the one that is named."""
+
+import pytest
+from support.ratings_files import table_of
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.readers import load_ratings
+
+TEXTS = {
+    "cp1252": ("Jörg", "Café Müller"),
+    "cp1251": ("Иван", "Сталкер"),
+    "cp1250": ("Żaneta", "Źdźbło gęś"),
+    "cp932": ("太郎", "七人の侍"),
+    "gb18030": ("李明和王芳", "英雄与少林寺的故事"),
+}
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_guessed(tmp_path, encoding):
+    user, movie = TEXTS[encoding]
+    path = tmp_path / "ratings.csv"
+    path.write_text(f"user,movie,rating\n{user},{movie},4\n", encoding=encoding)
+    ratings = load_ratings(path)
+    assert table_of(ratings) == [(user, movie, 4)]
+    assert ratings.notes == (f"ratings.csv is not UTF-8: read as {encoding} (--encoding names another)",)
+
+
+@pytest.mark.parametrize("encoding", ["cp1255", "mac_roman", "shift_jis", "utf-16-le", "UTF8"])
+def test_named(tmp_path, encoding):
+    user = {"cp1255": "דני", "shift_jis": "太郎"}.get(encoding, "Jörg")
+    path = tmp_path / "ratings.csv"
+    path.write_text(f"user,movie,rating\n{user},1,4\n", encoding=encoding)
+    ratings = load_ratings(path, encoding=encoding)
+    assert table_of(ratings) == [(user, 1, 4)]
+    assert ratings.notes == ()
+
+
+def test_a_wrong_name_is_refused(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("user,movie,rating\nJörg,1,4\n", encoding="cp1252")
+    with pytest.raises(InputError, match="--encoding 'klingon': expected one such as utf-8, cp1252"):
+        load_ratings(path, encoding="klingon")
+    with pytest.raises(InputError, match="--encoding 'rot13': expected one such as"):
+        load_ratings(path, encoding="rot13")
+    with pytest.raises(InputError, match=r"ratings.csv can't be read as ASCII"):
+        load_ratings(path, encoding="ascii")
+
+
+def test_a_single_byte_that_is_wrong_does_not_spoil_the_rest(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_bytes("user,movie,rating\nJürgen,a,5\n野,b,4\nbob,caf".encode() + b"\xe9,3\n")
+    with pytest.raises(InputError, match=r"ratings.csv line 4: a byte is not UTF-8, as 2 other lines are"):
+        load_ratings(path)
