@@ -50,7 +50,7 @@ def verdict(epochs: Sequence[Epoch], baselines: Scores) -> list[str]:
         lines.append("the error still fell at the end: pass more --epochs")
     elif errors[-1] >= min(mean, biases):
         whole = "the mean rating for everything" if errors[-1] >= mean else "user + movie bias alone"
-        lines.append(f"this is no better than {whole}: there may be no more in these ratings; try another --model")
+        lines.append(f"this is no better than {whole}: there may be no more in these ratings; try another --kind")
     return lines
 
 
