@@ -48,8 +48,8 @@ class Package:
         """Return a part's root. Raises LookupError where it is missing, XMLSyntaxError where it is no XML."""
         return etree.fromstring(self.parts[name], _PARSER)
 
-    def relations(self, owner: str) -> list[tuple[str, str, str]]:
-        """Return id, type's last word and plain part name of what a part relates to in the package."""
+    def relations(self, owner: str, *, external: bool = False) -> list[tuple[str, str, str]]:
+        """Return id, type's last word and plain part name of what a part relates to, by default in the package."""
         rels, folder = rels_of(owner), posixpath.dirname(owner)
         return [
             (
@@ -58,7 +58,7 @@ class Package:
                 _resolved(folder, relation.get("Target", "")),
             )
             for relation in (self.xml(rels).iter("{*}Relationship") if rels in self.parts else ())
-            if relation.get("TargetMode") != "External"
+            if external or relation.get("TargetMode") != "External"
         ]
 
     @property
@@ -93,15 +93,18 @@ def _resolved(folder: str, target: str) -> str:
 
 def package_faults(package: Package) -> set[str]:
     """Return, in a line each, what makes a package unsound."""
-    twice = (name for name, n in Counter(map(plain, package.names)).items() if n > 1)
-    faults = {f"{name} is there twice" for name in twice}
+    faults = {f"{name} is there twice" for name, n in Counter(map(plain, package.names)).items() if n > 1}
+    broken = set()
     for name, content in package.parts.items():
         if name.endswith((".xml", ".rels", ".vml")):
             try:
                 etree.fromstring(content, _PARSER)
             except etree.XMLSyntaxError as error:
+                broken.add(name)
                 faults.add(f"{name} is no whole XML: {error.msg}")
-    return faults or {*_type_faults(package), *_relation_faults(package)}
+    if any(name == CONTENT_TYPES or name.endswith(".rels") for name in broken):
+        return faults
+    return faults | {*_type_faults(package), *_relation_faults(package, broken)}
 
 
 def _type_faults(package: Package) -> Iterator[str]:
@@ -113,7 +116,7 @@ def _type_faults(package: Package) -> Iterator[str]:
     yield from (f"the content type of {name} is said twice" for name, n in (named + endings).items() if n > 1)
 
 
-def _relation_faults(package: Package) -> Iterator[str]:
+def _relation_faults(package: Package, broken: Set[str]) -> Iterator[str]:
     types = package.types()
     for owner in ("", *package.parts):
         relations = package.relations(owner)
@@ -124,8 +127,8 @@ def _relation_faults(package: Package) -> Iterator[str]:
                 yield f"relation {identity} of {owner or 'the package'} leads to {part}, which is missing"
             elif kind in HOLDS and not types.get(part, "").lower().endswith(HOLDS[kind].lower()):
                 yield f"{part} is a {kind}, and its content type says {types.get(part)}"
-        if owner.endswith(".xml") and rels_of(owner) in package.parts:
-            every = {relation.get("Id", "") for relation in package.xml(rels_of(owner)).iter("{*}Relationship")}
+        if owner.endswith(".xml") and owner not in broken:
+            every = {identity for identity, _, _ in package.relations(owner, external=True)}
             used = {identity for element in package.xml(owner).iter("*") for identity in _identities(element)}
             yield from (f"{owner} uses relation {identity}, which is missing" for identity in used - every)
     for name in package.parts:

@@ -20,7 +20,7 @@ from support.zip_parts import rewritten
 
 from cf_excel.errors import InputError
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
-from cf_excel.xlsx.opc import CONTENT_TYPES, Package
+from cf_excel.xlsx.opc import CONTENT_TYPES, OFFICE, Package
 
 NO_VALIDATOR = ("--validate", "0")
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -177,6 +177,11 @@ PLANTED = {
         at_the_end(BOOK, "sheets", '<sheet name="x" sheetId="99" r:id="none"/>'),
         "xl/workbook.xml uses relation none, which is missing",
     ),
+    "a relation without relations": (
+        replaced(LESSON, "</sheetData>", f'</sheetData><drawing xmlns:r="{OFFICE}" r:id="rId1"/>'),
+        f"{LESSON} uses relation rId1, which is missing",
+        f"{LESSON}: <worksheet> is another one",
+    ),
     "two relations of one name": (
         at_the_end(BOOK_RELS, "Relationships", '<Relationship Id="rId1" Type="a/b" Target="styles.xml"/>'),
         "two relations of xl/workbook.xml are called rId1",
@@ -232,6 +237,15 @@ def test_a_planted_fault_is_found(harness, grafted, plant, expected):
     assert len(found) == len(expected)
     assert all(map(str.startswith, found, sorted(expected)))
     assert new_faults(faulty, faulty, {}) == []  # what was there is no new one
+
+
+def test_what_was_broken_hides_nothing(harness, grafted):
+    packages = harness("corpus_packages")
+    parts = grafted.parts | {"a.vml": b"<br>"}
+    added = parts | {"b.bin": b""}
+    before, after = (packages.Package(of, tuple(of)) for of in (parts, added))
+    assert packages.package_faults(before) > {"a.vml has no content type"}
+    assert packages.new_faults(before, after, {}) == ["b.bin has no content type"]
 
 
 def test_results_and_factors_may_change(harness, grafted):
