@@ -73,11 +73,12 @@ def check_workbook(path: Path, validator: str | None = None) -> list[Run]:
         save_factors(lesson_model(), model)
         try:
             title, part = graft(path, copy)
-            errors = validator_errors(validator, copy)
-            original = Original(copy, ("--sheet", title), Package.read(copy), {part: FACTOR_CELLS}, errors)
+            original = Original(copy, ("--sheet", title), Package.read(copy), {part: FACTOR_CELLS})
         except NO_PACKAGE:
             copy.write_bytes(path.read_bytes())
             original = Original(copy)
+        if original.package:
+            original.errors.update(validator_errors(validator, copy))
         options = {"write": ("--model", str(model))}
         return [_check_run(run, (*words, *options.get(run, ())), original, validator) for run, words in RUNS.items()]
 
@@ -135,7 +136,10 @@ def validator_errors(command: str | None, path: Path) -> Counter[str]:
     if not command:
         return Counter()
     done = subprocess.run([command, str(path)], capture_output=True, text=True, check=False)
-    report = json.loads(done.stdout)
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        return Counter([f"no report, but {(done.stderr or done.stdout).strip()[:200]!r}"])
     errors = [f"{error['path']}: {error['description']}" for error in report["errors"]]
     return Counter(errors or ([] if report["ok"] else ["not ok"]))
 
