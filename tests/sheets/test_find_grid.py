@@ -248,7 +248,7 @@ def test_predictions_that_were_overwritten_are_named(tmp_path, office, capsys, w
 
 def test_cells_that_are_ratings_and_factors_are_refused(tmp_path, capsys):
     def overlap(sheet: Worksheet) -> None:
-        rows, columns = (f"$A$1:{cell(1, 16384)}", "A1:A16384")
+        rows, columns = (f"$A$1:{cell(1, 2048)}", "A1:A2048")
         for one in (one for row in sheet[DOT.predictions.address] for one in row):
             one.value = f"{one.value.partition('MMULT(')[0]}MMULT({rows},{columns}))"
 

@@ -7,10 +7,12 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from support.checked_results import check_results, n_not_stored
-from support.owned import BIAS, DOT, N_RATINGS, make
+from support.models import RATED, model_of, saved, values_in
+from support.owned import BIAS, DOT, MOVIES, N_RATINGS, USERS, make
 from support.printed import printed_rmse
 
 from cf_excel.cli import main
+from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.sheets.find.prediction_form import PredictionForm, form_of
 from cf_excel.sheets.lesson.lesson_layout import GridSheet
@@ -204,3 +206,40 @@ def test_a_logistic_is_smooth_and_rounding_is_not():
     rounded = form('IF(H2="",0,ROUND(MMULT(B25:F25,H19:H23),1))')
     assert (rounded.is_plain, rounded.is_smooth) == (False, False)
     assert rounded.shown(np.array([np.nan, 3]), np.array([2.25, 2.25]), ()) == [0.0, 2.3]
+
+
+@pytest.mark.libreoffice
+def test_write_takes_what_all_predictions_add_from_the_users_biases(tmp_path, office):
+    path = tmp_path / "mean.xlsx"
+    workbook = openpyxl.load_workbook(make(path))
+    written(workbook["bias"], BIAS, 'IF({r}="",0,MMULT({u},{m}){b}+3.25)')
+    workbook.save(path)
+    factors = model_of("bayes")
+    assert main(["write", str(path), "--sheet", "bias", "--model", saved(factors, tmp_path)]) == 0
+    shown = values_in(office.recalculate(path)["bias"], BIAS.predictions).astype(float)
+    expected = factors.global_mean + factors.of_users(rows(factors.user_ids, USERS)).of_movies(
+        rows(factors.movie_ids, MOVIES)
+    ).predict(np.arange(5)[:, None], np.arange(4))
+    np.testing.assert_allclose(shown[RATED], expected[RATED], atol=1e-6)
+
+
+@pytest.mark.libreoffice
+def test_write_into_a_logistic(tmp_path, office, capsys):
+    """A model that squeezes its sums into the range fits a sheet that shows the same function of them, and no other."""
+    path = tmp_path / "logistic.xlsx"
+    workbook = openpyxl.load_workbook(make(path))
+    written(workbook["bias"], BIAS, 'IF({r}="",0,0.5+4.5/(1+EXP(-(MMULT({u},{m}){b}))))')
+    workbook.save(path)
+    other = saved(model_of("bayes"), tmp_path)
+    assert main(["write", str(path), "--sheet", "bias", "--model", other, "--out", str(tmp_path / "o.xlsx")]) == 0
+    line = "left alone: sheet bias shows a function of its sums that a model of kind bayes does not learn"
+    assert line in capsys.readouterr().out
+    factors = model_of("collab")
+    assert main(["write", str(path), "--sheet", "bias", "--model", saved(factors, tmp_path)]) == 0
+    shown = values_in(office.recalculate(path)["bias"], BIAS.predictions).astype(float)
+    expected = Predictor(factors).predict(np.array(USERS)[:, None], np.array(MOVIES))
+    np.testing.assert_allclose(shown[RATED], expected[RATED], atol=1e-6)
+
+
+def rows(ids: np.ndarray, wanted: list[int]) -> np.ndarray:
+    return np.array([ids.tolist().index(one) for one in wanted])

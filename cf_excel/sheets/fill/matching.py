@@ -11,11 +11,12 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
 from cf_excel.model.parameters import Parameters
 from cf_excel.sheets.find.find_sheet import Workbook
-from cf_excel.sheets.find.found_sheet import FoundSheet, Identity
+from cf_excel.sheets.find.found_sheet import CellLink, FoundSheet, Identity
 
 # The kind of model that the predictions of each form can show.
 _KIND_OF = {form: name for name, kind in KINDS.items() for form in kind.sheet_forms}
 _LARGE = 2**21
+_SUMS = np.array([-3.0, -1.0, 0.0, 0.5, 2.0, 4.0])  # a few, to compare functions by
 NAMINGS = ("auto", "raw", "index")
 _SAID = {"raw": "raw id", "index": "index of first appearance"}
 _MOST = 0.5  # the part of a sheet's ratings that agree with a model of them: somebody may have changed some
@@ -121,7 +122,10 @@ def misfit_of_kind(title: str, form: str, factors: Factors, n_factors: int) -> s
 def misfit(sheet: FoundSheet, factors: Factors) -> str:
     """Return why a sheet's formulas can't use a model, and which model they can; "" where they can."""
     form = "bias" if sheet.with_bias else "dot"
-    reason = misfit_of_kind(sheet.title, form, factors, sheet.n_factors)
+    if sheet.link and sheet.link.is_smooth and (sheet.link.shift is None or not sheet.with_bias):
+        reason = _misfit_of_link(sheet, sheet.link, factors)
+    else:
+        reason = misfit_of_kind(sheet.title, form, factors, sheet.n_factors)
     n_factors = factors.n_factors
     if reason or n_factors == sheet.n_factors:
         return reason
@@ -129,16 +133,27 @@ def misfit(sheet: FoundSheet, factors: Factors) -> str:
     return f"sheet {sheet.title} has {sheet.n_factors} factors, the model {n_factors}: {other} makes them fit"
 
 
+def _misfit_of_link(sheet: FoundSheet, link: CellLink, factors: Factors) -> str:
+    """Return why a sheet that shows a function of its sums can't use a model; "" where the model has the same one."""
+    kind = KINDS[factors.kind]
+    if kind.with_bias == sheet.with_bias and not kind.is_cut and not kind.is_net:
+        shown, learned = link.shown(_SUMS), kind.ratings(_SUMS, *factors.rating_range)
+        if np.allclose(shown, learned, rtol=1e-6):
+            return ""
+    return f"sheet {sheet.title} shows a function of its sums that a model of kind {factors.kind} does not learn"
+
+
 def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Parameters:
     """Return the model's numbers for a sheet's cells, NaN where the model lacks the user or movie.
 
-    The sheet has no cell for the mean rating: the user's bias carries it.
+    The sheet has no cell for the mean rating: the user's bias carries it, but for what all predictions add.
     """
     users = _picked(factors.user_factors, matched.users)
     movies = _picked(factors.movie_factors, matched.movies)
     if not sheet.with_bias:
         return Parameters(users, movies)
-    user_bias = _picked(factors.user_bias[:, None], matched.users)[:, 0] + factors.global_mean
+    mean = factors.global_mean - ((sheet.link.shift if sheet.link else None) or 0.0)
+    user_bias = _picked(factors.user_bias[:, None], matched.users)[:, 0] + mean
     return Parameters(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +60,10 @@ class WriteBack:
 
     def _follow(self) -> None:
         """Compute the results of the sheets that show factors of those that change."""
-        names = [title.encode() for title in self.cells]
+        names = [escape(title.replace("'", "''"), quote=False) for title in self.cells]
+        references = [f"{name}{end}!".encode() for name in names for end in ("", "'")]
         for title in self.book.titles:
-            xml = self.book.sheet_bytes(title)
-            if title in self.cells or b"!" not in xml or not any(name in xml for name in names):
+            if title in self.cells or not any(name in self.book.sheet_bytes(title) for name in references):
                 continue
             try:
                 found = self.book.find(title)

@@ -88,19 +88,23 @@ def _owner(
     places: np.ndarray, predictions: Predictions, chosen: np.ndarray, user_rows: np.ndarray, movie_rows: np.ndarray
 ) -> str | None:
     """Return whose a bias is that stands in places, None where all predictions add the same cell."""
-    n_places = len(np.unique(places, axis=0))
-    n_users, n_movies = len(np.unique(user_rows)), len(np.unique(movie_rows))
+    _, which = np.unique(places[:, 0] * 2**21 + places[:, 1], return_inverse=True)
+    n_places, n_users, n_movies = (_n_different(rows) for rows in (which, user_rows, movie_rows))
     if n_places == 1 and n_users > 1 and n_movies > 1:
         return None
     if n_users > 1 or n_movies > 1:
-        if n_places == n_users == len(np.unique(np.c_[user_rows, places], axis=0)) != n_movies:
+        if n_places == n_users == _n_different(user_rows * n_places + which) != n_movies:
             return "user"
-        if n_places == n_movies == len(np.unique(np.c_[movie_rows, places], axis=0)) != n_users:
+        if n_places == n_movies == _n_different(movie_rows * n_places + which) != n_users:
             return "movie"
     # as many users as movies: the user's stands in line with the user's factors
     users = predictions.users[chosen]
     axis = 0 if (users[:, 0] == users[:, 2]).all() else 1
     return "user" if (places[:, axis] == users[:, axis]).all() else "movie"
+
+
+def _n_different(numbers: np.ndarray) -> int:
+    return len(np.unique(numbers))
 
 
 def _firsts(places: np.ndarray, rows: np.ndarray) -> list[Address]:

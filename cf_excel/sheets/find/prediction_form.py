@@ -18,12 +18,13 @@ from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.formula_tree import Call, Ref, Tree, formula_tree
 from cf_excel.xlsx.formulas import CellFormula
 
+_MOST_FACTORS = 2**11  # a longer line of cells is no user's or movie's
 _MAY_MULTIPLY = re.compile(r"MMULT\(|SUMPRODUCT\(|SUM\([^()]*\*", re.IGNORECASE)
 _TELLING = {"=", "<>", "<", ">", "<=", ">=", "COUNT", "COUNTA", "COUNTBLANK", "LEN", "N", "TRIM"}
 _NUMBERS = ("ROUND", "ROUNDUP", "ROUNDDOWN", "INT", "MIN", "MAX", "MEDIAN", "IF")  # their slopes are no guide
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is made once: see prediction_form
 class PredictionForm:
     """How a formula predicts, by the numbers of its different references.
 
@@ -108,7 +109,8 @@ def prediction_form(skeleton: str, same: tuple[int, ...], sizes: tuple[tuple[int
     skeleton: the formula with # for its references. same: for each of them the number of its cells among different
     ones. sizes: rows and columns of each different one.
     """
-    tree = formula_tree(skeleton) if may_predict(skeleton) else None
+    lines = all(1 in size and max(size) <= _MOST_FACTORS for size in sizes)
+    tree = formula_tree(skeleton) if lines and may_predict(skeleton) else None
     if tree is None:
         return None
     tree = _renumbered(tree, same)
@@ -121,7 +123,7 @@ def prediction_form(skeleton: str, same: tuple[int, ...], sizes: tuple[tuple[int
     if not core or not factors:
         return None
     biases = tuple(dict.fromkeys(number for (number, *_) in core.added()))
-    if any(sizes[number] != (1, 1) for number in biases) or any(1 not in sizes[number] for number in factors):
+    if any(sizes[number] != (1, 1) for number in biases):
         return None
     is_smooth = not any(name in _NUMBERS for name in _names(_without_guard(tree, rating)))
     return PredictionForm(tree, sizes, rating, factors, biases, core.is_plain, is_smooth)
