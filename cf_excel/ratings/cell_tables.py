@@ -22,14 +22,14 @@ class TableCells:
     """A rectangle of values, "" for a blank one: rows that may end early, and what messages call each of them.
 
     numbers: of the rows, as people count them. unit: "row" of a sheet or "line" of a text.
-    decimal_comma: whether a text may be a number with a comma for the point.
+    decimal_comma: whether a text may be a number with a comma for the point; None where that may be one of thousands.
     """
 
     name: str
     rows: list[list[Cell]]
     numbers: Sequence[int]
     unit: str = "row"
-    decimal_comma: bool = True
+    decimal_comma: bool | None = None
 
     def place(self, row: int) -> str:
         """Return what messages call a row."""
@@ -105,7 +105,7 @@ class ListOfCells:
         return len(self.first_record)
 
     @property
-    def decimal_comma(self) -> bool:
+    def decimal_comma(self) -> bool | None:
         return self.cells.decimal_comma
 
     def places(self, rows: list[int]) -> list[str]:
@@ -147,7 +147,7 @@ class ListOfGrid:
         return self.cells.name
 
     @property
-    def decimal_comma(self) -> bool:
+    def decimal_comma(self) -> bool | None:
         return self.cells.decimal_comma
 
     def places(self, rows: list[int]) -> list[str]:

@@ -188,12 +188,7 @@ class TextTable:
         except UnicodeError as error:
             if self.encoding != "utf-8-sig":
                 raise InputError(f"{self.name} can't be read as {self.encoding.upper()}: save it as UTF-8") from error
-        with self.source.open() as stream:
-            encoding = guess_encoding(self.name, stream)
-        note = f"{self.name} is not UTF-8: read as {encoding} (--encoding names another)"
-        if note not in self.notes:
-            self.notes.append(note)
-        return replace(self, encoding=encoding)._read_as_quoted(read)
+        return replace(self, encoding=_guess(self.source, self.notes))._read_as_quoted(read)
 
     def _read_as_quoted(self, read: Callable[["TextTable"], T]) -> T:
         """Read, and where that fails with the quoting unknown, find it: what was wrong may come from that alone."""
@@ -246,6 +241,7 @@ def look_at(
     *,
     always_header: bool = False,
     encoding: str | None = None,
+    notes: list[str] | None = None,
     is_data: Callable[[list[str]], bool] = are_data,
 ) -> TextTable:
     """Return how to read a table, from its first bytes.
@@ -265,6 +261,9 @@ def look_at(
             refuse_nul(source.name, head)
         refuse_no_table(source.name, _decode(head, encoding))
         head += stream.readline(MAX_LINE_BYTES)  # so that the first record is whole, however long it is
+    notes = [] if notes is None else notes
+    if encoding == "utf-8-sig" and not _is_utf_8(head):
+        encoding = _guess(source, notes)
     text = _decode(head, encoding)
     declared = _SEPARATOR_LINE.match(text)
     n_before = 1 if declared else 0
@@ -274,7 +273,7 @@ def look_at(
     quoting = Quoting.LITERAL if separator == "::" else None  # MovieLens' own form knows no quotes
     cells = [cell.strip() for cell in line.split(separator)]
     if separator in ("\t", "::") and not always_header and is_data(cells):  # with quotes that may be characters
-        return TextTable(source, encoding, separator, cells, n_before, quoting, False, separator_line=bool(declared))
+        return TextTable(source, encoding, separator, cells, n_before, quoting, False, bool(declared), notes=notes)
     records = _records(io.StringIO(text, newline=""), separator, source.name, n_before, quoting, watched=False)
     last_line, record = next(records, (0, None))
     if record is None:
@@ -282,7 +281,25 @@ def look_at(
     cells = [cell.strip() for cell in record]
     has_header = always_header or not is_data(cells)
     n_lines = last_line if has_header else n_before
-    return TextTable(source, encoding, separator, cells, n_lines, quoting, has_header, separator_line=bool(declared))
+    return TextTable(source, encoding, separator, cells, n_lines, quoting, has_header, bool(declared), notes=notes)
+
+
+def _is_utf_8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _guess(source: Source, notes: list[str]) -> str:
+    """Return the encoding that a text looks like, with a note that says so."""
+    with source.open() as stream:
+        encoding = guess_encoding(source.name, stream)
+    note = f"{source.name} is not UTF-8: read as {encoding} (--encoding names another)"
+    if note not in notes:
+        notes.append(note)
+    return encoding
 
 
 def find_separator(lines: list[str]) -> str:

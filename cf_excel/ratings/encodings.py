@@ -5,17 +5,19 @@ from typing import BinaryIO
 
 from cf_excel.errors import InputError
 
-# Those in which spreadsheets and shops still write; charset-normalizer knows many more, which are rarely right.
+# Those in which spreadsheets and shops still write, the likeliest first; charset-normalizer knows many more, which are
+# rarely right.
 _LIKELY = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "mac_roman", "cp850", "koi8_r"),
     *("cp932", "gb18030", "big5", "euc_kr", "euc_jp", "latin_1"),
 ]
 _SAMPLE_BYTES = 2**16
+_NEAR = 0.03  # of 271 titles of MovieLens, Windows' encoding has a chaos of .002, that of Central Europe one of 0
 _UTF_8 = re.compile(rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})")
 
 
 def guess_encoding(name: str, stream: BinaryIO) -> str:
-    """Return the likeliest encoding of a text that is not UTF-8, from its lines that tell one; Windows' where some do.
+    """Return the likeliest encoding of a text that is not UTF-8, from its lines that tell one.
 
     Raises InputError, with the line, for a text that is UTF-8 but for a few bytes.
     """
@@ -39,6 +41,6 @@ def guess_encoding(name: str, stream: BinaryIO) -> str:
             "--encoding"
         )
     matches = list(from_bytes(b"".join(sample), cp_isolation=_LIKELY))
-    likeliest = [match for match in matches if match.chaos == matches[0].chaos]
-    found = {encoding for match in likeliest for encoding in match.could_be_from_charset}
-    return "cp1252" if "cp1252" in found else matches[0].encoding if matches else "latin_1"
+    near = [match for match in matches if match.chaos <= matches[0].chaos + _NEAR]
+    found = {encoding for match in near for encoding in match.could_be_from_charset}
+    return next((encoding for encoding in _LIKELY if encoding in found), "latin_1")

@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, text_of
-from cf_excel.ratings.column_names import REQUIRED, are_positions, find_columns, is_usual
+from cf_excel.ratings.column_names import REQUIRED, Headed, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
 from cf_excel.ratings.rating_rows import as_number
@@ -49,7 +49,7 @@ def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:
             if len(names) < len(REQUIRED):
                 continue
             has_header = not (is_first and is_first_row(names, how))
-            if _has_columns(ListOfCells(cells.part(slice(0), part), names, has_header), how):
+            if has_columns(ListOfCells(cells.part(slice(0), part), names, has_header), how):
                 return ListOfCells(cells.part(slice(i + has_header, None), part), names, has_header)
         is_first = is_first and sum(map(bool, header)) < 2
     return None
@@ -64,7 +64,8 @@ def is_first_row(cells: list[str], how: Reading) -> bool:
     return are_data(cells) and not is_usual(cells[0], "user") and not is_usual(cells[0], "movie")
 
 
-def _has_columns(table: ListOfCells, how: Reading) -> bool:
+def has_columns(table: Headed, how: Reading) -> bool:
+    """Return whether a table has the columns of a list of ratings."""
     try:
         find_columns(table, REQUIRED, how.optional, how.names)
     except InputError:

@@ -97,7 +97,7 @@ def _header_row(cells: TableCells) -> int | None:
 
 
 def _label_column(header: list[str], columns: list[list[Cell]], items_down: bool) -> int | None:
-    """Return the column of names: one that is called so, else the first, but for one that only counts the rows."""
+    """Return the column of names: one that is called so, else the first, but for one of numbers of rows or of times."""
     kinds = ("movie",) if items_down else ("user", "movie")
     for kind in kinds:
         if named := named_as(header, USUAL_NAMES[kind]):
@@ -105,11 +105,11 @@ def _label_column(header: list[str], columns: list[list[Cell]], items_down: bool
     filled = [i for i, column in enumerate(columns) if column]
     if len(filled) < 2:
         return None
-    first, second = columns[filled[0]], columns[filled[1]]
-    numbers = [text_of(value) for value in first]
-    counts_rows = any([str(start + i) for i in range(len(first))] == numbers for start in (0, 1))
-    has_names = all(isinstance(value, str) for value in second) and len(set(second)) == len(second) == len(first)
-    return filled[1] if counts_rows and has_names else filled[0]
+    first, second = ([text_of(value) for value in columns[i]] for i in filled[:2])
+    counts_rows = any([str(start + i) for i in range(len(first))] == first for start in (0, 1))
+    is_time = is_usual(header[filled[0]], "timestamp")
+    has_names = len(set(second)) == len(second) and not any(map(_is_number, columns[filled[1]]))
+    return filled[1] if (counts_rows or is_time) and has_names else filled[0]
 
 
 def _looks_like_grid(layout: _Layout) -> bool:
@@ -224,13 +224,17 @@ def _are_totals(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
     return any((abs(values - summary) < 0.051).mean() > 0.9 for summary in summaries)
 
 
-def _as_value(value: Cell, decimal_comma: bool) -> float | None:
+def _as_value(value: Cell, decimal_comma: bool | None) -> float | None:
     """Return the number in a cell, None where there is none: a text may be one, a date or a truth value is not."""
     if isinstance(value, str):
         return as_number(value, decimal_comma)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if isfinite(value) else None
+
+
+def _is_number(value: Cell) -> bool:
+    return _as_value(value, decimal_comma=True) is not None
 
 
 def _is_filled(value: Cell) -> bool:

@@ -1,5 +1,6 @@
 """Check the rows of a table, piece by piece: ids, ratings, times; leave out what is no rating, name what is wrong."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
@@ -17,6 +18,7 @@ from cf_excel.ratings.table import canonical_id
 from cf_excel.ratings.timestamps import EXPECTED, as_seconds, day_comes_first, is_ambiguous
 from cf_excel.ratings.totals import is_total
 
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _MOST_FAULTS = 20  # rows that a message tells of
 
 
@@ -26,7 +28,7 @@ class RatingsTable(Headed, Protocol):
     @property
     def n_columns(self) -> int: ...
     @property
-    def decimal_comma(self) -> bool: ...
+    def decimal_comma(self) -> bool | None: ...
     def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]: ...
     def places(self, rows: list[int]) -> list[str]: ...
 
@@ -84,13 +86,14 @@ class _Sieve:
         self.out |= rows
         return int(np.count_nonzero(self.out) - n_before)
 
-    def refuse(self, rows: np.ndarray | None, fault: Callable[[int], str]) -> None:
-        """Mark the rows of a mask that are not out as bad, for a fault that is told from the row's number."""
+    def refuse(self, rows: np.ndarray | None, fault: str | Callable[[int], str]) -> None:
+        """Mark the rows of a mask that are not out as bad, for a fault, which may be told from the row's number."""
         if rows is None:
             return
         found = np.flatnonzero(rows & ~self.out)
         self.bad[found] = True
-        self.faults += [(int(row), fault(int(row))) for row in found[:_MOST_FAULTS]]
+        first = found[:_MOST_FAULTS].tolist()
+        self.faults += [(row, fault if isinstance(fault, str) else fault(row)) for row in first]
 
     @property
     def kept(self) -> np.ndarray | None:
@@ -166,9 +169,9 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
     if "wide" in chunk:
         wide = _Texts(chunk["wide"])
         fault = f"more than the header's {table.n_columns} cells (a comma to quote?)"
-        sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), lambda row: fault)
+        sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), fault)
     for mask, kind in ((no_user, "user"), (no_movie, "movie")):
-        sieve.refuse(mask, lambda row, kind=kind: f"the {kind}'s id is blank")  # type: ignore[misc]
+        sieve.refuse(mask, f"the {kind}'s id is blank")
     pieces = {"rating": _read_ratings(ratings, table.decimal_comma, how.rating_range, sieve)}
     if "timestamp" in chunk:
         pieces["timestamp"] = _read_times(chunk["timestamp"], how.date_format, sieve)
@@ -191,7 +194,7 @@ def _is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
-def _means_not_rated(values: tuple[str, ...], decimal_comma: bool) -> Callable[[str], bool]:
+def _means_not_rated(values: tuple[str, ...], decimal_comma: bool | None) -> Callable[[str], bool]:
     """Return whether the text of a rating means that there is none: a blank, or what --not-rated names."""
     texts = {value.strip().casefold() for value in values}
     numbers = {number for value in values if (number := as_number(value, decimal_comma)) is not None}
@@ -226,7 +229,7 @@ def _leave_out_no_ratings(
 
 
 def _read_ratings(
-    texts: _Texts, decimal_comma: bool, rating_range: tuple[float, float] | None, sieve: _Sieve
+    texts: _Texts, decimal_comma: bool | None, rating_range: tuple[float, float] | None, sieve: _Sieve
 ) -> np.ndarray:
     values = np.zeros(len(texts.uniques), np.float32)
     faults: dict[int, str] = {}
@@ -242,16 +245,21 @@ def _read_ratings(
     return values[texts.codes]
 
 
-def as_number(text: str, decimal_comma: bool) -> float | None:
-    """Return the finite number that a text is, with a comma for the point if that may be; None where it is none."""
+def as_number(text: str, decimal_comma: bool | None) -> float | None:
+    """Return the finite number that a text is, None where it is none.
+
+    decimal_comma: whether a comma stands for the point; None where it may, or part thousands: 1,000 is none.
+    """
+    if decimal_comma is None and _THOUSANDS.fullmatch(text.strip()):
+        return None
     try:
-        value = float(text.replace(",", ".") if decimal_comma else text)
+        value = float(text if decimal_comma is False else text.replace(",", "."))
     except ValueError:
         return None
     return value if isfinite(value) and "_" not in text else None
 
 
-def _as_rating(text: str, decimal_comma: bool, rating_range: tuple[float, float] | None) -> float:
+def _as_rating(text: str, decimal_comma: bool | None, rating_range: tuple[float, float] | None) -> float:
     value = as_number(text, decimal_comma)
     if value is None:
         raise InputError(f"rating {shorten(text)}: expected a number")

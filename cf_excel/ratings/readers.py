@@ -12,7 +12,7 @@ from cf_excel.ratings.assembly import assemble
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank
 from cf_excel.ratings.column_names import REQUIRED, columns_beside, find_columns, noun_of
 from cf_excel.ratings.columns import TextTable, look_at
-from cf_excel.ratings.forms import HEAD_ROWS, find_table, is_first_row, refuse
+from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import read_movies
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
@@ -122,18 +122,22 @@ def _find(source: Source, how: Reading) -> RatingsTable:
     for option, value in (("--sheet", how.sheet), ("--table", how.table)):
         if value is not None:
             raise InputError(f"{option} {value}: {source.name} is no workbook")
+    is_json = source.kind == "text" and is_json_lines(source)
+    if (source.kind == "parquet" or is_json) and (how.cells or how.form == "grid" or how.items_down):
+        raise InputError(
+            f"{source.name} has records, not cells: --range, --form grid and --items-down don't go with it"
+        )
     if source.kind == "parquet":
         return read_parquet(source)
-    if is_json_lines(source):
+    if is_json:
         return read_json_lines(source)
     return _find_in_text(source, how)
 
 
 def _find_in_text(source: Source, how: Reading) -> RatingsTable:
     """Return a text as the list that it nearly always is, from its first line on, or what is found further in."""
-    table = look_at(source, encoding=how.encoding, is_data=lambda cells: is_first_row(cells, how))
-    table = replace(table, notes=how.notes)
-    missing: InputError | None = None
+    table = look_at(source, encoding=how.encoding, notes=how.notes, is_data=lambda cells: is_first_row(cells, how))
+    missing: InputError | None = None  # columns, of a list from the first line on
     if how.cells is None and how.form != "grid" and not how.items_down:
         try:
             find_columns(table, REQUIRED, how.optional, how.names)
@@ -152,21 +156,21 @@ def _find_in_text(source: Source, how: Reading) -> RatingsTable:
             raise missing
         refuse(head, how)
     if isinstance(found, ListOfCells) and how.cells is None:
-        at_header = len(head.rows) - len(found.cells.rows) - found.has_header
-        header = [str(cell).strip() for cell in head.rows[at_header]]
-        above = at_header + found.has_header - 1  # what comes before the rows
-        n_lines = head.numbers[above] if above >= 0 else whole.n_header_lines
-        listed = replace(whole, first_record=header, n_header_lines=n_lines, has_header=found.has_header)
-        try:
-            find_columns(listed, REQUIRED, how.optional, how.names)
-        except InputError:
-            pass  # another table stands beside it
-        else:
-            return listed
+        listed = _from_header_on(whole, head, found)
+        if has_columns(listed, how):
+            return listed  # else another table stands beside it
     found = find_table(head if how.cells is not None else _cells(whole, None, how), how)
     if found is None:
         raise missing or InputError(f"{source.name} has no table of ratings")
     return found
+
+
+def _from_header_on(whole: TextTable, head: TableCells, found: ListOfCells) -> TextTable:
+    """Return a text as the list that was found in its first rows, so that the rest is read piece by piece."""
+    n_above = len(head.rows) - len(found.cells.rows)
+    header = [str(cell).strip() for cell in head.rows[n_above - found.has_header]]
+    n_lines = head.numbers[n_above - 1] if n_above else whole.n_header_lines
+    return replace(whole, first_record=header, n_header_lines=n_lines, has_header=found.has_header)
 
 
 def _cells(table: TextTable, n_rows: int | None, how: Reading) -> TableCells:

@@ -68,7 +68,7 @@ class Source:
             except FileError:
                 raise
             except BROKEN_FILE as error:
-                raise FileError(f"{self.name} can't be read: {_reason(error)}") from error
+                raise FileError(f"{self.name} can't be read: {reason(error)}") from error
             stream = io.BufferedReader(_Guarded(raw, file, self.name), _BLOCK_BYTES)
             refuse_binary(self.name, stream.peek(16))
             yield stream
@@ -114,7 +114,7 @@ def list_sources(path: Path) -> list[Source]:
     except FileError:
         raise
     except BROKEN_FILE as error:
-        raise FileError(f"{path.name} can't be read: {_reason(error)}") from error
+        raise FileError(f"{path.name} can't be read: {reason(error)}") from error
     if _WORKBOOK_MEMBERS & set(members):
         return [Source(path, kind="workbook")]
     for member in members:
@@ -140,7 +140,7 @@ class _Guarded(io.RawIOBase):
         try:
             data = self._raw.read(len(wanted))
         except BROKEN_FILE as error:
-            raise FileError(f"{self._name} can't be read to its end: {_reason(error)}") from error
+            raise FileError(f"{self._name} can't be read to its end: {reason(error)}") from error
         self._count += len(data)
         if self._raw is not self._file:
             LIMITS.check(self._name, self._file.tell() - self._start, self._count)
@@ -157,7 +157,8 @@ def _is_absolute(member: str) -> bool:
     return PurePosixPath(member).is_absolute() or bool(windows.drive or windows.root)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why a file can't be read, for a message."""
     if isinstance(error, EOFError):
         return "it ends too early (a broken download?)"
     if isinstance(error, OSError) and error.strerror:

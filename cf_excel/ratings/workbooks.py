@@ -20,9 +20,10 @@ from cf_excel.ratings.cell_tables import TableCells, column_number, cut, refuse_
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.forms import Found, find_table, refuse
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source
+from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source, reason
 from cf_excel.zip_guard import UnpackingLimits
 
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # what an .xlsx with a password has in place of its sheets
 _LIMITS = UnpackingLimits("workbook is", ratio=200, most=LIMITS.most)  # XML of many equal cells shrinks a hundredfold
 _MOST_CELLS = 64 * 10**6
 _HEAD_BYTES = 4096
@@ -37,7 +38,7 @@ def read_workbook(source: Source, how: Reading) -> Found:
     """
     try:
         content = source.path.read_bytes()
-        _check_size(source.name, content)
+        _check(source.name, content)
         with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=how.table is not None) as book:
             if how.table is not None:
                 return _read_table(book, source, how)
@@ -47,19 +48,21 @@ def read_workbook(source: Source, how: Reading) -> Found:
     except CfExcelError:
         raise
     except (CalamineError, *BROKEN_FILE) as error:
-        raise FileError(f"{source.name} can't be read as a workbook: {error or type(error).__name__}") from error
+        raise FileError(f"{source.name} can't be read as a workbook: {reason(error)}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what the reader does not foresee of a damaged file
             raise
         raise FileError(f"{source.name} can't be read as a workbook: it is damaged") from error
 
 
-def _check_size(name: str, content: bytes) -> None:
-    """Raise FileError for a workbook that unpacks to too much, and for a sheet with a value far off.
+def _check(name: str, content: bytes) -> None:
+    """Raise FileError for a workbook with a password, for one that unpacks to too much, and for a value far off.
 
     A sheet is held whole, up to its last cell: a single one in the last row and column would need 400 GB.
     """
     if not content.startswith(b"PK"):
+        if _ENCRYPTED in content:
+            raise FileError(f"{name} has a password: save it without one")
         return
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()

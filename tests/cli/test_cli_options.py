@@ -1,5 +1,6 @@
 """What the options name is checked before any work is done: nothing is written that must not be."""
 
+import argparse
 import os
 import stat
 
@@ -7,7 +8,8 @@ import pytest
 from support.owned import make
 from support.recommenders import random_factors
 
-from cf_excel.cli import main
+from cf_excel.cli import main, make_parser
+from cf_excel.cli.options import ratings_options
 from cf_excel.model.file import save_factors
 
 TABLE = "userId,movieId,rating\n1,2,3\n2,2,4\n1,3,5\n"
@@ -128,3 +130,17 @@ def test_other_files_of_a_folder_of_ratings_may_be_replaced(folder, capsys):
         options = ["--top-users", "2", "--top-movies", "2", "--only", "collab"]
         assert main(["build", "--ratings", "data", "--out", "data", *options]) == 0
     assert (folder / "data" / "collab_filter.xlsx").is_file()
+
+
+def test_the_button_that_trains_reads_the_table_that_was_built_from():
+    given = [
+        *("--ratings", "/data/scores.xlsx", "--item-column", "Part no", "--rating-range", "1", "5"),
+        *("--sheet", "2025", "--range", "B:D", "--form", "grid", "--items-down", "--not-rated", "0", "-1"),
+        *("--skip-bad", "--encoding", "cp1252", "--date-format", "DD/MM/YYYY"),
+    ]
+    built = vars(make_parser().parse_args(["build", *given]))
+    trained = vars(make_parser().parse_args(["train", *ratings_options(argparse.Namespace(**built))]))
+    names = ("ratings", "movie_column", "rating_range", "sheet", "cells", "form", "items_down", "not_rated", "skip_bad")
+    for name in (*names, "encoding", "date_format"):
+        assert trained[name] == built[name] is not None, name
+    assert trained["split"] == "random"

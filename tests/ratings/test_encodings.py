@@ -1,9 +1,13 @@
 """Texts that are not UTF-8 are read in the encoding that they look like, with a note, or in the one that is named."""
 
+import contextlib
+import io
+
 import pytest
 from support.ratings_files import table_of
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.encodings import guess_encoding
 from cf_excel.ratings.readers import load_ratings
 
 TEXTS = {
@@ -51,3 +55,23 @@ def test_a_single_byte_that_is_wrong_does_not_spoil_the_rest(tmp_path):
     path.write_bytes("user,movie,rating\nJürgen,a,5\n野,b,4\nbob,caf".encode() + b"\xe9,3\n")
     with pytest.raises(InputError, match=r"ratings.csv line 4: a byte is not UTF-8, as 2 other lines are"):
         load_ratings(path)
+
+
+def test_names_of_columns_are_read_in_the_encoding_of_the_rows(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("Покупатель;Товар;Оценка\nИван;Кружка;5\nМария;Чашка;4\n", encoding="cp1251")
+    ratings = load_ratings(path, columns={"user": "Покупатель", "movie": "Товар", "rating": "Оценка"})
+    assert table_of(ratings) == [("Иван", "Кружка", 5), ("Мария", "Чашка", 4)]
+    assert ratings.nouns == ("Покупатель", "Товар")
+    assert len(ratings.notes) == 1
+
+
+def test_the_titles_of_movielens_are_read_in_its_encoding(lesson_ratings):
+    titles = [title for title in lesson_ratings.titles if not title.isascii()]
+    lines = []
+    for title in titles:
+        with contextlib.suppress(UnicodeError):
+            lines.append(f"1::{title}::Drama\n".encode("latin-1"))
+    assert len(lines) > 200
+    for some in (lines, lines[:30], lines[100:110]):
+        assert guess_encoding("movies.dat", io.BytesIO(b"".join(some))) == "cp1252"

@@ -31,6 +31,8 @@ FORMS = {
     "sums of hidden rows": GRID + "Summe,90,45\n",
     "what is known of the users": "Customer,Town,Mug,Cup\nAnn,Rome,5,3.5\nBob,Bonn,4,\nCy,,,1\n",
     "numbered rows": ",Name,Mug,Cup\n1,Ann,5,3.5\n2,Bob,4,\n3,Cy,,1\n",
+    "answers to a form": "Timestamp,Nickname,Mug,Pot,Cup\n2026/01/30 5:05:00,Ann,5,,3.5\n2026/01/30 5:09:00,Bob,4,,\n"
+    "2026/01/31 8:00:00,Cy,,,1\n",
     "a comment behind": "Customer,Mug,Cup,Comment\nAnn,5,3.5,good\nBob,4,,\nCy,,1,so so\n",
     "an item that nobody rated": "Customer,Mug,Pot,Cup\nAnn,5,,3.5\nBob,4,,\nCy,,,1\n",
     "a note below": GRID + "\nSource: the shop\n",

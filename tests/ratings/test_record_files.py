@@ -99,3 +99,10 @@ def test_only_workbooks_have_sheets(tmp_path, options):
 def test_a_range_of_a_text(tmp_path):
     (tmp_path / "ratings.csv").write_text("x,y\n" + CSV.replace("\n", ",z\n"))
     assert table_of(load_ratings(tmp_path / "ratings.csv", cells="A2:D5")) == ROWS
+
+
+def test_records_have_no_cells(tmp_path):
+    (tmp_path / "ratings.jsonl").write_text('{"user": 1, "item": 2, "rating": 3}\n')
+    for options in ({"cells": "B1:D4"}, {"form": "grid"}, {"items_down": True}):
+        with pytest.raises(InputError, match=r"ratings.jsonl has records, not cells"):
+            load_ratings(tmp_path / "ratings.jsonl", **options)

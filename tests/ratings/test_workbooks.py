@@ -7,6 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import xlsxwriter
+from msoffcrypto.format.ooxml import OOXMLFile
 from support.ratings_files import ROWS, table_of
 
 from cf_excel.cli import main
@@ -184,6 +185,11 @@ def test_a_range_of_cells(tmp_path):
 
 
 REFUSED = {
+    "thousands or decimals": (
+        {"A": [LIST[0], ["Ann", "Mug", "1,000"], ["Ann", "Cup", "1,5"]]},
+        {},
+        "scores.xlsx sheet A row 2: rating '1,000': expected a number",
+    ),
     "two sheets": (
         {"A": LIST, "B": GRID},
         {},
@@ -247,9 +253,22 @@ def test_a_damaged_workbook_is_refused_or_read(tmp_path, place):
     assert message.startswith("damaged.xlsx ")
 
 
+def test_a_workbook_that_may_not_be_read(tmp_path, monkeypatch):
+    with_openpyxl(tmp_path / "mine.xlsx", {"S": LIST})
+
+    def deny(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", deny)
+    with pytest.raises(FileError, match=r"mine.xlsx can't be read as a workbook: permission denied"):
+        load_ratings(tmp_path / "mine.xlsx")
+
+
 def test_a_workbook_with_a_password(tmp_path):
-    (tmp_path / "secret.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4088))
-    with pytest.raises(FileError, match=r"secret.xlsx (can't be read as a workbook|has a password)"):
+    with_openpyxl(tmp_path / "open.xlsx", {"S": LIST})
+    with (tmp_path / "open.xlsx").open("rb") as source, (tmp_path / "secret.xlsx").open("w+b") as target:
+        OOXMLFile(source).encrypt("secret", target)
+    with pytest.raises(FileError, match=r"secret.xlsx has a password: save it without one"):
         load_ratings(tmp_path / "secret.xlsx")
 
 
