@@ -172,6 +172,8 @@ def _missing(table: Headed, kinds: list[str], names: Mapping[str, str], taken: s
     name = free[0] if is_clear else "NAME"
     hints = [f'--{kind}-column "{name}"' if " " in name else f"--{kind}-column {name}" for kind in kinds]
     hint = "rename one" if kinds == ["id"] else f"pass {_listed(hints)}"
+    if {"movie", "rating"} <= set(kinds) and len(free) > 1:
+        hint += ", or --form grid where every movie has a column"
     what = f"column{'s' if len(kinds) > 1 else ''} {', '.join(map(shorten, wanted))}"
     return f"{table.name} has no {what} (found: {shown}): {hint}"
 

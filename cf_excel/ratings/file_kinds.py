@@ -7,8 +7,7 @@ from cf_excel.errors import FileError
 _TABLE = "expected a text table (CSV, TSV)"
 _BY_FIRST_BYTES = {
     b"PAR1": "a Parquet file",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
-    b"PK\x03\x04": "a zip inside another archive, or a workbook",
+    b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip inside another archive",
     b"SQLite": "an SQLite database",
     b"\x89HDF": "an HDF file",
@@ -32,15 +31,30 @@ _BY_FIRST_CHARACTERS = {
     r"\s*\d+:[ \t]*\r?\n": "in the form of the Netflix Prize (a movie's id and a colon, then its ratings): write a "
     "row for each rating: user,movie,rating",
 }
+# How the name of a zip's first member begins.
+_BY_FIRST_MEMBER = {
+    ("[content_types].xml", "_rels/", "docprops/", "xl/"): "an Excel workbook",
+    ("mimetypeapplication/vnd.oasis.opendocument",): "a LibreOffice workbook",  # its content stands right behind
+}
 _BINARY = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")  # but \x1b, which colours texts
 _HEAD_CHARACTERS = 1000
 
 
 def refuse_binary(name: str, head: bytes) -> None:
     """Raise FileError for the first bytes of a file of a known kind that is no text."""
+    if kind := _workbook(head):
+        raise FileError(f"{name} is {kind}: save the sheet as CSV and pass that")
     for magic, kind in _BY_FIRST_BYTES.items():
         if head.startswith(magic):
             raise FileError(f"{name} is {kind}: {_TABLE}")
+
+
+def _workbook(head: bytes) -> str:
+    """Return what kind of workbook begins with these bytes, "" where it is none."""
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return "an old Excel workbook (.xls)"
+    member = head[30:100].decode("latin-1").lower() if head.startswith(b"PK\x03\x04") else ""
+    return next((kind for starts, kind in _BY_FIRST_MEMBER.items() if member.startswith(starts)), "")
 
 
 def refuse_nul(name: str, head: bytes) -> None:

@@ -29,7 +29,9 @@ def find_table(cells: TableCells, how: Reading) -> Found | None:
 def refuse(cells: TableCells, how: Reading) -> NoReturn:
     """Raise InputError for cells in which there is no table of ratings, saying what was found and what to pass."""
     if how.form == "grid" or how.items_down:
-        raise InputError(f"{cells.name} has no grid: expected names of items in a row, then a row for each user")
+        raise InputError(
+            f"{cells.name} has no grid: expected names of items in a row, then a row of numbers for each user"
+        )
     headers = [[name for name in _header(row) if name] for row in cells.rows[:HEAD_ROWS]]
     if not any(headers):
         raise InputError(f"{cells.name} is empty: expected a header such as userId,movieId,rating, then the rows")

@@ -1,6 +1,7 @@
 """python -m cf_excel solve: the lesson's optimum in the sheets, and every other program sees it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import openpyxl
 import pytest
 from openpyxl.formula.translate import Translator
 from support.hosts import IronCalc
+from support.models import small_factors
 from support.owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 from support.printed import OPTIMA, printed_rmse
 
 from cf_excel.cli import main
+from cf_excel.model.file import save_factors
 from cf_excel.sheets.find.find_sheet import lesson_sheets
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.sheets.lesson.collab import build_collab
@@ -255,6 +258,33 @@ def test_a_workbook_without_such_sheets_is_named(tmp_path, capsys):
     openpyxl.Workbook().save(path)
     assert main(["solve", str(path)]) == 2
     assert "has no sheet like dotprod, bias or movielens_emb: make one with build" in capsys.readouterr().err
+
+
+def test_a_grid_of_ratings_alone_becomes_a_workbook_by_what_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    book = openpyxl.Workbook()
+    for row in ["who", "Heat", "Toy Story", "Up"], ["Ann", 4, None, 5], ["Bob", 3, 2, None], ["Cid", None, 5, 4]:
+        book.active.append(row)
+    book.save("grid.xlsx")
+    save_factors(small_factors("dot"), tmp_path / "model.safetensors")
+    for command in (["write", "grid.xlsx", "--model", "model.safetensors"], ["solve", "grid.xlsx"]):
+        assert main(command) == 2
+        advice = re.search(r"\(of ratings that are in it: (build --ratings grid\.xlsx)\)$", capsys.readouterr().err)[1]
+    assert main([*advice.split(), "--out", "built"]) == 0
+    assert main(["solve", "built/collab_filter.xlsx"]) == 0
+    assert re.search(r"^dotprod +6 ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_grid_that_is_not_taken_for_one_is_said_to_be_one_or_needs_numbers(tmp_path, capsys):
+    path = tmp_path / "grid.csv"
+    path.write_text("who,Heat,Up\nAnn,4,5\n")
+    build = ["build", "--ratings", str(path), "--out", str(tmp_path)]
+    assert main(build) == 2
+    advice = re.search(r", or (--form grid) where every movie has a column$", capsys.readouterr().err)[1].split()
+    assert main([*build, *advice]) == 0
+    path.write_text("who,Heat,Up\nAnn,****,*****\n")
+    assert main([*build, *advice]) == 2
+    assert "expected names of items in a row, then a row of numbers for each user" in capsys.readouterr().err
 
 
 def test_every_sheet_is_recognised(small):

@@ -1,8 +1,15 @@
 """A file that is no table is called what it is."""
 
+import io
+import re
+import zipfile
+
+import numpy as np
 import pytest
 from support.ratings_files import CSV, HEAD, refusal_of_file, zipped
 
+from cf_excel.errors import FileError
+from cf_excel.learn.bayes.feature_tables import read_blocks
 from cf_excel.ratings.readers import load_ratings
 
 KINDS = {
@@ -62,3 +69,41 @@ def test_tables_are_not_taken_for_something_else(tmp_path, capsys, case):
         assert "has no column" in refusal_of_file(tmp_path, capsys, content)
     else:
         assert len(load_ratings(path)) == n_rows
+
+
+def open_document() -> bytes:
+    """Return a workbook as LibreOffice begins it: its kind comes first and is not packed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "")
+    return buffer.getvalue()
+
+
+OTHER_TABLES = {
+    "an Excel workbook": zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}),
+    "an Excel workbook of another program": zipped({"_rels/.rels": "", "[Content_Types].xml": ""}),
+    "a LibreOffice workbook": open_document(),
+    "an old Excel workbook (.xls)": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_TABLES)
+def test_workbooks_of_movies_and_of_features_are_named(tmp_path, kind):
+    path, packed = tmp_path / "my.xlsx", tmp_path / "packed.zip"
+    path.write_bytes(OTHER_TABLES[kind])
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(path, "movies.csv")
+    says = re.escape(f" is {kind.removesuffix(' of another program')}: save the sheet as CSV and pass that")
+    with pytest.raises(FileError, match=f"^my.xlsx{says}$"):
+        read_blocks(path, np.arange(3), "user")
+    for movies, name in ((path, "my.xlsx"), (packed, "packed.zip/movies.csv")):
+        with pytest.raises(FileError, match=f"^{name}{says}$"):
+            load_ratings(movies=movies)
+
+
+def test_a_zip_of_features_is_named(tmp_path):
+    path = tmp_path / "users.zip"
+    path.write_bytes(zipped({"users.csv": "user,age\n1,2\n"}))
+    with pytest.raises(FileError, match=r"users.zip is a zip archive: expected a text table"):
+        read_blocks(path, np.arange(3), "user")

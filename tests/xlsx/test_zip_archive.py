@@ -47,10 +47,13 @@ def test_what_is_no_workbook_is_named(tmp_path, capsys, whole):
         package.writestr("readme.txt", "hello")
     for data, says in (
         (ole, "it is an old .xls; save it as .xlsx"),
+        (ole + whole, "it is an old .xls; save it as .xlsx"),  # with a workbook embedded
         (ole + "EncryptedPackage".encode("utf-16-le"), "it is encrypted with a password"),
         (ods.getvalue(), "is an OpenDocument file: save it as .xlsx"),
         (other.getvalue(), "is a zip without workbook parts"),
         (b"", "it is empty"),
+        (b"\xef\xbb\xbf\n<html><table>", "it is a web page or another XML file; open it in Excel"),
+        (b'<?xml version="1.0"?><Workbook/>', "it is a web page or another XML file; open it in Excel"),
         (png().getvalue(), "expected an .xlsx or .xlsm"),
         (whole[:-40], "its zip is truncated or damaged"),
         (whole[: len(whole) // 2], "its zip is truncated or damaged"),
@@ -69,11 +72,12 @@ def test_a_binary_workbook_and_a_strict_one_are_named(tmp_path, capsys):
         )
 
     assert "is a strict Open XML workbook" in refused(rewritten(make(tmp_path / "s.xlsx"), strict), capsys)
-    file = tmp_path / "b.xlsx"
-    with zipfile.ZipFile(file, "w") as package:
-        package.writestr("[Content_Types].xml", "<Types/>")
-        package.writestr("xl/workbook.bin", b"\x83\x01")
-    assert "is a binary workbook (.xlsb)" in refused(file, capsys)
+    file = tmp_path / "b.xlsb"
+    for name in ("xl/workbook.bin", "Book\\workbook.bin"):
+        with zipfile.ZipFile(file, "w") as package:
+            package.writestr("[Content_Types].xml", "<Types/>")
+            package.writestr(name, b"\x83\x01")
+        assert "is a binary workbook (.xlsb): save it as .xlsx or .xlsm" in refused(file, capsys)
 
 
 def test_a_bomb_is_not_unpacked(path, capsys, monkeypatch):

@@ -72,7 +72,11 @@ def lesson_sheets(
         if not found and refused:
             raise refused[0]
         if not found:
-            raise InputError(f"{book.path.name} has no sheet like dotprod, bias or movielens_emb: make one with build")
+            name = book.path.name
+            raise InputError(
+                f"{name} has no sheet like dotprod, bias or movielens_emb: make one with build"
+                f" (of ratings that are in it: build --ratings {name})"
+            )
         followers = [(sheet, source) for sheet in found if (source := _source(sheet))]
         found = [sheet for sheet in found if not _source(sheet)] or found
         if notes is not None:

@@ -190,6 +190,8 @@ def open_archive(path: Path) -> Archive:
 
 def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Part], bytes]:
     """Return the parts of a zip by name, and the zip's comment."""
+    if data.startswith(_OLE):  # before the zip is looked for: one may be embedded
+        raise FileError(f"{path.name} is no workbook: {_what_ole_is(data)}")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries, comment = archive.infolist(), archive.comment
@@ -204,7 +206,7 @@ def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Part], bytes]:
     if "[content_types].xml" not in names:
         ods = "an OpenDocument file" if "mimetype" in names else "a zip without workbook parts"
         raise FileError(f"{path.name} is {ods}: save it as .xlsx and pass that")
-    if "xl/workbook.bin" in names:
+    if any(name.endswith("/workbook.bin") for name in names):
         raise FileError(f"{path.name} is a binary workbook (.xlsb): save it as .xlsx or .xlsm and pass that")
     try:
         return {entry.filename: Part(entry, _packed_bytes(entry, data)) for entry in entries}, comment
@@ -250,13 +252,17 @@ def _without_zip64(extra: bytes) -> bytes:
     return kept
 
 
+def _what_ole_is(data: bytes) -> str:
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        return "it is encrypted with a password; save it without one and pass that"
+    return "it is an old .xls; save it as .xlsx and pass that"
+
+
 def _what_it_is(data: bytes, error: Exception) -> str:
-    if data.startswith(_OLE):
-        if "EncryptedPackage".encode("utf-16-le") in data:
-            return "it is encrypted with a password; save it without one and pass that"
-        return "it is an old .xls; save it as .xlsx and pass that"
     if not data:
         return "it is empty"
     if data.startswith(b"PK"):
         return f"its zip is truncated or damaged ({error})"
+    if data[:100].lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"<"):  # of websites, often called .xls; of Excel 2003
+        return "it is a web page or another XML file; open it in Excel, save it as .xlsx and pass that"
     return "expected an .xlsx or .xlsm"
