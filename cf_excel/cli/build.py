@@ -44,6 +44,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--top-movies", type=whole, metavar="N", help="most rated movies (default: 15, or all of fewer)"
     )
     collab.add_argument("--factors", type=whole, default=5, metavar="N", help="factors of each (default: 5)")
+    collab.add_argument(
+        "--force", action="store_true", help="build the functions, even if the model was trained on other ratings"
+    )
     gradient = parser.add_argument_group("gradient: gradient_descent.xlsx and, with buttons, gradient_descent.xlsm")
     gradient.add_argument("--epochs", type=whole, default=20, metavar="N", help="epochs in the .xlsx (default: 20)")
     gradient.add_argument("--points", type=whole, default=29, metavar="N", help="points of the line (default: 29)")
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> None:
     check_outputs(args, *(args.out / name for kind in KINDS if kind in only for name in KINDS[kind]))
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
+    if ratings is not None and "functions" in only and not args.force:
+        _check_model(ratings)
     make_folder(args.out)
     if ratings is not None and "collab" in only:
         _build_collab(args, ratings)
@@ -116,6 +121,15 @@ def _build_functions(args: argparse.Namespace, ratings: "Ratings") -> None:
     say(f"wrote {excel}: functions and buttons in Excel on Windows")
     build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
     say(f"wrote {calc}: the same functions in LibreOffice")
+
+
+def _check_model(ratings: "Ratings") -> None:
+    """Raise InputError where the model that the workbook would ask was trained on other ratings."""
+    from cf_excel.model.agreement import check_agreement
+    from cf_excel.model.file import default_model_path, load_factors
+
+    if default_model_path().is_file():
+        check_agreement(load_factors(), ratings)
 
 
 def _build_gradient(args: argparse.Namespace) -> None:

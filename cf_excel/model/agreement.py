@@ -4,8 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.lookup import IdIndex
+from cf_excel.ratings.table import Ratings
 
+MOST = 0.5  # the part of a table's ratings that a model of them was trained on: somebody may have changed some
 _SAME = 1e-4  # of a rating's size: sheets show fewer digits than files
 
 
@@ -36,8 +40,24 @@ def agreement(factors: Factors, user_rows: np.ndarray, movie_rows: np.ndarray, r
     first, last = (np.searchsorted(pairs[order], wanted, side=side) for side in ("left", "right"))
     is_same = first < last
     if part.seen_ratings is not None:
-        given, trained = ratings[known], part.seen_ratings[order]
-        for i in np.flatnonzero(is_same).tolist():
-            near = np.abs(trained[first[i] : last[i]] - given[i]) <= _SAME * max(1.0, abs(given[i]))
-            is_same[i] = bool(near.any())
+        given, trained, found = ratings[known], part.seen_ratings[order], np.zeros(len(is_same), bool)
+        near = _SAME * np.maximum(1.0, np.abs(given))
+        for step in range(int((last - first).max(initial=0))):
+            at = np.minimum(first + step, len(trained) - 1)
+            found |= (first + step < last) & (np.abs(trained[at] - given) <= near)
+        is_same &= found
     return Agreement(int(is_same.sum()), int(known.sum()))
+
+
+def check_agreement(factors: Factors, ratings: Ratings) -> None:
+    """Raise InputError where a model was trained on other ratings than most of a table's."""
+    if not len(factors.seen_movies):
+        return  # nobody's ratings are known
+    users = IdIndex("user", factors.user_ids).rows(ratings.user_ids)
+    movies = IdIndex("movie", factors.movie_ids).rows(ratings.movie_ids)
+    found = agreement(factors, users[ratings.user_idx], movies[ratings.movie_idx], ratings.rating)
+    if found.n_same < MOST * len(ratings):
+        raise InputError(
+            f"the model was trained on {found.n_same:,} of the {len(ratings):,} ratings of {ratings.source}: train it "
+            "on these first, or go on all the same with --force"
+        )

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from cf_excel.cli import main
+from cf_excel.learn.train import train
 from cf_excel.model.agreement import agreement
+from cf_excel.model.file import save_factors
 
 
 def rows_of(factors):
@@ -36,3 +39,20 @@ def test_a_model_without_ratings_tells_which_pairs_it_knows(tiny_model):
     movies[0] = unseen
     model = replace(tiny_model, seen_ratings=None)
     assert agreement(model, users, movies, np.ones(len(users))) == (len(users) - 1, len(users))
+
+
+def test_a_table_that_the_model_does_not_know_is_refused(tmp_path, make_ratings, monkeypatch, capsys):
+    """No workbook of these ratings asks a model of others, unless that is wanted."""
+    rows = [(user, movie, (user * movie) % 5 + 1) for user in range(1, 5) for movie in range(1, 7)]
+    table = tmp_path / "sales.csv"
+    table.write_text("user,movie,rating\n" + "".join(f"{u},{m},{r}\n" for u, m, r in rows))
+    ratings = make_ratings(rows)
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model.safetensors"))
+    options = ["--ratings", str(table), "--only", "functions", "--out", str(tmp_path / "out")]
+    for other, known in ((0, 24), (1, 0)):
+        factors = train(replace(ratings, rating=ratings.rating + other), kind="bayes", n_factors=2)
+        save_factors(factors, tmp_path / "model.safetensors")
+        assert main(["build", *options]) == (2 if other else 0)
+        line = f"the model was trained on {known} of the 24 ratings of sales.csv: train it on these first"
+        assert (line in capsys.readouterr().err) == bool(other)
+    assert main(["build", *options, "--force"]) == 0

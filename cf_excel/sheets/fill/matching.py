@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import InputError, LayoutError
-from cf_excel.model.agreement import agreement
+from cf_excel.model.agreement import MOST, agreement
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
@@ -19,7 +19,6 @@ _LARGE = 2**21
 _SUMS = np.array([-3.0, -1.0, 0.0, 0.5, 2.0, 4.0])  # a few, to compare functions by
 NAMINGS = ("auto", "raw", "index")
 _SAID = {"raw": "raw id", "index": "index of first appearance"}
-_MOST = 0.5  # the part of a sheet's ratings that agree with a model of them: somebody may have changed some
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +76,10 @@ def match(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> Matched:
         found[users, movies] = matched, agreement(factors, *rows, sheet.rating)
     (users, movies), (matched, agreed) = max(found.items(), key=lambda item: item[1][1].n_same)
     raw, raw_agreed = found["raw", "raw"]
-    if not max(one.n_known for _, one in found.values()) or raw_agreed.share >= _MOST:
+    if not max(one.n_known for _, one in found.values()) or raw_agreed.share >= MOST:
         return raw
     shares = f"{agreed.n_same:,} of {len(sheet.rating):,} ratings"
-    if agreed.share < _MOST:
+    if agreed.share < MOST:
         raise InputError(
             f"sheet {sheet.title}: {shares} agree with those that the model was trained on, by raw ids or by index: it "
             "is a model of other ratings; --ids raw or --ids index goes on all the same"
