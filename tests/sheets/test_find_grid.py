@@ -186,12 +186,21 @@ def test_ids_that_disagree_are_refused_where_they_count(tmp_path, capsys):
     assert f"note: {line}" in capsys.readouterr().err
 
 
-def test_names_before_predictions_go_with_ids_before_ratings(tmp_path):
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("inserted", [(0, 0), (3, 2)], ids=["as is", "moved"])
+def test_names_before_predictions_go_with_ids_before_ratings(tmp_path, office, inserted):
     names = ["Ann", "Bo", "Cy", "Di", "Ed"]
     path = changed(tmp_path / "w.xlsx", "dotprod", lambda sheet: plain_headers(sheet, names))
+    down, right = inserted
+    if any(inserted):
+        office.call("edit", str(path), str(path), [["rows", "dotprod", 1, down], ["columns", "dotprod", 1, right]])
+    assert main(["solve", str(path), "--sheet", "dotprod"]) == 0
     assert main(["write", str(path), "--sheet", "dotprod", "--model", saved(model_of("dot"), tmp_path)]) == 0
-    block = DOT.user_factors.address
-    written = [[one.value for one in row] for row in openpyxl.load_workbook(path)["dotprod"][block]]
+    block = DOT.user_factors
+    rows = openpyxl.load_workbook(path)["dotprod"].iter_rows(
+        block.top + down, block.bottom + down, block.left + right, block.right + right, values_only=True
+    )
+    written = [list(row) for row in rows]
     factors = model_of("dot")
     rows = [factors.user_ids.tolist().index(user) for user in USERS]
     np.testing.assert_allclose(written, factors.user_factors[rows], atol=1e-6)

@@ -169,17 +169,31 @@ def showing_dotprod(path: Path, *, sheet: str = "movielens_emb") -> Path:
 
 
 @pytest.mark.libreoffice
+@pytest.mark.parametrize("inserted", [(0, 0), (3, 2)], ids=["as is", "moved"])
 @pytest.mark.parametrize("command", ["solve", "write"])
-def test_factors_that_show_another_sheets_follow_it(tmp_path, office, capsys, command):
+def test_factors_that_show_another_sheets_follow_it(tmp_path, office, capsys, command, inserted):
     path = showing_dotprod(tmp_path / "w.xlsx")
+    if any(inserted):
+        edits = [
+            [kind, title, 1, n]
+            for title in ("dotprod", "movielens_emb")
+            for kind, n in zip(("rows", "columns"), inserted, strict=True)
+        ]
+        office.call("edit", str(path), str(path), edits)
+    down, right = inserted
+    moved = [
+        Block(b.top + down, b.left + right, b.bottom + down, b.right + right)
+        for b in (EMB.user_factors, EMB.movie_factors, *RESULTS)
+    ]
     options = ["--model", saved(model_of("dot"), tmp_path)] if command == "write" else []
     assert main([command, str(path), *options]) == 0
     printed = capsys.readouterr()
     assert "note: sheet movielens_emb shows the factors of sheet dotprod and follows" in printed.err
     assert "results of formulas to be calculated" not in printed.out
     formulas = openpyxl.load_workbook(path)["movielens_emb"]
-    assert formulas[EMB.user_factors.first].value == f"=dotprod!{DOT.user_factors.first}"
-    check_results(path, "movielens_emb", office, [EMB.user_factors, EMB.movie_factors, *RESULTS])
+    shown = cell(DOT.user_factors.top + down, DOT.user_factors.left + right)
+    assert formulas[moved[0].first].value.replace("$", "") == f"=dotprod!{shown}"
+    check_results(path, "movielens_emb", office, moved)
     assert main([command, str(path), "--sheet", "movielens_emb", *options]) == 2
     line = "sheet movielens_emb shows the factors of sheet dotprod: name that one, this one follows"
     assert line in capsys.readouterr().err
