@@ -16,7 +16,6 @@ import numpy as np
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.parameters import Parameters
-from cf_excel.sheets.fill.added_layout import MODEL_TITLE
 from cf_excel.sheets.fill.changes import Outcome
 from cf_excel.sheets.fill.former_model import former_frame
 from cf_excel.sheets.fill.matching import Chosen
@@ -26,6 +25,7 @@ from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form
 from cf_excel.sheets.find.find_sheet import find_sheet
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.look_up import MATCHES
+from cf_excel.sheets.find.sheet import MODEL_TITLE, holds_model
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_values import rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
@@ -153,6 +153,8 @@ class LiveBook:
 
     def form(self, title: str) -> str | None:
         """Tell what a sheet's predictions are: "dot", "bias", "rows" (one a rating), None without any."""
+        if holds_model(title, self.sheet):
+            return None
         texts = [fill.first.text for fill in self.sheet(title).fills]
         looks_up = any(name in text for text in texts for name in MATCHES)
         has_roots = any("SQRT(" in text for text in texts)

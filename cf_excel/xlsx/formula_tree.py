@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cf_excel.xlsx.references import take_apart
-
 
 class ErrorValue(str):
     """An error as Excel shows it, such as #N/A."""
@@ -61,11 +59,6 @@ def formula_tree(skeleton: str) -> Tree | None:
     except (_Unclear, IndexError, RecursionError):
         return None
     return tree if parser.at_end else None
-
-
-def tree_of(formula: str) -> Tree | None:
-    """Return the tree of a formula's text."""
-    return formula_tree(take_apart(formula)[0])
 
 
 class _Unclear(Exception):

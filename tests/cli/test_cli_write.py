@@ -330,3 +330,16 @@ def test_a_missing_model_is_named(tmp_path, capsys):
     path = make(tmp_path / "w.xlsx")
     assert main(["write", str(path), "--model", str(tmp_path / "nowhere")]) == 2
     assert "there is no model at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["bayes", "dot", "dot-bias"])
+def test_solve_leaves_the_sheet_of_a_trained_model_alone(tmp_path, capsys, kind):
+    """Its formulas predict as the lesson's do, but its numbers are the model's."""
+    path = make(tmp_path / "w.xlsx")
+    assert main(["write", str(path), "--model", saved(model_of(kind), tmp_path)]) == 0
+    before = [[one.value for one in row] for row in openpyxl.load_workbook(path)["model"]]
+    capsys.readouterr()
+    assert main(["solve", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert "model" not in printed.out + printed.err
+    assert [[one.value for one in row] for row in openpyxl.load_workbook(path)["model"]] == before

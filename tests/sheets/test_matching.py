@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cf_excel.errors import InputError, LayoutError
+from cf_excel.model.factors import Factors
 from cf_excel.sheets.fill.matching import (
     Matched,
     choose,
@@ -44,8 +45,8 @@ def sheet_of(
     )
 
 
-def rows_of(sheet: FoundSheet, factors, **how: bool) -> tuple[list[int], list[int]]:
-    matched = match(sheet, factors, **how)
+def rows_of(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> tuple[list[int], list[int]]:
+    matched = match(sheet, factors, naming)
     return matched.users.tolist(), matched.movies.tolist()
 
 
@@ -74,8 +75,8 @@ def test_headers_that_are_all_blank_match_nothing(tiny_model):
     assert rows_of(sheet_of([None], [None, None]), tiny_model) == ([-1], [-1, -1])
 
 
-def test_movies_may_be_named_by_their_rows(tiny_model):
-    assert rows_of(sheet_of([7], [0, 7, 8]), tiny_model, movies_by_row=True) == ([1], [0, 7, -1])
+def test_users_and_movies_may_be_named_by_their_rows(tiny_model):
+    assert rows_of(sheet_of([1], [0, 7, 8]), tiny_model, "index") == ([1], [0, 7, -1])
 
 
 def test_a_sheet_that_contradicts_itself_is_refused(tiny_model):
@@ -165,7 +166,7 @@ def test_chosen_is_what_both_know_in_order_of_first_appearance(tiny_model):
     # the same pair is rated on both sheets: the first counts
     second = sheet_of([7, 42], [12, 10], [(0, 0, 3.5), (1, 1, 5.0), (1, 0, 0.5)])
     sheets = [first, second]
-    chosen = choose(sheets, tiny_model, [match(sheet, tiny_model) for sheet in sheets])
+    chosen = choose(sheets, [match(sheet, tiny_model, "raw") for sheet in sheets])
     assert chosen.users.tolist() == [3, 0, 1]
     assert chosen.movies.tolist() == [4, 7]
     np.testing.assert_array_equal(chosen.ratings, [[4.0, 0.5], [np.nan, np.nan], [np.nan, 3.5]])
@@ -181,7 +182,7 @@ def test_chosen_is_what_both_know_in_order_of_first_appearance(tiny_model):
 def test_a_model_that_knows_none_of_the_ids_is_refused(tiny_model, users, movies, named):
     sheet = sheet_of(users, movies)
     with pytest.raises(InputError, match=f"^the model knows none of the workbook's {named}"):
-        choose([sheet], tiny_model, [match(sheet, tiny_model)])
+        choose([sheet], [match(sheet, tiny_model)])
 
 
 def test_matched_rows_are_those_of_the_sides():

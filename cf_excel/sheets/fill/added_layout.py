@@ -7,9 +7,6 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.sheets.bands import Area, Bands
 from cf_excel.xlsx.cells import Block, cell, check_size
 
-MODEL_TITLE = "model"
-MODEL_NOTE = "A trained model of kind "  # the sheet's first words
-
 
 @dataclass(frozen=True)
 class ModelSheet:

@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 from cf_excel.errors import InputError
 from cf_excel.model.kinds import KINDS
-from cf_excel.sheets.fill.added_layout import MODEL_NOTE, MODEL_TITLE, ModelSheet
+from cf_excel.sheets.fill.added_layout import ModelSheet
+from cf_excel.sheets.find.sheet import MODEL_NOTE, MODEL_TITLE
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula

@@ -156,7 +156,7 @@ def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Parame
     return Parameters(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
 
 
-def choose(sheets: list[FoundSheet], factors: Factors, matches: list[Matched]) -> Chosen:
+def choose(sheets: list[FoundSheet], matches: list[Matched]) -> Chosen:
     """Return the users, movies and ratings that the sheets have and the model knows, in order of first appearance.
 
     Raises InputError where there are none.

@@ -1,7 +1,6 @@
 """The sheet `model`: a trained model's numbers for a workbook's users and movies, and predictions from them."""
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -10,10 +9,12 @@ import numpy as np
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
-from cf_excel.sheets.fill.added_layout import MODEL_TITLE, ModelSheet
+from cf_excel.sheets.fill.added_layout import ModelSheet
 from cf_excel.sheets.fill.former_model import former_frame, marked_note
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
+from cf_excel.sheets.find.sheet import MODEL_TITLE
+from cf_excel.sheets.lesson.embeddings import sheet_rmse
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_sheet import add_sheet, replace_sheet
 from cf_excel.xlsx.edit.sheet_xml import Address
@@ -61,7 +62,7 @@ def write_model_cells(cells: CellWriter, layout: ModelSheet, factors: Factors, c
     """Write numbers and formulas; return the RMSE of the predictions of the workbook's ratings, in rating units."""
     cells = _Noted(cells)
     predictions = sheet_predictions(factors, chosen)
-    rmse = _rmse(chosen.ratings, predictions)
+    rmse = sheet_rmse(chosen.ratings, predictions)
     _write_numbers(cells, layout, factors, chosen)
     cells.put(layout.user_ids, "id", [[identity] for identity in factors.user_ids[chosen.users].tolist()])
     titles = factors.titles[chosen.movies].tolist()
@@ -139,8 +140,3 @@ def _write_numbers(cells: CellWriter, layout: ModelSheet, factors: Factors, chos
     cells.put(layout.user_factors, "input", chosen_numbers["user_factors"])
     cells.put(layout.movie_bias, "input", chosen_numbers["movie_bias"][None, :])
     cells.put(layout.movie_factors, "input", chosen_numbers["movie_factors"].T)
-
-
-def _rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:
-    errors = (ratings - predictions)[~np.isnan(ratings)]
-    return math.sqrt(math.fsum((errors**2).tolist()) / max(1, len(errors)))

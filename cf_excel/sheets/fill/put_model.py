@@ -43,7 +43,7 @@ def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", naming
     for text in dict.fromkeys(matched.note for matched in matches if matched.note):
         titles = [sheet.title for sheet, matched in zip(sheets, matches, strict=True) if matched.note == text]
         book.notes.append(f"sheet{'s' * (len(titles) > 1)} {', '.join(titles)}: {text}")
-    chosen = choose(sheets, factors, matches)
+    chosen = choose(sheets, matches)
     lines, filled = [], []
     for sheet, matched in zip(sheets, matches, strict=True):
         book.notes += _unknown(sheet, matched)

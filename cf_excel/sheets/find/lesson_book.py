@@ -4,6 +4,7 @@ from cf_excel.sheets.find.find_grid import check_no_other_form, grid_form, produ
 from cf_excel.sheets.find.find_sheet import find_sheet
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.look_up import MATCHES
+from cf_excel.sheets.find.sheet import holds_model
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 
@@ -15,6 +16,8 @@ class LessonBook(OpenedBook):
         head = self.archive.head(self.part_of(title))
         if b"\0" in head[:8]:
             self.archive.read_xml(self.part_of(title))  # says in which encoding it is stored
+        if holds_model(title, self.sheet):
+            return None
         looks_up = [name.encode() for name in MATCHES]
         if b"MMULT(" not in head and any(name in head for name in looks_up):
             return "rows"

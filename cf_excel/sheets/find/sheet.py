@@ -1,11 +1,13 @@
 """A sheet as those who look for the lesson's predictions in it see it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 from cf_excel.xlsx.formulas import CellFormula, Fill
+
+MODEL_TITLE, MODEL_NOTE = "model", "A trained model of kind "  # of the sheet that write adds, and its first words
 
 
 class Sheet(Protocol):
@@ -39,3 +41,8 @@ class Sheet(Protocol):
 
     def formulas_in(self, row: int) -> dict[int, CellFormula]:
         """Return the formulas of a row, by column."""
+
+
+def holds_model(title: str, sheet: Callable[[str], Sheet]) -> bool:
+    """Whether a sheet of this title, which sheet reads, is one that write added: its numbers are a trained model's."""
+    return title.lower().startswith(MODEL_TITLE) and str(sheet(title).value((1, 1))).startswith(MODEL_NOTE)
