@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,12 @@ ARGUMENTS = {
     "movie": "Id or title of a movie, or a range of them",
     "movies": "Id or title of a movie, or a range of them",
     "ratings": "Ratings of these movies, as many cells",
-    "n": "How many rows (10 unless given)",
+    "n": "How many (10 unless given)",
     "min_ratings": "Least number of ratings of the movies that are shown (20, or fewer in a small table, unless given)",
     "text": "Words of the title, in any case and order",
     "actual": "Range of ratings",
     "predicted": "Range of predictions, as large",
+    "table": "Range of ratings: users down, items across, blank where not rated; with names above and left, or without",
 }
 MOST_CELLS = 20_000_000
 MOST_ROWS = 1_048_576
@@ -178,6 +180,24 @@ class Functions:
         parts.append(f"validation RMSE {error:.4f}" if isinstance(error, float) else "no validation RMSE")
         return "; ".join([*parts, str(path)])
 
+    @_sheet_function
+    def CF_FILL(self, table: Value) -> Value:
+        """The same ratings with the blanks predicted, in the shape of the range: users down and items across, with
+        names around them or without. Learns from these ratings alone, no model is needed."""
+        return _of_tables().fill(table)
+
+    @_sheet_function
+    def CF_TOP(self, table: Value, n: Value = 10) -> Value:
+        """For each user of a range of ratings the name and the n best items that are not rated yet, by name. Learns
+        from these ratings alone, no model is needed."""
+        return _of_tables().top(table, _whole(n, "n", 1) or 10)
+
+    @_sheet_function
+    def CF_FIT(self, table: Value) -> Value:
+        """How far predictions from a range of ratings are off on ratings held out, beside the mean and the biases:
+        words and numbers, 6 rows, 2 columns."""
+        return _of_tables().fit(table)
+
     def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., ArrayLike]) -> Value:
         """Return the score of each pair, in the shape that users and movies broadcast to."""
         model = self.load()
@@ -300,6 +320,13 @@ def as_function(name: str, answer: Callable[..., Value]) -> Callable[..., Value]
     function.__annotations__ = {}
     vars(function)["__signature__"] = signatures()[name]
     return function
+
+
+def _of_tables() -> ModuleType:
+    """Return the functions that learn, which load more than numpy, when the first of them is called."""
+    from cf_excel.udf import fill_functions
+
+    return fill_functions
 
 
 def _users(model: Predictor, value: Value) -> Found:
