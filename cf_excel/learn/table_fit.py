@@ -26,7 +26,7 @@ from cf_excel.ratings.table import Ratings, as_written
 
 LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is
 _N_FOLDS = 5
-_MANY_RATINGS = 25_000  # one fifth is enough to hold out
+_MANY_RATINGS = 10_000  # one fifth is enough to hold out
 _SMALL = BayesSettings(n_factors=5, cg_steps=1)
 _SMALL_CELLS = 250_000  # users x items; larger tables have the usual settings
 _LOOSE = 0.05  # precision of the factors in a table with a plain structure, as a share of the usual one
@@ -82,7 +82,7 @@ class TableFit:
 def fit_table(ratings: Ratings) -> TableFit:
     """Learn factors of kind bayes from all ratings, and measure them on cells held out; the same table, the same fit.
 
-    Up to 25,000 ratings each is held out once, in five folds; of more a fifth is. How far the factors of a small table
+    Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. How far the factors of a small table
     may go is chosen by the error there. Raises InputError as fit_bayes does.
     """
     folds = _folds(ratings)
