@@ -22,7 +22,8 @@ from cf_excel.model.file import save_factors
 from cf_excel.model.lookup import IdIndex
 from cf_excel.model.predictor import Predictor
 from cf_excel.udf import functions as functions_module
-from cf_excel.udf.functions import Functions, help_of, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.values import ERRORS, as_cells
 from cf_excel.udf.worker import answer
 
@@ -457,24 +458,6 @@ def test_a_range_gives_what_its_cells_give(sheet, users):
         for user, result in zip(row, results, strict=True):
             alone = sheet.CF_PREDICT(user, 1.0)
             assert result == (alone if isinstance(alone, str) else pytest.approx(alone, abs=1e-6))
-
-
-def test_help_fits_the_function_wizard():
-    assert list(signatures()) == [
-        *(
-            "CF_PREDICT",
-            "CF_UNCERTAINTY",
-            "CF_USER_FACTORS",
-            "CF_MOVIE_FACTORS",
-            "CF_USER_BIAS",
-            "CF_MOVIE_BIAS",
-            "CF_TITLE",
-        ),
-        *("CF_RECOMMEND", "CF_SIMILAR", "CF_RATE", "CF_FIND", "CF_RMSE", "CF_MODEL", "CF_FILL", "CF_TOP", "CF_FIT"),
-    ]
-    for name in signatures():
-        assert 20 < len(help_of(name)) <= 255
-        assert '"' not in help_of(name)
 
 
 def test_numpy_is_all_that_the_functions_load(model_path):

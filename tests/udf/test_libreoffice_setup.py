@@ -23,7 +23,8 @@ from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
 from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import libreoffice_setup as libreoffice
 from cf_excel.udf import worker
-from cf_excel.udf.functions import Functions, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.libreoffice_setup import MODULE, SCRIPT, basic_source, install, uninstall
 from cf_excel.udf.panel_workbooks import libreoffice_extension
 

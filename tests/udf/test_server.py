@@ -23,7 +23,8 @@ from support.hosts import missing
 
 from cf_excel.cli import main
 from cf_excel.model.file import save_factors
-from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
+from cf_excel.udf.descriptions import ARGUMENTS, help_of, signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.server.guard import Guard
 
 ERROR = {"type": "Error", "errorType": "NotAvailable", "basicValue": "#N/A", "basicType": "Error"}

@@ -13,7 +13,8 @@ sys.modules.setdefault("pyodide", None)  # type: ignore[arg-type]  # typeshed kn
 from xlwings import server  # noqa: E402
 
 from cf_excel.errors import CfExcelError  # noqa: E402
-from cf_excel.udf.functions import ARGUMENTS, Functions, as_function, signatures  # noqa: E402
+from cf_excel.udf.descriptions import ARGUMENTS, as_function, signatures  # noqa: E402
+from cf_excel.udf.functions import Functions  # noqa: E402
 from cf_excel.udf.values import Value, as_cells, is_blank, is_range  # noqa: E402
 
 _functions = Functions()
