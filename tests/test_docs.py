@@ -10,7 +10,7 @@ import pytest
 
 from cf_excel.cli import make_parser
 from cf_excel.model.file import save_factors
-from cf_excel.udf.functions import signatures
+from cf_excel.udf.descriptions import signatures
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from cf_excel.cli.messages import say
-from cf_excel.evaluate.baselines import bias_baseline, mean_baseline
+from cf_excel.learn.baselines import bias_baseline, mean_baseline
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.ratings.table import Ratings

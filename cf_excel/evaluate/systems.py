@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.evaluate.baselines import fit_biases
 from cf_excel.evaluate.peers import Pairs, Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
+from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock

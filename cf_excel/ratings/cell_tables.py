@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.column_names import noun_of
 from cf_excel.ratings.columns import CHUNK_ROWS
 from cf_excel.ratings.file_kinds import shorten
 
@@ -126,7 +127,8 @@ class ListOfCells:
 class ListOfGrid:
     """The ratings of a grid, as a list: users, movies and ratings (n,), each with the place of its cell.
 
-    beside: what the grid says of its movies, by the columns "title", "genres" and "year".
+    beside: what the grid says of its movies, by the columns "title", "genres" and "year". rows, columns: where users
+    and movies stand in the cells; the other way round where items go down.
     """
 
     cells: TableCells
@@ -134,7 +136,8 @@ class ListOfGrid:
     movies: list[str]
     beside: dict[str, list[str]]
     values: list[tuple[int, int, Cell]]  # user, movie, rating
-    rows: list[int]  # of the cells, by user, or by movie where those go down
+    rows: list[int]
+    columns: list[int]
     corner: str = ""
     items_down: bool = False
 
@@ -149,6 +152,13 @@ class ListOfGrid:
     @property
     def decimal_comma(self) -> bool | None:
         return self.cells.decimal_comma
+
+    def nouns(self, movie: str = "movie") -> tuple[str, str]:
+        """Return what the corner calls those who rate and what is rated; else user and what is given."""
+        down, _, across = self.corner.replace("\\", "/").partition("/")
+        if self.items_down:
+            down, across = across, down
+        return noun_of(down, "user"), noun_of(across, movie)
 
     def places(self, rows: list[int]) -> list[str]:
         """Return where ratings are: the row, and the name of the column."""

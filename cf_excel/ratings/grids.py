@@ -74,7 +74,7 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
             if items:
                 break  # what follows stands beside the grid
             continue
-        n_numbers = sum(_as_value(value, cells.decimal_comma) is not None for value in columns[i])
+        n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in columns[i])
         is_beside = items_down and bool(columns_beside([header[i]], set()))
         (texts if is_beside or n_numbers * 2 < len(columns[i]) else items).append(i)
     return _Layout(cells, header, at_header + 1, at_label, items, texts, items_down) if items else None
@@ -88,7 +88,7 @@ def _header_row(cells: TableCells) -> int | None:
     if found is None:
         return None
     for i in range(found + 1, len(widths)):
-        has_number = any(_as_value(value, cells.decimal_comma) is not None for value in cells.rows[i])
+        has_number = any(as_value(value, cells.decimal_comma) is not None for value in cells.rows[i])
         if widths[i] >= least and not has_number:
             found = i
         elif widths[i]:
@@ -123,16 +123,17 @@ def _looks_like_grid(layout: _Layout) -> bool:
     if len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
         return False
     values = [[value for row in rated if _is_filled(value := _at(row, i))] for i in items]
-    numbers = [[n for value in column if (n := _as_value(value, cells.decimal_comma)) is not None] for column in values]
+    numbers = [[n for value in column if (n := as_value(value, cells.decimal_comma)) is not None] for column in values]
     if sum(map(len, numbers)) < 0.7 * sum(map(len, values)):
         return False
-    if _is_known_corner(layout.corner):
+    if is_known_corner(layout.corner):
         return True
     largest = [max(map(abs, column)) for column in numbers if any(column)]
     return len(items) > 2 and bool(largest) and max(largest) <= _LARGEST_RATIO * min(largest)
 
 
-def _is_known_corner(corner: str) -> bool:
+def is_known_corner(corner: str) -> bool:
+    """Return whether the corner of a table, where names meet, has what such corners usually have."""
     return (
         not corner
         or corner.casefold() in _USUAL_CORNERS
@@ -167,13 +168,13 @@ def _read(layout: _Layout, how: Reading) -> ListOfGrid:
         ]
     triples = [(down, across, value) for down, rated in enumerate(values) for across, value in rated]
     if not layout.items_down:
-        return ListOfGrid(cells, labels, names, {}, triples, rows, layout.corner)
+        return ListOfGrid(cells, labels, names, {}, triples, rows, items, layout.corner)
     told = {
         kind: [text_of(_at(cells.rows[i], layout.texts[at])).strip() for i in rows]
         for kind, at in columns_beside([layout.header[j] for j in layout.texts], set()).items()
     }
     triples = [(across, down, value) for down, across, value in triples]
-    return ListOfGrid(cells, names, labels, told, triples, rows, layout.corner, items_down=True)
+    return ListOfGrid(cells, names, labels, told, triples, rows, items, layout.corner, items_down=True)
 
 
 def _find_totals(
@@ -185,7 +186,7 @@ def _find_totals(
     """
     cells, items = layout.cells, layout.items
     doubtful_rows, doubtful_columns = doubtful
-    numbers = [[_as_value(_at(cells.rows[i], j), cells.decimal_comma) for j in items] for i in rows]
+    numbers = [[as_value(_at(cells.rows[i], j), cells.decimal_comma) for j in items] for i in rows]
     matrix = np.array([[np.nan if n is None else n for n in row] for row in numbers]).reshape(len(rows), len(items))
     rest = np.delete(np.delete(matrix, doubtful_rows, 0), doubtful_columns, 1)
     own_rows = np.delete(matrix, doubtful_columns, 1)
@@ -224,7 +225,7 @@ def _are_totals(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
     return any((abs(values - summary) < 0.051).mean() > 0.9 for summary in summaries)
 
 
-def _as_value(value: Cell, decimal_comma: bool | None) -> float | None:
+def as_value(value: Cell, decimal_comma: bool | None) -> float | None:
     """Return the number in a cell, None where there is none: a text may be one, a date or a truth value is not."""
     if isinstance(value, str):
         return as_number(value, decimal_comma)
@@ -234,7 +235,7 @@ def _as_value(value: Cell, decimal_comma: bool | None) -> float | None:
 
 
 def _is_number(value: Cell) -> bool:
-    return _as_value(value, decimal_comma=True) is not None
+    return as_value(value, decimal_comma=True) is not None
 
 
 def _is_filled(value: Cell) -> bool:

@@ -203,9 +203,7 @@ def _note_grid(table: ListOfGrid, how: Reading) -> None:
 def _nouns(table: RatingsTable, column: dict[str, int]) -> tuple[str, str]:
     """Return what the headers call those who rate and what is rated; else user and movie."""
     if isinstance(table, ListOfGrid):
-        down, _, across = table.corner.replace("\\", "/").partition("/")
-        user, movie = (across, down) if table.items_down else (down, across)
-        return noun_of(user, "user"), noun_of(movie, "movie")
+        return table.nouns()
     if not table.has_header:
         return "user", "movie"
     user, movie = (table.first_record[column[kind]] for kind in ("user", "movie"))

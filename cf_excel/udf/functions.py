@@ -7,11 +7,11 @@ single value or rows of values. Each docstring is the help that a host shows (25
 
 import contextlib
 import functools
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -37,18 +37,6 @@ from cf_excel.udf.values import (
     whole_number,
 )
 
-ARGUMENTS = {
-    "user": "Id of a user, or a range of ids",
-    "users": "Id of a user, or a column or row of ids",
-    "movie": "Id or title of a movie, or a range of them",
-    "movies": "Id or title of a movie, or a range of them",
-    "ratings": "Ratings of these movies, as many cells",
-    "n": "How many rows (10 unless given)",
-    "min_ratings": "Least number of ratings of the movies that are shown (20, or fewer in a small table, unless given)",
-    "text": "Words of the title, in any case and order",
-    "actual": "Range of ratings",
-    "predicted": "Range of predictions, as large",
-}
 MOST_CELLS = 20_000_000
 _NO_NOTE = np.array(None, object)
 _Find = Callable[[Predictor, Value], Found]
@@ -172,6 +160,24 @@ class Functions:
         parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
         return "; ".join([*parts, str(path)])
 
+    @_sheet_function
+    def CF_FILL(self, table: Value) -> Value:
+        """The same ratings with the blanks predicted, in the shape of the range: users down and items across, with
+        names around them or without. Learns from these ratings alone, no model is needed."""
+        return _of_tables().fill(table)
+
+    @_sheet_function
+    def CF_TOP(self, table: Value, n: Value = 10) -> Value:
+        """For each user of a range of ratings the name and the n best items that are not rated yet, by name. Learns
+        from these ratings alone, no model is needed."""
+        return _of_tables().top(table, _whole(n, "n", 1) or 10)
+
+    @_sheet_function
+    def CF_FIT(self, table: Value) -> Value:
+        """How far predictions from a range of ratings are off on ratings held out, beside the mean and the biases:
+        words and numbers, 6 rows, 2 columns."""
+        return _of_tables().fit(table)
+
     def _pairs(self, name: str, user: Value, movie: Value, score: Callable[..., ArrayLike]) -> Value:
         """Return the score of each pair, in the shape that users and movies broadcast to."""
         model = self.load()
@@ -272,32 +278,11 @@ class Functions:
         return cells.tolist()
 
 
-def signatures() -> dict[str, inspect.Signature]:
-    """Return the signature of every function by its name, without self, in the order of this file."""
-    found = {}
-    for name, function in vars(Functions).items():
-        if name.startswith("CF_"):
-            signature = inspect.signature(function)
-            found[name] = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return found
+def _of_tables() -> ModuleType:
+    """Return the functions that learn, which load more than numpy, when the first of them is called."""
+    from cf_excel.udf import fill_functions
 
-
-def help_of(name: str) -> str:
-    """Return the help of a function in one line, 255 characters at most."""
-    return " ".join(getattr(Functions, name).__doc__.split())
-
-
-def as_function(name: str, answer: Callable[..., Value]) -> Callable[..., Value]:
-    """Return a function that answers calls, with the name, the signature and the help of ours."""
-
-    def function(*args: Value) -> Value:
-        return answer(*args)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = help_of(name)
-    function.__annotations__ = {}
-    vars(function)["__signature__"] = signatures()[name]
-    return function
+    return fill_functions
 
 
 def _users(model: Predictor, value: Value) -> Found:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cf_excel.errors import FileError
-from cf_excel.udf.functions import help_of, signatures
+from cf_excel.udf.descriptions import help_of, signatures
 from cf_excel.xlsx.vba.vba_project import VbaProject
 
 UDF_MODULE = "cf_excel.udf.excel"

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 import cf_excel
 from cf_excel.errors import FileError
 from cf_excel.files import check_source, make_folder, replacing
-from cf_excel.udf.functions import signatures
+from cf_excel.udf.descriptions import signatures
 
 MODULE = "cf_excel"
 SCRIPT = "cf_excel_functions.py"

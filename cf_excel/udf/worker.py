@@ -9,7 +9,8 @@ import sys
 from io import TextIOWrapper
 from typing import TextIO
 
-from cf_excel.udf.functions import Functions, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 
 
 def answer(functions: Functions, line: str) -> str:

@@ -3,7 +3,7 @@ import pytest
 from support.planted import low_rank_ratings, make_ratings
 
 from cf_excel.errors import InputError
-from cf_excel.evaluate.baselines import SHRINK, bias_baseline, mean_baseline
+from cf_excel.learn.baselines import SHRINK, bias_baseline, mean_baseline
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings
 from cf_excel.metrics import mse

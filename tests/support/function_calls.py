@@ -2,6 +2,14 @@
 
 MISSING, NOT_AVAILABLE = -2147352572, -2146826246
 
+GRID = [
+    ["Customer", "Mug", "Cup", "Pot", "Pan"],
+    ["Ann", 5.0, None, 3.0, 1.0],
+    ["Bob", 4.0, 4.0, None, 1.0],
+    ["Cy", None, 5.0, 3.0, 2.0],
+    ["Dee", 1.0, 2.0, None, None],
+    ["Eve", None, None, None, None],
+]
 
 # what VBA hands over: floats, texts, None, error numbers, the number of a missing argument; ranges as rows
 CALLS = [
@@ -26,4 +34,11 @@ CALLS = [
     ("CF_FIND", ["hamlet", 3.0]),
     ("CF_RMSE", [[[1.0, None, 3.0]], [[2.0, 2.0, None]]]),
     ("CF_MODEL", []),
+    ("CF_FILL", [GRID]),
+    ("CF_FILL", [[row[1:] for row in GRID[1:]]]),
+    ("CF_FILL", [[["Ann", "Bob"]]]),
+    ("CF_FILL", [[["", "Mug"], ["Ann", NOT_AVAILABLE]]]),
+    ("CF_TOP", [GRID, 2.0]),
+    ("CF_TOP", [GRID, MISSING]),
+    ("CF_FIT", [GRID]),
 ]

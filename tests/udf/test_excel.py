@@ -11,7 +11,8 @@ from support.function_calls import CALLS, MISSING
 
 from cf_excel.model.file import save_factors
 from cf_excel.udf import excel
-from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
+from cf_excel.udf.descriptions import ARGUMENTS, help_of, signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.functions_vba import UDF_MODULE, wrappers
 
 HERE = Path(__file__).parents[1] / "support"

@@ -22,7 +22,8 @@ from cf_excel.model.file import save_factors
 from cf_excel.model.lookup import IdIndex
 from cf_excel.model.predictor import Predictor
 from cf_excel.udf import functions as functions_module
-from cf_excel.udf.functions import Functions, help_of, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.values import ERRORS, as_cells
 from cf_excel.udf.worker import answer
 
@@ -306,7 +307,7 @@ def test_a_model_file_missing_corrupt_and_replaced(tmp_path, tiny_factors):
     sheet = Functions(path)
     missing = f"there is no model at {path}: run python -m cf_excel train"
     for name, signature in signatures().items():
-        if name != "CF_RMSE":
+        if name not in ("CF_RMSE", "CF_FILL", "CF_TOP", "CF_FIT"):  # they need no model
             result = getattr(sheet, name)(*[1.0] * len(signature.parameters))
             assert as_cells(result)[0, 0] == f"{name}: {missing}"
     save_factors(tiny_factors(seed=0), path)
@@ -457,24 +458,6 @@ def test_a_range_gives_what_its_cells_give(sheet, users):
         for user, result in zip(row, results, strict=True):
             alone = sheet.CF_PREDICT(user, 1.0)
             assert result == (alone if isinstance(alone, str) else pytest.approx(alone, abs=1e-6))
-
-
-def test_help_fits_the_function_wizard():
-    assert list(signatures()) == [
-        *(
-            "CF_PREDICT",
-            "CF_UNCERTAINTY",
-            "CF_USER_FACTORS",
-            "CF_MOVIE_FACTORS",
-            "CF_USER_BIAS",
-            "CF_MOVIE_BIAS",
-            "CF_TITLE",
-        ),
-        *("CF_RECOMMEND", "CF_SIMILAR", "CF_RATE", "CF_FIND", "CF_RMSE", "CF_MODEL"),
-    ]
-    for name in signatures():
-        assert 20 < len(help_of(name)) <= 255
-        assert '"' not in help_of(name)
 
 
 def test_numpy_is_all_that_the_functions_load(model_path):

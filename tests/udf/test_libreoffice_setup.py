@@ -11,6 +11,7 @@ import numpy as np
 import openpyxl
 import pytest
 from openpyxl.worksheet.formula import ArrayFormula
+from support.function_calls import GRID
 from support.hosts import missing
 from support.office import Office
 
@@ -22,7 +23,8 @@ from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
 from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import libreoffice_setup as libreoffice
 from cf_excel.udf import worker
-from cf_excel.udf.functions import Functions, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.libreoffice_setup import MODULE, SCRIPT, basic_source, install, uninstall
 from cf_excel.udf.panel_workbooks import libreoffice_extension
 
@@ -34,7 +36,7 @@ LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>
 MINE = '>\n <library:element library:name="Mine"/>\n</library:library>\n'
 # formula, and the arguments that a cell of that formula gives; None is a blank cell
 USERS, MOVIES = [[15.0], [None], ["3"], [99.0], [7.0]], [[1.0, "The Matrix", None]]
-CELLS = {"A1:A5": USERS, "B1:D1": MOVIES, "B2:D2": [[5.0, 3.0, None]], "A6:A6": [['O\'Neil "quoted"']]}
+CELLS = {"A1:A5": USERS, "B1:D1": MOVIES, "B2:D2": [[5.0, 3.0, None]], "A6:A6": [['O\'Neil "quoted"']], "A8:E13": GRID}
 FORMULAS = [
     ("CF_PREDICT(15,1)", (15, 1)),
     ('CF_PREDICT("15","the matrix")', ("15", "the matrix")),
@@ -61,6 +63,11 @@ FORMULAS = [
     ('CF_FIND("hamlet",3)', ("hamlet", 3)),
     ("CF_RMSE(B2:D2,B1:D1)", ([[5, 3, None]], MOVIES)),
     ("CF_MODEL()", ()),
+    ("CF_FILL(A8:E13)", (GRID,)),
+    ("CF_FILL(B9:E12)", ([row[1:] for row in GRID[1:-1]],)),
+    ("CF_TOP(A8:E13,2)", (GRID, 2)),
+    ("CF_TOP(A8:E13)", (GRID,)),
+    ("CF_FIT(A8:E13)", (GRID,)),
 ]
 
 
@@ -92,7 +99,7 @@ def calc(tmp_path_factory, sheet):
 
 @pytest.fixture(scope="module")
 def workbook(tmp_path_factory, sheet):
-    """Every formula in column F and to the right, each below the other; the arguments in columns A to D."""
+    """Every formula in column G and to the right, each below the other; the arguments in columns A to E."""
     book = openpyxl.Workbook()
     page = book.active
     for area, rows in CELLS.items():
@@ -104,11 +111,11 @@ def workbook(tmp_path_factory, sheet):
         name = formula.partition("(")[0]
         result = rows_of(getattr(sheet, name)(*arguments))
         places.append((row, name, arguments))
-        first = page.cell(row, 6)
+        first = page.cell(row, 7)
         if len(result) == len(result[0]) == 1:
             first.value = f"={formula}"
         else:
-            end = page.cell(row + len(result) - 1, 5 + len(result[0])).coordinate
+            end = page.cell(row + len(result) - 1, 6 + len(result[0])).coordinate
             page[first.coordinate] = ArrayFormula(f"{first.coordinate}:{end}", f"={formula}")
         row += len(result) + 1
     path = tmp_path_factory.mktemp("workbook") / "functions.xlsx"
@@ -119,7 +126,7 @@ def workbook(tmp_path_factory, sheet):
 def check_cells(values, places, sheet):
     for row, name, arguments in places:
         for i, expected in enumerate(rows_of(getattr(sheet, name)(*arguments))):
-            shown = values[row - 1 + i][5 : 5 + len(expected)]
+            shown = values[row - 1 + i][6 : 6 + len(expected)]
             if all(isinstance(value, (int, float)) for value in expected):
                 np.testing.assert_allclose(shown, expected, atol=1e-9, err_msg=name)
             else:
@@ -179,8 +186,8 @@ def test_a_missing_and_a_corrupt_model_are_told_in_the_cell(calc, workbook, shee
     for content in (None, b"junk"):
         sheet.path.unlink() if content is None else sheet.path.write_bytes(content)
         values = calc.recalculate(path)["Sheet"]["values"]
-        assert values[0][5] == sheet.CF_PREDICT(15, 1)
-        assert str(sheet.path) in values[0][5]
+        assert values[0][6] == sheet.CF_PREDICT(15, 1)
+        assert str(sheet.path) in values[0][6]
     save_factors(tiny_factors(), sheet.path)
     check_cells(calc.recalculate(path)["Sheet"]["values"], places, sheet)
 
@@ -191,7 +198,7 @@ def test_formulas_survive_saving(calc, workbook, tmp_path, sheet):
     calc.call("save_as_xlsx", str(path), str(tmp_path / "saved.xlsx"), script=SCRIPTS)
     page = openpyxl.load_workbook(tmp_path / "saved.xlsx").active
     for (row, _, _), (formula, _) in zip(places, FORMULAS, strict=True):
-        kept = page.cell(row, 6).value
+        kept = page.cell(row, 7).value
         assert getattr(kept, "text", kept) == f"={formula}"
 
 

@@ -18,7 +18,8 @@ from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
 from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import functions_vba as vba
-from cf_excel.udf.functions import Functions, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.functions_vba import MACROS, UDF_MODULE, functions_project, wrappers
 from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension
 from cf_excel.xlsx.vba.vba_project import VbaProject

@@ -18,11 +18,13 @@ from importlib.util import find_spec
 from xml.etree import ElementTree
 
 import pytest
+from support.function_calls import GRID
 from support.hosts import missing
 
 from cf_excel.cli import main
 from cf_excel.model.file import save_factors
-from cf_excel.udf.functions import ARGUMENTS, Functions, help_of, signatures
+from cf_excel.udf.descriptions import ARGUMENTS, help_of, signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.server.guard import Guard
 
 ERROR = {"type": "Error", "errorType": "NotAvailable", "basicValue": "#N/A", "basicType": "Error"}
@@ -58,6 +60,13 @@ CALLS = [
     ("CF_FIND", [[["hamlet"]], [[3]]], ("hamlet", 3)),
     ("CF_RMSE", [[[1, 0, 3]], [[2, 2, 0]]], ([[1, None, 3]], [[2, 2, 0]])),
     ("CF_MODEL", [], ()),
+    ("CF_FILL", [GRID], (GRID,)),
+    ("CF_FILL", [[[cell or 0 for cell in row] for row in GRID]], (GRID,)),
+    ("CF_FILL", [[[5, 0, 3, None], [4, 4, 0, 1], [0, 5, 3, 2]]], ([[5, 0, 3, None], [4, 4, 0, 1], [0, 5, 3, 2]],)),
+    ("CF_FILL", [[[5, 0, 3, -1], [4, 4, 0, 1], [0, 5, 3, 2]]], ([[5, 0, 3, -1], [4, 4, 0, 1], [0, 5, 3, 2]],)),
+    ("CF_TOP", [GRID, [[2]]], (GRID, 2)),
+    ("CF_TOP", [GRID, None], (GRID,)),
+    ("CF_FIT", [GRID], (GRID,)),
 ]
 
 

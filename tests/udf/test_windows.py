@@ -14,7 +14,8 @@ import cf_excel
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.udf import panel_workbooks as workbook
-from cf_excel.udf.functions import Functions, signatures
+from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.functions import Functions
 from cf_excel.udf.panel_workbooks import excel_extension
 
 HERE = Path(__file__).parents[1] / "windows"

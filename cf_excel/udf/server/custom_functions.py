@@ -13,8 +13,9 @@ sys.modules.setdefault("pyodide", None)  # type: ignore[arg-type]  # typeshed kn
 from xlwings import server  # noqa: E402
 
 from cf_excel.errors import CfExcelError  # noqa: E402
-from cf_excel.udf.functions import ARGUMENTS, Functions, as_function, signatures  # noqa: E402
-from cf_excel.udf.values import Value, is_range  # noqa: E402
+from cf_excel.udf.descriptions import ARGUMENTS, as_function, signatures  # noqa: E402
+from cf_excel.udf.functions import Functions  # noqa: E402
+from cf_excel.udf.values import Value, as_cells, is_blank, is_range  # noqa: E402
 
 _functions = Functions()
 
@@ -23,9 +24,8 @@ def _decorated(name: str) -> Callable[..., Value]:
     method, signature = getattr(_functions, name), signatures()[name]
 
     def answer(*args: Value) -> Value:
-        blank_zero = {argument: _zero_is_blank(argument) for argument in signature.parameters}
         named = zip(signature.parameters, args, strict=False)
-        return method(*(_read(value, blank_zero[argument]) for argument, value in named))
+        return method(*(_read(value, _zero_is_blank(argument, value)) for argument, value in named))
 
     function = as_function(name, answer)
     function.__module__ = __name__
@@ -34,8 +34,14 @@ def _decorated(name: str) -> Callable[..., Value]:
     return server.func(function)
 
 
-def _zero_is_blank(argument: str) -> bool:
-    """Say whether a 0 can only be an empty cell: an id that the model lacks, or a rating below all ratings."""
+def _zero_is_blank(argument: str, value: Value) -> bool:
+    """Say whether a 0 can only be an empty cell: an id that the model lacks, or a rating below all ratings.
+
+    In a table of ratings it is one where no other cell is empty and no number is below it.
+    """
+    if argument == "table":
+        numbers = [cell for cell in as_cells(value).flat if type(cell) in (int, float)]
+        return len(numbers) > 0 and min(numbers) == 0 and not any(map(is_blank, as_cells(value).flat))
     try:
         factors = _functions.load().factors
     except CfExcelError:

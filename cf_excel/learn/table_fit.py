@@ -1,0 +1,193 @@
+"""Fit a table of ratings of any size, and say how good that is on cells that were held out.
+
+Small tables are all overhead, so that a table and its copies, each without the cells of a fold, are fitted as one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cf_excel.learn.baselines import SHRINK, bias_baseline, fit_biases, mean_baseline
+from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
+from cf_excel.learn.bayes.factorization import (
+    RATINGS_ALONE,
+    WITH_CONTENT,
+    BayesFit,
+    BayesSettings,
+    Precisions,
+    Rows,
+    fit_bayes,
+)
+from cf_excel.learn.bayes.features import movie_blocks
+from cf_excel.metrics import rmse
+from cf_excel.model.factors import Factors
+from cf_excel.ratings.table import Ratings, as_written
+
+LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is
+_N_FOLDS = 5
+_MANY_RATINGS = 10_000  # one fifth is enough to hold out
+_SMALL = BayesSettings(n_factors=5, cg_steps=1)
+_SMALL_CELLS = 250_000  # users x items; larger tables have the usual settings
+_LOOSE = 0.05  # precision of the factors in a table with a plain structure, as a share of the usual one
+_SURE = 2.0  # standard errors
+
+
+@dataclass(frozen=True, eq=False)
+class TableFit:
+    """Factors that were learnt from all ratings of a table, and how good such factors are on cells held out.
+
+    factors: of kind bayes; where they are no better than the biases of users and items, these biases alone.
+    rmse, mean_rmse, bias_rmse: in rating units, over n_held_out cells, each predicted from a table without it: of the
+    model, of the mean, of the mean with biases of user and item; NaN where nothing can be held out. sureness: by how
+    many standard errors the model's squared error is below that of the better of both others, negative where it is
+    above. nouns: what the table calls a user and an item. same: the one rating that all are, or None.
+    """
+
+    factors: Factors
+    n_ratings: int
+    n_held_out: int
+    rmse: float
+    mean_rmse: float
+    bias_rmse: float
+    sureness: float
+    nouns: tuple[str, str]
+    same: float | None
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the model beats the mean and the biases on the cells held out."""
+        return self.rmse < min(self.mean_rmse, self.bias_rmse)
+
+    @property
+    def verdict(self) -> str:
+        """What that means, in one sentence."""
+        user, item = self.nouns
+        if self.same is not None:
+            return f"nothing can be learnt: every rating is {self.same:g}"
+        if not self.n_held_out:
+            return (
+                f"too little to learn from: expected {LEAST_RATINGS} ratings, some of one {user} and some of one {item}"
+            )
+        if self.is_better:
+            how = f"better than the mean ({self.mean_rmse:.2f}) and the biases of {user} and {item}"
+            chance = "" if self.sureness > _SURE else "; that may be chance"
+            return f"off by {self.rmse:.2f} on ratings held out, {how} ({self.bias_rmse:.2f}){chance}"
+        better, error = ("mean", self.mean_rmse)
+        if self.bias_rmse <= self.mean_rmse:
+            better, error = f"biases of {user} and {item}", self.bias_rmse
+        return f"no pattern was found: off by {self.rmse:.2f} on ratings held out, the {better} by {error:.2f}"
+
+
+def fit_table(ratings: Ratings) -> TableFit:
+    """Learn factors of kind bayes from all ratings, and measure them on cells held out; the same table, the same fit.
+
+    Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. How far the factors of a small table
+    may go is chosen by the error there. Raises InputError as fit_bayes does.
+    """
+    folds = _folds(ratings)
+    fits = [_fit_copies(ratings, folds, settings) for settings in _candidates(ratings)]
+    held_out = np.concatenate(folds) if folds else np.empty(0, np.int64)
+    truth = ratings.rating[held_out]
+    fit = min(fits, key=lambda fit: float(np.square(fit.val_predictions - truth).sum()))
+    own, mean, biases, sureness = np.nan, np.nan, np.nan, 0.0
+    if folds:
+        baselines = [_held_out(baseline, ratings, folds) for baseline in (mean_baseline, bias_baseline)]
+        own, mean, biases = (rmse(predictions, truth) for predictions in (fit.val_predictions, *baselines))
+        sureness = min(_sureness(fit.val_predictions, other, truth) for other in baselines)
+        if own >= biases:
+            fit = _biases_alone(fit, ratings, biases)
+    same = float(as_written(ratings.rating[:1])[0]) if np.ptp(ratings.rating) == 0 else None
+    factors = bayes_to_factors(fit, ratings, "none")
+    return TableFit(factors, len(ratings), len(held_out), own, mean, biases, sureness, ratings.nouns, same)
+
+
+def _held_out(baseline: Callable[[Ratings, np.ndarray], np.ndarray], ratings: Ratings, folds: list) -> np.ndarray:
+    predictions = np.concatenate([baseline(ratings, fold) for fold in folds])
+    return np.clip(predictions, *ratings.rating_range)
+
+
+def _folds(ratings: Ratings) -> list[np.ndarray]:
+    """Return rows to hold out, in parts whose rows rise; none where that would tell nothing."""
+    n = len(ratings)
+    if n < LEAST_RATINGS or ratings.n_users == n or ratings.n_movies == n or np.ptp(ratings.rating) == 0:
+        return []
+    parts = np.array_split(np.random.default_rng(0).permutation(n), _N_FOLDS)
+    return [np.sort(part) for part in (parts if n <= _MANY_RATINGS else parts[:1])]
+
+
+def _candidates(ratings: Ratings) -> list[BayesSettings]:
+    if ratings.n_users * ratings.n_movies > _SMALL_CELLS:
+        return [BayesSettings()]
+    usual = WITH_CONTENT if movie_blocks(ratings) else RATINGS_ALONE
+    return [replace(_SMALL, precisions=precisions) for precisions in (usual, _loosened(usual))]
+
+
+def _loosened(usual: Precisions) -> Precisions:
+    user, movie, rated, raters = (
+        (of_factors * _LOOSE, of_bias) for of_factors, of_bias in (usual.user, usual.movie, usual.rated, usual.raters)
+    )
+    return Precisions(usual.alpha, user, movie, rated, raters)
+
+
+def _fit_copies(ratings: Ratings, folds: list[np.ndarray], settings: BayesSettings) -> BayesFit:
+    """Return the fit to all ratings; val_predictions are for the rows of the folds, each by the fit without its fold.
+
+    The fits are one: users and items of every copy are others. Each copy is centred on the mean of its own training
+    ratings, so that nothing but the scale and the noise is common.
+    """
+    n, n_users, n_movies, n_copies = len(ratings), ratings.n_users, ratings.n_movies, len(folds) + 1
+    training = [ratings.rating, *(np.delete(ratings.rating, rows) for rows in folds)]
+    means = [float(rating.mean(dtype=np.float64)) for rating in training]
+    copies = np.repeat(np.arange(n_copies), n)
+    stacked = replace(
+        ratings,
+        user_ids=np.arange(n_copies * n_users),
+        movie_ids=np.arange(n_copies * n_movies),
+        user_idx=(np.tile(ratings.user_idx, n_copies) + copies * n_users).astype(np.int32),
+        movie_idx=(np.tile(ratings.movie_idx, n_copies) + copies * n_movies).astype(np.int32),
+        rating=np.concatenate([ratings.rating - mean for mean in means]).astype(np.float32),
+        timestamp=None,
+        titles=np.tile(ratings.titles, n_copies),
+        years=np.tile(ratings.years, n_copies),
+        genres=np.tile(ratings.genres, n_copies),
+        declared_range=(-np.inf, np.inf),
+    )
+    held_out = [rows + copy * n for copy, rows in enumerate(folds, 1)]
+    fit = fit_bayes(stacked, np.concatenate([np.empty(0, np.int64), *held_out]), settings)
+    shifts = np.repeat(means[1:], list(map(len, folds)))
+    return replace(
+        fit,
+        global_mean=means[0] + fit.global_mean,
+        rating_range=ratings.rating_range,
+        users=_first(fit.users, n_users),
+        movies=_first(fit.movies, n_movies),
+        noise_variance=fit.noise_variance[:n_users],
+        val_rows=np.empty(0, np.int64),
+        val_predictions=np.clip(fit.val_predictions + shifts, *ratings.rating_range),
+    )
+
+
+def _biases_alone(fit: BayesFit, ratings: Ratings, error: float) -> BayesFit:
+    """Return a fit whose predictions are the mean and the biases, which are off by an RMSE."""
+    sizes = ratings.n_users, ratings.n_movies
+    mean, *biases = fit_biases(ratings.user_idx, ratings.movie_idx, ratings.rating, *sizes)
+    rows = []
+    for idx, bias in zip((ratings.user_idx, ratings.movie_idx), biases, strict=True):
+        variance = error**2 / (np.bincount(idx, minlength=len(bias)) + SHRINK)
+        both = np.zeros((2, len(bias), fit.settings.n_factors + 1), np.float32)
+        both[0, :, -1], both[1, :, -1] = bias, variance
+        rows.append(Rows(*both))
+    noise = np.full(sizes[0], error**2, np.float32)
+    return replace(fit, global_mean=mean, users=rows[0], movies=rows[1], noise_variance=noise)
+
+
+def _first(rows: Rows, n: int) -> Rows:
+    return Rows(rows.mean[:n], rows.variance[:n])
+
+
+def _sureness(predictions: np.ndarray, others: np.ndarray, truth: np.ndarray) -> float:
+    """Return by how many standard errors predictions are better than others, in squared error."""
+    gains = np.square(others - truth) - np.square(predictions - truth)
+    error = gains.std(ddof=1) / np.sqrt(len(gains))
+    return float(gains.mean() / error) if error > 0 else 0.0

@@ -1,0 +1,147 @@
+"""Read a range of a sheet as a grid of ratings, with names above and at the left of it, or without."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.assembly import assemble
+from cf_excel.ratings.cell_tables import Cell, ListOfCells, ListOfGrid, TableCells, text_of
+from cf_excel.ratings.column_names import REQUIRED, find_columns
+from cf_excel.ratings.forms import find_table
+from cf_excel.ratings.grids import as_value, find_grid, is_known_corner
+from cf_excel.ratings.rating_rows import read_rows
+from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.table import Ratings, canonical_id
+
+_EXPECTED = "expected numbers, users down and items across, blank where nobody rated, with or without names around them"
+
+
+@dataclass(frozen=True, eq=False)
+class RatedRange:
+    """The ratings of a range, and where its users and items stand: rows and columns of the range, from 0.
+
+    users, items: their names, no two alike. What is no part of the grid, such as a total, has no row or column here.
+    items_down: whether rows are of items, and columns of users.
+    """
+
+    ratings: Ratings
+    users: list[str]
+    items: list[str]
+    rows: list[int]
+    columns: list[int]
+    items_down: bool
+
+
+def read_range(rows: Sequence[Sequence[Cell]]) -> RatedRange:
+    """Return the ratings of a range of cells, "" for a blank one; names are found, and else made of row and column.
+
+    Raises InputError where there are none, for a cell that is no number, and for ratings beside names that lack one.
+    """
+    if not any(as_value(value, True) is not None for row in rows for value in row):
+        raise InputError(f"the range has no ratings: {_EXPECTED}")
+    cells = [list(row) for row in rows]
+    n_above = _count_titles(cells)
+    has_top, has_left = _find_names(cells[n_above:])
+    headed = cells[n_above:]
+    listed = find_table(TableCells("the range", headed[:2], range(2)), Reading(form="list")) if has_top else None
+    if isinstance(listed, ListOfCells) and listed.has_header:
+        raise InputError(f"the range is a list, a row a rating: {_EXPECTED}")
+    if not has_left:
+        headed = [["" if has_top and not i else f"row {n_above + i + 1}", *row] for i, row in enumerate(headed)]
+    if not has_top:
+        width = len(cells[0])
+        headed = [["", *(f"column {j + 1}" for j in range(has_left, width))], *headed]
+    up, left = n_above - (not has_top), -(not has_left)
+    how = Reading(form="grid")
+    found = find_grid(TableCells("the range", headed, range(up + 1, up + 1 + len(headed))), how)
+    if found is None or not found.values:
+        raise InputError(f"the range has no grid of ratings: {_EXPECTED}")
+    told = replace(found, users=_told_apart(found.users), movies=_told_apart(found.movies))
+    read = read_rows(told, find_columns(told, REQUIRED, ()), how)
+    ratings = assemble(read, {}, "the range", found.nouns("item"), how)
+    down, across = _rated(told)
+    return RatedRange(
+        ratings,
+        [name for i, name in enumerate(told.users) if i in (across if told.items_down else down)],
+        [name for i, name in enumerate(told.movies) if i in (down if told.items_down else across)],
+        [found.rows[i] + up for i in sorted(down)],
+        [found.columns[j] + left for j in sorted(across)],
+        found.items_down,
+    )
+
+
+def _count_titles(cells: list[list[Cell]]) -> int:
+    """Return how many rows stand above a table: blank ones, and lines of one text."""
+    for i, row in enumerate(cells):
+        filled = [value for value in row if value != ""]
+        is_title = len(filled) == 1 < len(row) - 1 and as_value(filled[0], True) is None
+        if filled and not is_title:
+            return i
+    return 0
+
+
+def _find_names(cells: list[list[Cell]]) -> tuple[bool, bool]:
+    """Return whether the first row and the first column are names, and not ratings.
+
+    Texts and dates are. Numbers are, where each stands once and the corner is that of a table, or where all are beyond
+    the ratings; with nothing but numbers, a blank corner counts where both could be names.
+    """
+    corner, top, left = cells[0][0], cells[0][1:], [row[0] for row in cells[1:]]
+    texts = [any(value != "" and as_value(value, True) is None for value in names) for names in (top, left)]
+    corner_is_text = corner != "" and as_value(corner, True) is None
+    is_corner = corner == "" or (corner_is_text and is_known_corner(text_of(corner).strip()))
+    each_once = [bool(names) and "" not in names and len(set(names)) == len(names) for names in (top, left)]
+    could_be = [text or once for text, once in zip(texts, each_once, strict=True)]
+    if is_corner and all(could_be):
+        return True, True
+    if corner_is_text and is_corner:
+        return True, could_be[1]
+    if not corner_is_text and not any(texts):
+        return False, False
+    rest = _numbers(value for row in cells[1:] for value in row[1:])
+    beyond = [
+        once and bool(rest) and _are_beyond(names, rest) for once, names in zip(each_once, (top, left), strict=True)
+    ]
+    has_top, has_left = (text or far for text, far in zip(texts, beyond, strict=True))
+    return has_top or (corner_is_text and not has_left), has_left
+
+
+def _are_beyond(names: list[Cell], ratings: list[float]) -> bool:
+    low, high = min(ratings), max(ratings)
+    return not any(low <= number <= high for number in _numbers(names))
+
+
+def _numbers(values: Iterable[Cell]) -> list[float]:
+    return [number for value in values if value != "" and (number := as_value(value, True)) is not None]
+
+
+def _rated(grid: ListOfGrid) -> tuple[set[int], set[int]]:
+    """Return which rows and columns of a grid are users and items: all but totals, which have values but no ratings."""
+    axes = (1, 0) if grid.items_down else (0, 1)
+    rated_rows, rated_columns = ({cell[axis] for cell in grid.values} for axis in axes)
+    filled = [
+        (i, j)
+        for i, row in enumerate(grid.rows)
+        for j, column in enumerate(grid.columns)
+        if column < len(grid.cells.rows[row]) and grid.cells.rows[row][column] != ""
+    ]
+    filled_rows, filled_columns = {i for i, _ in filled}, {j for _, j in filled}
+    return (
+        {i for i in range(len(grid.rows)) if i in rated_rows or i not in filled_rows},
+        {j for j in range(len(grid.columns)) if j in rated_columns or j not in filled_columns},
+    )
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Return the names with a number behind each that was there before; a grid's rows are different people."""
+    seen: set[int | str] = set()
+    told = []
+    for name in names:
+        unique, n = name, 1
+        while unique and canonical_id(unique) in seen:
+            n += 1
+            unique = f"{name} ({n})"
+        if unique:
+            seen.add(canonical_id(unique))
+        told.append(unique)
+    return told

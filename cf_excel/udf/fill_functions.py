@@ -1,0 +1,135 @@
+"""CF_FILL, CF_TOP and CF_FIT: learn from the ratings of a range when a cell asks. Loaded when the first one does.
+
+What was learnt is kept by the content of the range: a formula over ratings that did not change is not fitted again.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from cf_excel.errors import InputError
+from cf_excel.learn.table_fit import TableFit, fit_table
+from cf_excel.model.lookup import cut
+from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.cell_tables import Cell
+from cf_excel.ratings.ranges import RatedRange, read_range
+from cf_excel.ratings.table import canonical_id
+from cf_excel.udf.values import Rows, Value, as_cells, as_float, as_text, error_name, is_blank
+
+MOST_CELLS = 1_000_000
+_BEYOND_ERRORS = -1e9  # the numbers of error values are below
+_LONGEST = 250  # a cell is read at a glance
+_KEPT = 8  # ranges whose fits are kept
+
+
+@dataclass(frozen=True, eq=False)
+class _Learnt:
+    """What a range holds, and what was learnt from it.
+
+    predictions (n_users, n_items): of all users and items of the range; those without a rating are average. is_blank
+    (n_rows, n_columns): of the cells of the range.
+    """
+
+    found: RatedRange
+    fit: TableFit
+    predictions: np.ndarray
+    is_blank: np.ndarray
+
+
+def fill(table: Value) -> Rows:
+    """Return the range with its blank ratings predicted, and all else as it is.
+
+    Raises InputError as read_range does.
+    """
+    cells = _checked(table)
+    learnt = _learn(_content(cells))
+    filled = np.where(learnt.is_blank, "", cells)
+    place = np.ix_(learnt.found.rows, learnt.found.columns)
+    predictions = learnt.predictions.astype(object)
+    filled[place] = np.where(learnt.is_blank[place], _laid_out(predictions, learnt.found), filled[place])
+    return filled.tolist()
+
+
+def top(table: Value, n: int) -> Rows:
+    """Return a row for each user: the name, then the n items with the highest predictions that the user did not rate.
+
+    Blank where there are fewer. Raises InputError as read_range does.
+    """
+    learnt = _learn(_content(_checked(table)))
+    found = learnt.found
+    if len(found.users) * (n + 1) > MOST_CELLS:
+        raise InputError(f"n {n:,} of {len(found.users):,} users: {MOST_CELLS:,} cells at once are the most")
+    is_free = _laid_out(learnt.is_blank[np.ix_(found.rows, found.columns)], found)
+    scores = np.where(is_free, learnt.predictions, -np.inf)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    users, items = ([canonical_id(name) for name in names] for names in (found.users, found.items))
+    rows: Rows = []
+    for user, best, n_free in zip(users, order.tolist(), is_free.sum(axis=1).tolist(), strict=True):
+        shown = [items[item] for item in best[: min(n, n_free)]]
+        rows.append([user, *shown, *[""] * (n - len(shown))])
+    return rows
+
+
+def _laid_out(values: np.ndarray, found: RatedRange) -> np.ndarray:
+    """Return values of users and items as the range has them, or those of the range by users and items."""
+    return values.T if found.items_down else values
+
+
+def fit(table: Value) -> Rows:
+    """Return what was learnt from the range and how good that is, as rows of words and a number or a sentence.
+
+    Errors are RMSE, in rating points; blank where nothing can be held out. Raises InputError as read_range does.
+    """
+    learnt = _learn(_content(_checked(table)))
+    user, item = learnt.fit.nouns
+    fit = learnt.fit
+    rows: Rows = [
+        ["Ratings", fit.n_ratings],
+        ["Ratings held out, each predicted without it", fit.n_held_out],
+        ["Error of these predictions (RMSE)", fit.rmse],
+        ["Error of the mean", fit.mean_rmse],
+        [f"Error of the biases of {user} and {item}", fit.bias_rmse],
+        ["In a word", fit.verdict],
+    ]
+    return [[words, "" if is_blank(value) else value] for words, value in rows]
+
+
+def _checked(table: Value) -> np.ndarray:
+    cells = as_cells(table)
+    if cells.size > MOST_CELLS:
+        raise InputError(f"{cells.shape[0]:,} x {cells.shape[1]:,} cells: {MOST_CELLS:,} are the most to learn from")
+    return cells
+
+
+def _content(cells: np.ndarray) -> tuple[tuple[Cell, ...], ...]:
+    """Return the values of cells as a table has them. Raises InputError for an error value."""
+    return tuple(tuple(map(_plain, row)) for row in cells.tolist())
+
+
+def _plain(value: Value) -> Cell:
+    if type(value) is float and value > _BEYOND_ERRORS:  # nearly every cell
+        return value
+    if is_blank(value):
+        return ""
+    error = error_name(value)
+    if error:
+        raise InputError(error)
+    if isinstance(value, str):
+        return value
+    number = as_float(value)
+    return as_text(value).upper() if number != number else number
+
+
+@lru_cache(maxsize=_KEPT)
+def _learn(content: tuple[tuple[Cell, ...], ...]) -> _Learnt:
+    try:
+        found = read_range(content)
+        fit = fit_table(found.ratings)
+    except InputError as error:  # it may tell of many rows
+        raise InputError(cut(str(error), _LONGEST)) from None
+    predictor = Predictor(fit.factors)
+    users, items = (np.array([*names, None], object)[:-1] for names in (found.users, found.items))
+    scores = predictor.predict_rows(predictor.user_rows(users)[:, None], predictor.movie_rows(items)[None])
+    is_blank = np.array([[value == "" for value in row] for row in content])
+    return _Learnt(found, fit, np.asarray(scores, float), is_blank)
