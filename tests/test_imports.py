@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "sheets": MODEL | {"xlsx", "sheets"},
     "plots": MODEL | {"plots"},
     "evaluate": MODEL | {"learn", "plots", "evaluate"},
-    "udf": MODEL | {"xlsx", "sheets", "udf"},
+    "udf": MODEL | {"learn", "xlsx", "sheets", "udf"},
 }
 HEAVY = {"torch", "numba", "scipy"}
 WITH_HEAVY = {"learn", "lesson", "evaluate", "cli"}
