@@ -4,8 +4,10 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from cf_excel.ratings.workbooks import FILLED
-from cf_excel.sheets.own.draft import LOOKS, SheetDraft, is_marked
+from cf_excel.sheets.own.draft import LOOKS, DraftPart, SheetDraft, is_marked
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_styles import AddedStyles
 from cf_excel.xlsx.edit.added_table import filtered_out, resize_table, table_of
@@ -75,12 +77,11 @@ def put_draft(book: OpenedBook, draft: SheetDraft, styles: AddedStyles) -> tuple
     """Write a draft into the workbook; return the sheet's name, and the former one whose place it took."""
     former = find_former(book, draft.title)
     cells = SheetCells(_Numbers(draft, former, styles))
-    for part in draft.parts:
+    for i, part in enumerate(_all_parts(draft)):
         if isinstance(part.looks, str):
-            cells.put(part.block, part.looks, part.rows)
+            cells.put(part.block, f"{i} {part.looks}", part.rows)
         else:
-            cells.put_dressed(part.block, part.looks, part.rows)
-    cells.put(draft.note, "note", [[draft.marked_note]])
+            cells.put_dressed(part.block, np.char.add(f"{i} ", part.looks), part.rows)
     cells.row_heights = dict(draft.heights)
     if former is None:
         title = book.free_title(draft.title)
@@ -101,7 +102,7 @@ def put_draft(book: OpenedBook, draft: SheetDraft, styles: AddedStyles) -> tuple
 
 
 class _Numbers(dict[str, int]):
-    """Style numbers by look: those that most cells of the look have in the former sheet, else styles that are added."""
+    """Style numbers by part and look: those of most such cells in the former sheet, else styles that are added."""
 
     def __init__(self, draft: SheetDraft, former: FormerSheet | None, styles: AddedStyles) -> None:
         super().__init__()
@@ -110,25 +111,25 @@ class _Numbers(dict[str, int]):
             self[look] = votes.most_common(1)[0][0]
 
     def __missing__(self, look: str) -> int:
-        self[look] = self._styles.number(LOOKS[look])
+        self[look] = self._styles.number(LOOKS[look.partition(" ")[2]])
         return self[look]
 
 
 def _votes(draft: SheetDraft, former: FormerSheet) -> dict[str, Counter[int]]:
-    """Return how many cells of each look have which style in the former sheet."""
+    """Return how many cells of each part and look have which style in the former sheet."""
     votes: dict[str, Counter[int]] = defaultdict(Counter)
     places = _places(draft, former)
-    for part in draft.parts:
+    for i, part in enumerate(_all_parts(draft)):
         for address, look, value in part.cells():
             before = places.get(address, address) if part.block == draft.scale else address
-            style = former.style(before) if before in former.values else None
-            if style is None or (look == "given" and former.values[before] != value):
-                continue
-            votes[look][style] += 1
-    style = former.style((draft.note.top, draft.note.left))
-    if style is not None:
-        votes["note"][style] += 1
+            style = former.style(before)
+            if style is not None and (look != "given" or former.values.get(before) == value):
+                votes[f"{i} {look}"][style] += 1
     return votes
+
+
+def _all_parts(draft: SheetDraft) -> list[DraftPart]:
+    return [*draft.parts, DraftPart(draft.note, "note", [[draft.marked_note]])]
 
 
 def _places(draft: SheetDraft, former: FormerSheet) -> dict[Address, Address]:
