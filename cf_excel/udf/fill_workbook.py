@@ -174,7 +174,7 @@ def write(
 
 @_without_collector()
 def fill(
-    workbook: str | os.PathLike[str],
+    workbook: WorkbookOrPath,
     *,
     top: int = 5,
     out: str | os.PathLike[str] | None = None,
@@ -202,8 +202,10 @@ def fill(
 
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"--top {top}: expected a whole number, 1 or more")
-    path, copy = Path(workbook), None if out is None else Path(out)
-    target = _target(path, copy)
+    if not isinstance(workbook, str | os.PathLike):
+        raise InputError(f"{workbook.name} is open in Excel: save and close it, and pass its path")
+    path = Path(workbook)
+    target = _target(path, None if out is None else Path(out))
     if not dry_run:
         check_target(target)
     book = OpenedBook(path)

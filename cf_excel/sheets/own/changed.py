@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cf_excel.sheets.own.draft import SheetDraft
+from cf_excel.sheets.own.draft import SheetDraft, mark_of
 from cf_excel.sheets.own.own_layout import FIT, PREDICTIONS
 from cf_excel.sheets.own.put_drafts import FormerSheet
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
@@ -13,7 +13,7 @@ Values = dict[Address, CellValue]
 def change_of(draft: SheetDraft, former: FormerSheet) -> str:
     """Return what is other than on the former sheet, in a few words."""
     new, old = draft.values, former.values
-    if new == old:
+    if mark_of(new.items()) == mark_of(old.items()):  # programs may round digits that nobody sees
         return "as it was"
     if draft.title == PREDICTIONS:
         return _change_of_grid(draft, old)

@@ -29,6 +29,7 @@ from cf_excel.xlsx.texts import CellValue
 
 _LONG_NAME = 8  # characters, from which on names stand upright
 _WIDEST = 44
+_FEW_RATINGS = 5  # an item with fewer is like any other
 
 
 class Fitted(Protocol):
@@ -150,7 +151,12 @@ def _recommendations(table: OwnTable, top: int) -> SheetDraft:
 def _similar(table: OwnTable, top: int) -> SheetDraft:
     item = table.ratings.nouns[1]
     names = table.item_names
-    items = [identity for identity, row in zip(table.item_ids, table.item_rows, strict=True) if row >= 0]
+    least = min(_FEW_RATINGS, table.predictor.least_ratings)
+    items = [
+        identity
+        for identity, row in zip(table.item_ids, table.item_rows.tolist(), strict=True)
+        if row >= 0 and table.predictor.n_ratings[row] >= least
+    ]
     rows = _ranked(items, lambda identity: _alike(table.predictor, identity, top), names)
     about = f"what the same raters like or dislike as they do this {item}; 1 is the same taste, 0 none in common."
     return _table(

@@ -52,7 +52,7 @@ def fill_own(book: OpenedBook, ratings: Ratings, fit: Fitted, top: int) -> Fille
     table = OwnTable(ratings, fit)
     if not table.is_small:
         book.notes.append(
-            f"sheet {PREDICTIONS} is left out: it shows at most {LARGEST_GRID} x {LARGEST_GRID} of a list, and this is "
+            f"sheet {PREDICTIONS} is left out: it shows at most {LARGEST_GRID} x {LARGEST_GRID} of a list, and this is"
             f" {len(table.user_ids):,} x {len(table.item_ids):,}"
         )
     styles = AddedStyles(book)

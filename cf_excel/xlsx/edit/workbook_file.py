@@ -89,7 +89,8 @@ class OpenedBook:
 
     def add_root_target(self, kind: str, content: bytes, content_type: str) -> str:
         """Add a part that the workbook itself leads to, and return its name."""
-        part = self.free_name("", kind)
+        usual = posixpath.join(posixpath.dirname(self._root), f"{kind}.xml")  # the only name that some programs know
+        part = self.free_name("", kind) if self.archive.find(usual) in self.archive.names else usual
         self.archive.add(part, content, content_type)
         self.archive.relate(self._root, f"{OFFICE}/{kind}", part)
         return part
