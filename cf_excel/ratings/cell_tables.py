@@ -164,8 +164,8 @@ class ListOfGrid:
         """Return users and movies in their order, without totals and what stands apart below the ratings."""
         users, movies = {user for user, _, _ in self.values}, {movie for _, movie, _ in self.values}
         down, names = (movies, self.movies) if self.items_down else (users, self.users)
-        last = max(down, default=-1)
-        while last + 1 < len(names) and self.rows[last + 1] == self.rows[last] + 1 and not is_total(names[last + 1]):
+        last, at = max(down), [self.cells.numbers[row] for row in self.rows]
+        while last + 1 < len(names) and at[last + 1] == at[last] + 1 and not is_total(names[last + 1]):
             last += 1
         down |= {i for i in range(last + 1) if not is_total(names[i])}
         across, names = (users, self.users) if self.items_down else (movies, self.movies)

@@ -21,6 +21,7 @@ LOOKS = {
     "note": Look(italic=True, ink=QUIET_INK),
     "header": Look(bold=True, fill=HEADER_FILL),
     "header_number": Look(bold=True, fill=HEADER_FILL, alignment='horizontal="right"'),
+    "header_rank": Look(bold=True, fill=HEADER_FILL, alignment=_CENTER),
     "header_words": Look(bold=True, fill=HEADER_FILL, alignment=_INDENTED),
     "name": Look(bold=True, fill=HEADER_FILL, alignment='horizontal="left"'),
     "name_across": Look(bold=True, fill=HEADER_FILL, alignment='horizontal="center" vertical="bottom"'),

@@ -158,7 +158,7 @@ def _similar(table: OwnTable, top: int) -> SheetDraft:
         if row >= 0 and table.predictor.n_ratings[row] >= least
     ]
     rows = _ranked(items, lambda identity: _alike(table.predictor, identity, top), names)
-    about = f"what the same raters like or dislike as they do this {item}; 1 is the same taste, 0 none in common."
+    about = f"who likes one {item} likes the other: 1 is the same taste, 0 nothing in common."
     return _table(
         SIMILAR,
         about,
@@ -190,9 +190,9 @@ def _table(title: str, about: str, headers: list[str], rows: list[list]) -> Shee
     layout = RankedSheet(title, len(headers), len(rows))
     headers = _apart(headers)
     draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
-    looks = "text", "rank", "text", "number"
-    for i, look in enumerate(looks):
-        draft.put(layout.headers.column(i), "header_number" if look == "number" else "header", [[headers[i]]])
+    looks = ("header", "text"), ("header_rank", "rank"), ("header", "text"), ("header_number", "number")
+    for i, (header_look, look) in enumerate(looks):
+        draft.put(layout.headers.column(i), header_look, [[headers[i]]])
         draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
         draft.widths[layout.headers.column(i)] = _width([headers[i] + "....", *(row[i] for row in rows if i % 2 == 0)])
     return draft
