@@ -8,6 +8,7 @@
     cf_excel.load_predictor("model.safetensors").recommend(42, n=10)
     cf_excel.export(factors, "recommender.xlsx")
     cf_excel.solve("collab_filter.xlsx", backup=True)
+    cf_excel.fill("my_ratings.xlsx", backup=True)
 
 Each name is loaded when it is first used, with what it needs: the package by itself loads nothing.
 """
@@ -25,6 +26,7 @@ _PLACES = {
     "build_gradient": "sheets.gradient.gradient_books",
     "download": "ratings.download",
     "export": "sheets.recommender.recommender_book:build_recommender",
+    "fill": "udf.fill_workbook",
     "load_factors": "model.file",
     "load_predictor": "model.predictor",
     "load_ratings": "ratings.readers",

@@ -9,7 +9,7 @@ from cf_excel.ratings.table import Ratings
 from cf_excel.sheets.gradient.gradient_books import build_gradient
 from cf_excel.sheets.lesson.collab import build_collab as build
 from cf_excel.sheets.recommender.recommender_book import build_recommender as export
-from cf_excel.udf.fill_workbook import solve, write
+from cf_excel.udf.fill_workbook import fill, solve, write
 
 __version__: str
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "build_gradient",
     "download",
     "export",
+    "fill",
     "load_factors",
     "load_predictor",
     "load_ratings",

@@ -11,7 +11,7 @@ from cf_excel.cli.signals import ending_in_order
 from cf_excel.errors import CfExcelError
 
 COMMANDS = (
-    *("build", "solve", "train", "write", "score", "plot", "evaluate", "export"),
+    *("build", "solve", "train", "write", "fill", "score", "plot", "evaluate", "export"),
     *("libreoffice", "doctor", "serve"),
 )
 

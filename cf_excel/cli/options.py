@@ -3,7 +3,7 @@
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cf_excel.cli.messages import note
 from cf_excel.files import check_target
@@ -65,6 +65,11 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
     group.add_argument("--movies", type=Path, metavar="PATH", help="movies file with id, title, genres and year")
+    add_reading_options(group)
+
+
+def add_reading_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say where ratings are in a table, and how they are to be read."""
     for column in _COLUMNS:
         or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
         names = [f"--{column}-column", *(["--item-column"] if column == "movie" else [])]
@@ -87,14 +92,24 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--date-format", metavar="FORM", help="order of days and months, such as DD/MM/YYYY")
 
 
+def reading_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options above say, as load_ratings takes it; nothing where they say nothing."""
+    columns = {column: name for column in _COLUMNS if (name := getattr(args, f"{column}_column")) is not None}
+    how = {option: value for option in _HOW if (value := getattr(args, option))}
+    if columns:
+        how["columns"] = columns
+    if args.rating_range:
+        how["rating_range"] = tuple(args.rating_range)
+    return how
+
+
 def read_ratings(args: argparse.Namespace) -> "Ratings":
     """Read the ratings that the options above name, and say on stderr what was left out.
 
     Raises FileError and InputError as load_ratings and download do.
     """
-    named = {column: getattr(args, f"{column}_column") for column in _COLUMNS}
-    how = {option: value for option in _HOW if (value := getattr(args, option))}
-    if not any((args.ratings, args.download, args.movies, args.rating_range, *named.values(), how)):
+    how = reading_options(args)
+    if not any((args.ratings, args.download, args.movies, how)):
         from cf_excel.ratings.lesson_ratings import load_lesson_ratings
 
         return load_lesson_ratings()
@@ -106,13 +121,7 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         from cf_excel.ratings.download import download
 
         path = download(args.download)
-    ratings = load_ratings(
-        path,
-        movies=args.movies,
-        columns={column: name for column, name in named.items() if name is not None},
-        rating_range=tuple(args.rating_range) if args.rating_range else None,
-        **how,
-    )
+    ratings = load_ratings(path, movies=args.movies, **how)
     for line in ratings.notes:
         note(line)
     if ratings.n_duplicates:

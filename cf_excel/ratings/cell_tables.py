@@ -12,6 +12,8 @@ from cf_excel.errors import InputError
 from cf_excel.ratings.column_names import noun_of
 from cf_excel.ratings.columns import CHUNK_ROWS
 from cf_excel.ratings.file_kinds import shorten
+from cf_excel.ratings.table import GridOrder, canonical_id
+from cf_excel.ratings.totals import is_total
 
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})?:\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})?", re.IGNORECASE)
 
@@ -167,6 +169,20 @@ class ListOfGrid:
             down, across = (movie, self.users[user]) if self.items_down else (user, self.movies[movie])
             found.append(f"{self.cells.place(self.rows[down])}, column {across[:40]!r}")
         return found
+
+    def order(self) -> GridOrder:
+        """Return users and movies in their order, without totals and what stands apart below the ratings."""
+        users, movies = {user for user, _, _ in self.values}, {movie for _, movie, _ in self.values}
+        down, names = (movies, self.movies) if self.items_down else (users, self.users)
+        last, at = max(down), [self.cells.numbers[row] for row in self.rows]
+        while last + 1 < len(names) and at[last + 1] == at[last] + 1 and not is_total(names[last + 1]):
+            last += 1
+        down |= {i for i in range(last + 1) if not is_total(names[i])}
+        across, names = (users, self.users) if self.items_down else (movies, self.movies)
+        across |= {i for i, name in enumerate(names) if not is_total(name)}
+        kept = [self.users[i] for i in sorted(users)], [self.movies[i] for i in sorted(movies)]
+        user_ids, movie_ids = (list(dict.fromkeys(canonical_id(name) for name in some if name)) for some in kept)
+        return GridOrder(user_ids, movie_ids, self.items_down)
 
     def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
         """Yield the ratings in one piece."""

@@ -90,7 +90,8 @@ def load_ratings(
     movies_source = _movies_source(sources, movies)
     known = rows.known() | (dict(read_movies(movies_source)) if movies_source else {})
     name = Path(path).resolve().name if path is not None else LESSON_SOURCE
-    return assemble(rows, known, name, _nouns(found, column), how)
+    ratings = assemble(rows, known, name, _nouns(found, column), how)
+    return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:

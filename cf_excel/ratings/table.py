@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,6 +49,14 @@ def ids_as_array(ids: Sequence[int | str]) -> np.ndarray:
     return np.array([str(value) for value in ids], dtype=object)
 
 
+class GridOrder(NamedTuple):
+    """Who and what a grid has, in its order, with those that have no rating; items_down: whether users are across."""
+
+    user_ids: list[int | str]
+    movie_ids: list[int | str]
+    items_down: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Ratings:
     """Ratings of movies by users, with ids mapped to indices by order of first appearance, as in the lesson.
@@ -59,6 +68,7 @@ class Ratings:
     n_duplicates: rows left out because the same pair is rated again, later.
     declared_range: lowest and highest rating there may be, if the user said so.
     notes: lines on how they were read and what was left out. nouns: what their table calls a user and a movie.
+    grid: the order of the grid that they were read from, None for a list.
     """
 
     user_ids: np.ndarray
@@ -75,6 +85,7 @@ class Ratings:
     declared_range: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
     nouns: tuple[str, str] = ("user", "movie")
+    grid: GridOrder | None = None
 
     def __len__(self) -> int:
         return len(self.rating)

@@ -24,6 +24,7 @@ from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source, reason
 from cf_excel.zip_guard import UnpackingLimits
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # what an .xlsx with a password has in place of its sheets
+FILLED = "Filled in by cf_excel: "  # the first words of a sheet with predictions, which are no ratings
 _LIMITS = UnpackingLimits("workbook is", ratio=200, most=LIMITS.most)  # XML of many equal cells shrinks a hundredfold
 _MOST_CELLS = 64 * 10**6
 _HEAD_BYTES = 4096
@@ -107,6 +108,8 @@ def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
         cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), how.cells)
         if how.cells is not None and len(names) == 1:
             refuse_blank(cells, how.cells)
+        if how.sheet is None and cells.rows and str(cells.rows[0][0]).startswith(FILLED):
+            continue
         own = replace(how, notes=[])
         table = find_table(cells, own)
         if table is not None:

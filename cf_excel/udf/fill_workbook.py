@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cf_excel.errors import InputError, OpenInExcelError
 from cf_excel.files import check_target
@@ -46,6 +46,20 @@ class WriteReport(Outcome):
     sheets: tuple[str, ...] = ()
     model_sheet: str = ""
     rmse: float = float("nan")
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class FillReport(Outcome):
+    """What fill did: the sheets that it wrote, and the model's error on ratings held out (RMSE, in rating units).
+
+    str() gives the lines that the command prints. notes: what the workbook's owner may want to know, a line each.
+    mean_rmse: the error of the mean of all ratings, on the same ones.
+    """
+
+    sheets: tuple[str, ...] = ()
+    rmse: float = float("nan")
+    mean_rmse: float = float("nan")
     notes: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -158,6 +172,63 @@ def write(
     )
 
 
+@_without_collector()
+def fill(
+    workbook: WorkbookOrPath,
+    *,
+    top: int = 5,
+    out: str | os.PathLike[str] | None = None,
+    backup: bool = False,
+    dry_run: bool = False,
+    **reading: Any,
+) -> FillReport:
+    """Learn from the ratings in a workbook of one's own, and write into it what is predicted from them.
+
+    The sheets are `predictions` (the grid, its blanks predicted), `recommendations` (the top best of each user),
+    `similar` (as many of each item) and `fit` (how good that is). Those of an earlier call are replaced and keep their
+    widths, formats and filters; every other part of the file stays as it is.
+    workbook: an .xlsx or .xlsm file that no program has open. out: write a copy there. backup: keep the file that is
+    replaced. dry_run: write nothing. reading: which ratings and how, as load_ratings takes them (sheet, cells, form,
+    columns, ...).
+
+    Return what was written, and the error on ratings held out. Raises InputError where no ratings are found and where
+    nothing can be learnt from them, FileError where a file can't be read or written.
+    """
+    from cf_excel.learn.table_fit import fit_table
+    from cf_excel.ratings.readers import load_ratings
+    from cf_excel.sheets.fill.write_back import save_book
+    from cf_excel.sheets.own.fill_own import check_fit, fill_own, with_nouns
+    from cf_excel.xlsx.edit.workbook_file import OpenedBook
+
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError(f"--top {top}: expected a whole number, 1 or more")
+    if not isinstance(workbook, str | os.PathLike):
+        raise InputError(f"{workbook.name} is open in Excel: save and close it, and pass its path")
+    path = Path(workbook)
+    target = _target(path, None if out is None else Path(out))
+    if not dry_run:
+        check_target(target)
+    book = OpenedBook(path)
+    ratings = with_nouns(load_ratings(path, **reading))
+    book.notes += ratings.notes
+    try:
+        fit = fit_table(ratings)
+        check_fit(fit, ratings)
+        filled = fill_own(book, ratings, fit, top)
+    except BaseException as error:
+        for text in book.notes:
+            error.add_note(text)
+        raise
+    outcome = Outcome(("dry run: nothing was written",)) if dry_run else save_book(book, target, backup=backup)
+    return FillReport(
+        **vars(outcome) | {"lines": (*filled.lines, *outcome.lines)},
+        sheets=filled.sheets,
+        rmse=fit.rmse,
+        mean_rmse=fit.mean_rmse,
+        notes=tuple(book.notes),
+    )
+
+
 def _changes(
     workbook: WorkbookOrPath,
     out: str | os.PathLike[str] | None,
@@ -177,9 +248,7 @@ def _changes(
             raise InputError(f"{workbook.name} is open in Excel: --out and --dry-run read a file, pass its path")
         return _live_changes(workbook, Path(workbook.name), backup=backup, force=force, history=history)
     path, copy = Path(workbook), None if out is None else Path(out)
-    if copy and copy.suffix.lower() != path.suffix.lower():
-        raise InputError(f"--out {copy}: expected a name that ends in {path.suffix}, as the workbook's does")
-    target = copy or path
+    target = _target(path, copy)
     if not dry_run:
         try:
             check_target(target, inputs)
@@ -194,6 +263,13 @@ def _changes(
     from cf_excel.sheets.find.lesson_book import LessonBook
 
     return WriteBack(LessonBook(path), None if dry_run else target, backup=backup, force=force)
+
+
+def _target(path: Path, copy: Path | None) -> Path:
+    """Return the file to write. Raises InputError for a copy of another kind."""
+    if copy and copy.suffix.lower() != path.suffix.lower():
+        raise InputError(f"--out {copy}: expected a name that ends in {path.suffix}, as the workbook's does")
+    return copy or path
 
 
 def _live_changes(book: "xlwings.Book", path: Path, *, backup: bool, force: bool, history: bool) -> Changes:

@@ -53,6 +53,31 @@ def test_forms(tmp_path, form):
     assert f"scores.csv read as a grid: 3 users down, 2 items across, {len(READ)} ratings" in ratings.notes
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_order_of_a_grid_has_those_without_a_rating_but_no_totals(tmp_path, form):
+    path = tmp_path / "grid.csv"
+    path.write_text(FORMS[form])
+    items = ["Mug", "Pot", "Cup"] if form == "an item that nobody rated" else ["Mug", "Cup"]
+    assert load_ratings(path).grid == (["Ann", "Bob", "Cy"], items, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("Customer,Mug,New,Cup\nEve,,,\nAnn,5,,3\nFay,,,\nBob,4,,2\nGus,,,\n\nA note,,,\n", (0, 1)),
+        ("Product,Ann,New,Bob\nPot,,,\nMug,5,,3\nTea,,,\nCup,4,,2\nJug,,,\nTotal,9,,5\nA note,,,\n", (1, 0)),
+    ],
+)
+def test_new_ones_in_a_grid_keep_their_place(tmp_path, text, order):
+    path = tmp_path / "grid.csv"
+    path.write_text(text)
+    lines = [line.split(",") for line in text.splitlines()]
+    down, across = [line[0] for line in lines[1:6]], lines[0][1:]
+    found = load_ratings(path).grid
+    assert ([*found[:2]][order[0]], [*found[:2]][order[1]]) == (down, across)
+    assert found.items_down == (order == (1, 0))
+
+
 def test_items_down(tmp_path):
     by_user = sorted(READ)
     for text, options in ((DOWN, {}), (DOWN.replace("Product", ""), {"items_down": True})):

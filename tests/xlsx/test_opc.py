@@ -8,6 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.models import model_of, saved
+from support.own_books import list_book
 from support.owned import make
 from support.zip_parts import rewritten
 
@@ -91,6 +92,22 @@ def test_every_package_takes_new_sheets(tmp_path, validator_errors, kind):
         assert {name: package.read(name) for name in stays} == {name: before[name] for name in stays}
         declared_parts = re.findall(rb'PartName="([^"]*)"', package.read("[Content_Types].xml"))
         assert len({plain(part.decode()) for part in declared_parts}) == len(declared_parts)
+
+
+@pytest.mark.validator
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_every_package_takes_tables_and_styles(tmp_path, validator_errors, kind):
+    path = changed(list_book(tmp_path / "odd.xlsx"), *PACKAGES[kind])
+    assert main(["fill", str(path)]) == 0
+    once = path.read_bytes()
+    assert validator_errors(path) == []
+    assert main(["fill", str(path)]) == 0
+    assert path.read_bytes() == once
+    if kind == "a workbook in the root":
+        return  # where openpyxl finds no styles, not even those of the original
+    workbook = openpyxl.load_workbook(path)
+    assert [sorted(sheet.tables) for sheet in workbook] == [["Orders"], [], ["recommendations"], ["similar"], []]
+    assert workbook["predictions"]["A2"].font.b
 
 
 def test_a_name_whose_relations_were_left_behind_is_not_free(tmp_path):

@@ -21,6 +21,7 @@ from cf_excel.xlsx.edit.change import change
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.target import backup_path
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 
 @dataclass
@@ -102,13 +103,8 @@ class WriteBack:
             return Outcome(
                 (*map(_change_shown, changes), *self._computed(), "dry run: nothing was written"), None, None, changes
             )
-        target, archive = followed(self.target), self.book.archive
-        backup = backup_path(target) if self.backup and os.path.exists(target) else None
-        archive.save(target, backup=backup)
-        if any(name.startswith("_xmlsignatures/") for name in archive.names):
-            self.book.notes.append("the workbook is signed; its signature no longer fits")
-        wrote = f"wrote {target}" + (f", the former one is {backup}" if backup else "")
-        return Outcome((*self._taken(), wrote), target, backup)
+        outcome = save_book(self.book, self.target, backup=self.backup)
+        return replace(outcome, lines=(*self._taken(), *outcome.lines))
 
     def _changes(self) -> Iterator[CellChange]:
         for title, cells in self.cells.items():
@@ -127,6 +123,16 @@ class WriteBack:
         for title, (_, n_taken) in self.stale_counts.items():
             if n_taken:
                 yield f"{title}: {n_taken:,} results of formulas to be calculated when the workbook opens"
+
+
+def save_book(book: OpenedBook, target: Path, *, backup: bool) -> Outcome:
+    """Write a workbook whole or not at all; backup: whether to keep a file that stands there beside it."""
+    target, archive = followed(target), book.archive
+    kept = backup_path(target) if backup and os.path.exists(target) else None
+    archive.save(target, backup=kept)
+    if any(name.startswith("_xmlsignatures/") for name in archive.names):
+        book.notes.append("the workbook is signed; its signature no longer fits")
+    return Outcome((f"wrote {target}" + (f", the former one is {kept}" if kept else ""),), target, kept)
 
 
 def _change_shown(change: CellChange) -> str:

@@ -3,6 +3,7 @@
 import re
 
 from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.added_table import TableArea, add_table
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.opc import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, MAIN, OFFICE
 from cf_excel.xlsx.write.charts import Chart, anchor_xml
@@ -17,16 +18,20 @@ def add_sheet(
     freeze: Block,
     widths: dict[Block, float],
     chart: Chart | None = None,
+    table: TableArea | None = None,
+    rules: str = "",
 ) -> None:
     """Add a sheet with its cells.
 
-    freeze: top left cell of what scrolls. widths: of the columns that a block stands in, in characters.
+    freeze: top left cell of what scrolls. widths: of the columns that a block stands in, in characters. table: which of
+    its cells are one of Excel's tables. rules: XML of merged cells and of formats that depend on values.
     """
     part = book.free_name("worksheets", "sheet")
-    drawing = _add_drawing(book, part, chart) if chart else ""
+    last = _add_drawing(book, part, chart) if chart else ""
+    last += add_table(book, part, table) if table else ""
     if cells.formulas:
         book.drop_calculation_chain()
-    book.add_sheet(title, part, b"".join(sheet_xml(_frame(freeze, widths, drawing), cells)))
+    book.add_sheet(title, part, b"".join(sheet_xml(_frame(freeze, widths, last, rules), cells)))
 
 
 def replace_sheet(book: OpenedBook, title: str, cells: SheetCells, frame: bytes, *, widths: dict[Block, float]) -> None:
@@ -52,7 +57,7 @@ def _add_drawing(book: OpenedBook, sheet: str, chart: Chart) -> str:
     return f'<drawing xmlns:r="{OFFICE}" r:id="{identity}"/>'
 
 
-def _frame(freeze: Block, widths: dict[Block, float], drawing: str) -> bytes:
+def _frame(freeze: Block, widths: dict[Block, float], last: str, rules: str) -> bytes:
     """Return the XML of a sheet without cells, to be printed in landscape and as wide as one page."""
     rows, columns = freeze.top - 1, freeze.left - 1
     pane = "bottomRight" if rows and columns else "bottomLeft" if rows else "topRight"
@@ -62,8 +67,8 @@ def _frame(freeze: Block, widths: dict[Block, float], drawing: str) -> bytes:
         f'<dimension ref="{freeze.address}"/><sheetViews><sheetView workbookViewId="0">'
         f'<pane{splits} topLeftCell="{freeze.address}" activePane="{pane}" state="frozen"/>'
         f'<selection pane="{pane}"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>'
-        f'{_cols(widths).decode()}<sheetData/><pageMargins left="0.75" right="0.75" top="1" bottom="1" header="0.5" '
-        f'footer="0.5"/><pageSetup orientation="landscape" fitToHeight="0"/>{drawing}</worksheet>'
+        f'{_cols(widths).decode()}<sheetData/>{rules}<pageMargins left="0.75" right="0.75" top="1" bottom="1" '
+        f'header="0.5" footer="0.5"/><pageSetup orientation="landscape" fitToHeight="0"/>{last}</worksheet>'
     ).encode()
 
 

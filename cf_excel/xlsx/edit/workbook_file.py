@@ -83,6 +83,18 @@ class OpenedBook:
         """Return the name of a worksheet's part."""
         return self._sheet_parts[title]
 
+    def root_target(self, kind: str) -> str | None:
+        """Return the part of a type, given by its last word, that the workbook itself leads to."""
+        return next(iter(self._targets(self._root, kind)), None)
+
+    def add_root_target(self, kind: str, content: bytes, content_type: str) -> str:
+        """Add a part that the workbook itself leads to, and return its name."""
+        usual = posixpath.join(posixpath.dirname(self._root), f"{kind}.xml")  # the only name that some programs know
+        part = self.free_name("", kind) if self.archive.find(usual) in self.archive.names else usual
+        self.archive.add(part, content, content_type)
+        self.archive.relate(self._root, f"{OFFICE}/{kind}", part)
+        return part
+
     def related(self, title: str) -> list[str]:
         """Return the types of what a sheet relates to, settings of printers left out."""
         found = self.archive.relations(self.part_of(title)).values()

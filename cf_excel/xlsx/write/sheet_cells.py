@@ -69,6 +69,20 @@ class _Values:
 
 
 @dataclass(frozen=True)
+class _Dressed(_Values):
+    """Values of which each has a style of its own; styles: (n_rows, n_columns) numbers."""
+
+    styles: list[list[int]]
+
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the cells of each row."""
+        letters = self.block.letters
+        for row, (values, styles) in enumerate(zip(self.rows, self.styles, strict=True), self.block.top):
+            cells = zip(letters, styles, values, strict=True)
+            yield "".join([f'<c r="{name}{row}" s="{style}"{_content(value)}' for name, style, value in cells])
+
+
+@dataclass(frozen=True)
 class _Filled:
     block: Block
     style: int
@@ -177,12 +191,19 @@ class SheetCells:
 
     styles: dict[str, int]
     row_heights: dict[int, float] = field(default_factory=dict)
+    hidden_rows: set[int] = field(default_factory=set)
     _regions: list["_Values | _Filled | _SideBySide"] = field(default_factory=list)
     _n_filled: int = 0
 
     def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
         """Put texts and numbers into a block, one sequence a row; None and NaN make blank cells of that style."""
         self._regions.append(_Values(block, self.styles[style], _as_rows(block, rows)))
+
+    def put_dressed(self, block: Block, styles: np.ndarray, rows: Sequence[Sequence[CellValue]]) -> None:
+        """Put values into a block, each with a style of its own; styles: (n_rows, n_columns) names."""
+        names, places = np.unique(styles, return_inverse=True)
+        numbers = np.array([self.styles[name] for name in names.tolist()])[places.reshape(styles.shape)]
+        self._regions.append(_Dressed(block, 0, _as_rows(block, rows), numbers.tolist()))
 
     def fill(
         self, block: Block, style: str, formula: str, results: np.ndarray | Sequence, *, array: bool = False
@@ -260,6 +281,7 @@ class SheetCells:
             if active:
                 height = self.row_heights.get(row)
                 custom = f' ht="{height}" customHeight="1"' if height else ""
+                custom += ' hidden="1"' if row in self.hidden_rows else ""
                 yield f'<row r="{row}"{custom}>{"".join([next(rows) for _, _, rows in active])}</row>'
             if row == next_end:
                 active = [region for region in active if region[1] > row]

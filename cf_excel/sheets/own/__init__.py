@@ -1,0 +1,1 @@
+"""The sheets that are written into somebody's own workbook of ratings."""

@@ -1,0 +1,262 @@
+"""What is written into a workbook of ratings: predictions, recommendations, similar items, and how good that is."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from cf_excel.errors import InputError
+from cf_excel.model.factors import Factors
+from cf_excel.model.predictor import Predictor, ScoredMovie
+from cf_excel.ratings.table import Ratings, as_written
+from cf_excel.sheets.own.draft import SheetDraft
+from cf_excel.sheets.own.own_layout import (
+    FIT,
+    LARGEST_GRID,
+    PREDICTIONS,
+    RECOMMENDATIONS,
+    SIMILAR,
+    FitSheet,
+    PredictionsSheet,
+    RankedSheet,
+)
+from cf_excel.xlsx.cells import MAX_ROWS
+from cf_excel.xlsx.edit.added_table import TableArea
+from cf_excel.xlsx.texts import CellValue
+
+_LONG_NAME = 8  # characters, from which on names stand upright
+_WIDEST = 44
+_FEW_RATINGS = 5  # an item with fewer is like any other
+
+
+class Fitted(Protocol):
+    """A model of a table, and its errors (RMSE in rating units) on ratings that were held out; as TableFit has them."""
+
+    @property
+    def factors(self) -> Factors: ...
+    @property
+    def n_held_out(self) -> int: ...
+    @property
+    def rmse(self) -> float: ...
+    @property
+    def mean_rmse(self) -> float: ...
+    @property
+    def bias_rmse(self) -> float: ...
+    @property
+    def sureness(self) -> float: ...
+    @property
+    def verdict(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class OwnTable:
+    """Somebody's ratings with what was learnt from them, in the order in which their table has users and items.
+
+    user_ids, item_ids: those without a rating, too. user_rows, item_rows: their rows in the model, -1 for none.
+    """
+
+    ratings: Ratings
+    fit: Fitted
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return Predictor(self.fit.factors)
+
+    @cached_property
+    def user_ids(self) -> list[int | str]:
+        return self.ratings.grid.user_ids if self.ratings.grid else self.ratings.user_ids.tolist()
+
+    @cached_property
+    def item_ids(self) -> list[int | str]:
+        return self.ratings.grid.movie_ids if self.ratings.grid else self.ratings.movie_ids.tolist()
+
+    @cached_property
+    def user_rows(self) -> np.ndarray:
+        return _rows(self.user_ids, self.ratings.user_ids)
+
+    @cached_property
+    def item_rows(self) -> np.ndarray:
+        return _rows(self.item_ids, self.ratings.movie_ids)
+
+    @cached_property
+    def item_names(self) -> dict[int | str, CellValue]:
+        """Titles by id; the id where there is no title, and beside one that several items have."""
+        titles = dict(zip(self.ratings.movie_ids.tolist(), self.ratings.titles.tolist(), strict=True))
+        n_of_title = Counter(titles.values())
+        named: dict[int | str, CellValue] = dict(zip(self.item_ids, self.item_ids, strict=True))
+        for identity, title in titles.items():
+            named[identity] = f"{title} ({identity})" if title and n_of_title[title] > 1 else title or identity
+        return named
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all pairs of user and item fit on a sheet that people look at."""
+        return self.ratings.grid is not None or max(len(self.user_ids), len(self.item_ids)) <= LARGEST_GRID
+
+
+def drafts_of(table: OwnTable, top: int) -> list[SheetDraft]:
+    """Return the sheets in their order; predictions are left out where the pairs of a list are too many.
+
+    top: how many recommendations a user gets, and how many similar ones an item. Raises InputError where a list of them
+    does not fit on a sheet.
+    """
+    predictions = [_predictions(table)] if table.is_small else []
+    return [*predictions, _recommendations(table, top), _similar(table, top), _fit(table)]
+
+
+def _predictions(table: OwnTable) -> SheetDraft:
+    ratings = table.ratings
+    model_grid = np.full((ratings.n_users + 1, ratings.n_movies + 1), np.nan)  # the last ones have no rating
+    model_grid[ratings.user_idx, ratings.movie_idx] = as_written(ratings.rating)
+    given = model_grid[table.user_rows[:, None], table.item_rows]
+    predicted = as_written(np.asarray(table.predictor.predict_rows(table.user_rows[:, None], table.item_rows[None, :])))
+    values = np.where(np.isnan(given), predicted, given)
+    looks = np.where(np.isnan(given), "predicted", "given")
+    down: list[CellValue] = [*table.user_ids]
+    across = [table.item_names[identity] for identity in table.item_ids]
+    noun = table.ratings.nouns[0]
+    if ratings.grid and ratings.grid.items_down:
+        down, across, values, looks, noun = across, down, values.T, looks.T, table.ratings.nouns[1]
+    layout = PredictionsSheet(len(down), len(across))
+    about = "bold numbers are the ratings given, the others are predicted."
+    draft = SheetDraft(PREDICTIONS, about + _of_the_mean(table), layout.note, layout.freeze, scale=layout.grid)
+    longest = max(len(str(name)) for name in across)
+    is_long = longest > _LONG_NAME
+    draft.put(layout.corner, "name", [[noun]])
+    draft.put(layout.names_across, "name_upright" if is_long else "name_across", [across])
+    draft.put(layout.names_down, "name", [[name] for name in down])
+    draft.put(layout.grid, looks, values)
+    draft.widths = {layout.corner: _width([noun, *down]), layout.names_across: 6.5 if is_long else longest + 4}
+    draft.heights = {layout.corner.top: min(200, round(6.5 * longest) + 12)} if is_long else {}
+    return draft
+
+
+def _of_the_mean(table: OwnTable) -> str:
+    n_users, n_items = (int((rows < 0).sum()) for rows in (table.user_rows, table.item_rows))
+    named = [f"{n:,} {noun}" for noun, n in zip(table.ratings.nouns, (n_users, n_items), strict=True) if n]
+    return f" {' and '.join(named)} without a rating: predicted as the average one." if named else ""
+
+
+def _recommendations(table: OwnTable, top: int) -> SheetDraft:
+    user, item = table.ratings.nouns
+    users = [identity for identity, row in zip(table.user_ids, table.user_rows, strict=True) if row >= 0]
+    rows = _ranked(users, lambda identity: table.predictor.recommend(identity, top), table.item_names)
+    about = f"the best of each {user} among those not rated yet, at most {top}."
+    return _table(RECOMMENDATIONS, about, [user, "Rank", item, "Prediction"], rows)
+
+
+def _similar(table: OwnTable, top: int) -> SheetDraft:
+    item = table.ratings.nouns[1]
+    names = table.item_names
+    least = min(_FEW_RATINGS, table.predictor.least_ratings)
+    items = [
+        identity
+        for identity, row in zip(table.item_ids, table.item_rows.tolist(), strict=True)
+        if row >= 0 and table.predictor.n_ratings[row] >= least
+    ]
+    rows = _ranked(items, lambda identity: _alike(table.predictor, identity, top), names)
+    about = f"who likes one {item} likes the other: 1 is the same taste, 0 nothing in common."
+    return _table(
+        SIMILAR,
+        about,
+        [item, "Rank", f"Similar {item}", "Similarity"],
+        [[names[identity], *rest] for identity, *rest in rows],
+    )
+
+
+def _alike(predictor: Predictor, identity: int | str, n: int) -> list[ScoredMovie]:
+    return [one for one in predictor.similar(identity, n) if one.score > 0]
+
+
+def _ranked(
+    ids: Sequence[int | str], best: Callable[[int | str], list[ScoredMovie]], names: dict[int | str, CellValue]
+) -> list[list]:
+    """Return a row for each of the best of each id: the id, the rank, the name, the score."""
+    rows: list[list] = []
+    for identity in ids:
+        found = best(identity)
+        scores = as_written(np.array([scored.score for scored in found], np.float32)).tolist()
+        rows += [[identity, i, names[one.movie_id], scores[i - 1]] for i, one in enumerate(found, start=1)]
+        if len(rows) > MAX_ROWS - 2:
+            raise InputError(f"a sheet has {MAX_ROWS:,} rows, too few for so many recommendations: a smaller --top")
+    return rows
+
+
+def _table(title: str, about: str, headers: list[str], rows: list[list]) -> SheetDraft:
+    rows = rows or [[None] * len(headers)]  # a table has a row at least
+    layout = RankedSheet(title, len(headers), len(rows))
+    headers = _apart(headers)
+    draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
+    looks = ("header", "text"), ("header_rank", "rank"), ("header", "text"), ("header_number", "number")
+    for i, (header_look, look) in enumerate(looks):
+        draft.put(layout.headers.column(i), header_look, [[headers[i]]])
+        draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
+        draft.widths[layout.headers.column(i)] = _width([headers[i] + "....", *(row[i] for row in rows if i % 2 == 0)])
+    return draft
+
+
+def _fit(table: OwnTable) -> SheetDraft:
+    fit, ratings, (user, item) = table.fit, table.ratings, table.ratings.nouns
+    low, high = ratings.rating_range
+    errors: list[tuple[str, float, str]] = [
+        ("the model", fit.rmse, "how far its predictions are off, typically (RMSE, in units of the ratings)"),
+        (f"averages of {user} and {item}", fit.bias_rmse, "the same, where both averages are all that is known"),
+        ("the mean", fit.mean_rmse, "the same, where the mean of all ratings is all that is known"),
+    ]
+    facts: list[tuple[str, float, str, str]] = [
+        ("how sure", fit.sureness, "number", "the model's lead over the better of both, in standard errors; 2 is much"),
+        ("ratings", len(ratings), "count", "that the model learnt from"),
+        ("held out", fit.n_held_out, "count", "of them, each predicted by a model that did not know it"),
+        (user, ratings.n_users, "count", "who have a rating or more"),
+        (item, ratings.n_movies, "count", "with a rating or more"),
+        ("rated", len(ratings) / ratings.n_users / ratings.n_movies, "share", f"of all pairs of {user} and {item}"),
+        ("lowest rating", low, "number", "no prediction is below it"),
+        ("highest rating", high, "number", "no prediction is above it"),
+    ]
+    layout = FitSheet(len(errors), len(facts))
+    draft = SheetDraft(
+        FIT, "how far the predictions can be trusted.", layout.note, layout.freeze, merged=layout.verdict
+    )
+    headers = ["On ratings held out", "Error", "What it is"]
+    verdict = fit.verdict[:1].upper() + fit.verdict[1:]
+    within = f"about two of three ratings lie within {fit.rmse:.2f} of their prediction"
+    draft.put(layout.verdict, "verdict", [[f"{verdict}; {within}.", None, None]])
+    draft.put(layout.headers, np.array([["header", "header_number", "header_words"]]), [headers])
+    draft.put(layout.error_names, "text", [[name] for name, _, _ in errors])
+    draft.put(layout.errors, "number", [[number] for _, number, _ in errors])
+    draft.put(layout.error_words, "words", [[words] for _, _, words in errors])
+    draft.put(layout.fact_names, "text", [[name] for name, _, _, _ in facts])
+    draft.put(layout.facts, np.array([[look] for _, _, look, _ in facts]), [[number] for _, number, _, _ in facts])
+    draft.put(layout.fact_words, "words", [[words] for _, _, _, words in facts])
+    names, words = ([row[i] for row in (*errors, *facts)] for i in (0, -1))
+    draft.widths = {
+        layout.headers.column(0): _width(["On ratings held out", *names]),
+        layout.headers.column(1): 10,
+        layout.headers.column(2): _width(words) + 26,
+    }
+    draft.heights = {layout.verdict.top: 34}
+    return draft
+
+
+def _rows(ids: list[int | str], known: np.ndarray) -> np.ndarray:
+    """Return the row of each id among those known, -1 for none."""
+    row_of = {str(identity): row for row, identity in enumerate(known.tolist())}
+    return np.array([row_of.get(str(identity), -1) for identity in ids], np.int64)
+
+
+def _width(texts: Iterable[object]) -> float:
+    return min(_WIDEST, max(8, 2 + max((len(str(text)) for text in texts if text is not None), default=0)))
+
+
+def _apart(headers: list[str]) -> list[str]:
+    """Return headers of a table, of which no two may be the same in any case."""
+    found: list[str] = []
+    for header in headers:
+        wanted, n = header, 2
+        while wanted.casefold() in {other.casefold() for other in found}:
+            wanted, n = f"{header} {n}", n + 1
+        found.append(wanted)
+    return found

@@ -1,0 +1,70 @@
+"""Fill somebody's own workbook: the same sheets each time, in the place of those of the time before."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.table import Ratings
+from cf_excel.sheets.own.changed import change_of
+from cf_excel.sheets.own.draft import SheetDraft
+from cf_excel.sheets.own.drafts import Fitted, OwnTable, drafts_of
+from cf_excel.sheets.own.own_layout import LARGEST_GRID, PREDICTIONS
+from cf_excel.sheets.own.put_drafts import put_draft
+from cf_excel.xlsx.edit.added_styles import AddedStyles
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+
+
+@dataclass(frozen=True)
+class FilledIn:
+    """What was written: a line a sheet, and the sheets' names."""
+
+    lines: tuple[str, ...]
+    sheets: tuple[str, ...]
+
+
+def with_nouns(ratings: Ratings) -> Ratings:
+    """Return ratings with nouns as headers have them, with a capital letter.
+
+    Items of a grid that does not say what they are are items: they may be no movies.
+    """
+    user, item = ratings.nouns
+    item = "item" if ratings.grid and item == "movie" else item
+    return replace(ratings, nouns=(user[:1].upper() + user[1:], item[:1].upper() + item[1:]))
+
+
+def check_fit(fit: Fitted, ratings: Ratings) -> None:
+    """Raise InputError where nothing was learnt: all ratings are equal, too few, or no better known than their mean."""
+    if np.isnan(fit.rmse):
+        raise InputError(f"{ratings.source}: {fit.verdict}")
+    if fit.rmse >= fit.mean_rmse:
+        raise InputError(
+            f"{ratings.source}: nothing can be learnt from {len(ratings):,} ratings: off by {fit.rmse:.2f} on those "
+            f"held out, where the mean of all is off by {fit.mean_rmse:.2f}; more ratings of each are needed"
+        )
+
+
+def fill_own(book: OpenedBook, ratings: Ratings, fit: Fitted, top: int) -> FilledIn:
+    """Write the sheets into a workbook, which is not saved yet; its notes say what was left out.
+
+    Raises InputError where a list does not fit on a sheet.
+    """
+    table = OwnTable(ratings, fit)
+    if not table.is_small:
+        book.notes.append(
+            f"sheet {PREDICTIONS} is left out: it shows at most {LARGEST_GRID} x {LARGEST_GRID} of a list, and this is"
+            f" {len(table.user_ids):,} x {len(table.item_ids):,}"
+        )
+    styles = AddedStyles(book)
+    lines, titles = [fit.verdict], []
+    for draft in drafts_of(table, top):
+        title, former = put_draft(book, draft, styles)
+        lines.append(f"sheet {title}: {change_of(draft, former) if former else _size_of(draft)}")
+        titles.append(title)
+    return FilledIn(tuple(lines), tuple(titles))
+
+
+def _size_of(draft: SheetDraft) -> str:
+    if draft.table:
+        return f"added, {draft.table.block.n_rows - 1:,} rows"
+    return f"added, {draft.scale.n_rows:,} x {draft.scale.n_columns:,} cells" if draft.scale else "added"

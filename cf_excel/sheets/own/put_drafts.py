@@ -1,0 +1,180 @@
+"""Write drafts into a workbook: as new sheets, or in the place of those that an earlier call wrote."""
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cf_excel.ratings.workbooks import FILLED
+from cf_excel.sheets.own.draft import LOOKS, DraftPart, SheetDraft, is_marked
+from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.added_styles import AddedStyles
+from cf_excel.xlsx.edit.added_table import filtered_out, resize_table, table_of
+from cf_excel.xlsx.edit.markup import attributes_of
+from cf_excel.xlsx.edit.new_sheet import add_sheet
+from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
+from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
+
+_NO_ROWS = b"<sheetData></sheetData>"
+
+
+@dataclass(frozen=True)
+class FormerSheet:
+    """A sheet that an earlier call wrote, as it is now.
+
+    values: what its cells hold, the note and blank ones left out. frame: its XML without rows.
+    """
+
+    title: str
+    xml: SheetXml = field(repr=False)
+    values: dict[Address, CellValue] = field(repr=False)
+    frame: bytes = field(repr=False)
+
+    @property
+    def extent(self) -> Block:
+        """The rectangle of its cells below the note."""
+        rows, columns = zip(*self.values, strict=True)
+        return Block(min(rows), min(columns), max(rows), max(columns))
+
+    def style(self, address: Address) -> int | None:
+        """Return the number of a cell's style, None where there is no cell."""
+        return self.xml.style(address) if address in self.xml else None
+
+    def height(self, row: int) -> float | None:
+        """Return the height that was given to a row."""
+        written = self.xml.written
+        found = written.by_number.get(row)
+        tag = written.xml_of(found).partition(b">")[0] if found else b""
+        given = attributes_of(tag)
+        height = float(given.get(b"ht", b"0")) if given.get(b"customHeight") in (b"1", b"true") else 0.0
+        return (int(height) if height.is_integer() else height) or None
+
+
+def find_former(book: OpenedBook, usual: str) -> FormerSheet | None:
+    """Return the sheet of a usual name, or of that with a number behind it, that an earlier call wrote.
+
+    One in which values were changed or added is somebody's work: it stays, which the book's notes then say.
+    """
+    for title in book.titles:
+        if not re.fullmatch(rf"{usual}( \d+)?", title, re.IGNORECASE):
+            continue
+        sheet = book.sheet(title)
+        note = str(sheet.value((1, 1)))
+        if not note.startswith(FILLED):
+            continue
+        values = {address: sheet.value(address) for address in sheet.addresses if address != (1, 1)}
+        values = {address: value for address, value in values.items() if value not in (None, "")}
+        frame = b"".join(sheet.written.frame(has_rows=False))
+        if is_marked(note, values.items()) and not sheet.fills and frame.count(_NO_ROWS) == 1:
+            return FormerSheet(title, sheet, values, frame)
+        book.notes.append(f"sheet {title} was changed by hand: it stays as it is, and another one is filled in")
+    return None
+
+
+def put_draft(book: OpenedBook, draft: SheetDraft, styles: AddedStyles) -> tuple[str, FormerSheet | None]:
+    """Write a draft into the workbook; return the sheet's name, and the former one whose place it took."""
+    former = find_former(book, draft.title)
+    cells = SheetCells(_Numbers(draft, former, styles))
+    for i, part in enumerate(_all_parts(draft)):
+        if isinstance(part.looks, str):
+            cells.put(part.block, f"{i} {part.looks}", part.rows)
+        else:
+            cells.put_dressed(part.block, np.char.add(f"{i} ", part.looks), part.rows)
+    cells.row_heights = dict(draft.heights)
+    if former is None:
+        title = book.free_title(draft.title)
+        add_sheet(
+            *(book, title, cells),
+            freeze=draft.freeze,
+            widths=draft.widths,
+            table=draft.table,
+            rules=draft.rules_xml,
+        )
+        return title, None
+    cells.row_heights |= {row: height for row in (1, 2, 3) if (height := former.height(row)) is not None}
+    if draft.table:
+        _fit_table(book, former.title, draft, cells)
+    frame = _resized(former, draft)
+    book.replace_sheet(former.title, b"".join(sheet_xml(frame, cells)))
+    return former.title, former
+
+
+class _Numbers(dict[str, int]):
+    """Style numbers by part and look: those of most such cells in the former sheet, else styles that are added."""
+
+    def __init__(self, draft: SheetDraft, former: FormerSheet | None, styles: AddedStyles) -> None:
+        super().__init__()
+        self._styles = styles
+        for look, votes in _votes(draft, former).items() if former else ():
+            self[look] = votes.most_common(1)[0][0]
+
+    def __missing__(self, look: str) -> int:
+        self[look] = self._styles.number(LOOKS[look.partition(" ")[2]])
+        return self[look]
+
+
+def _votes(draft: SheetDraft, former: FormerSheet) -> dict[str, Counter[int]]:
+    """Return how many cells of each part and look have which style in the former sheet."""
+    votes: dict[str, Counter[int]] = defaultdict(Counter)
+    places = _places(draft, former)
+    for i, part in enumerate(_all_parts(draft)):
+        for address, look, value in part.cells():
+            before = places.get(address, address) if part.block == draft.scale else address
+            style = former.style(before)
+            if style is not None and (look != "given" or former.values.get(before) == value):
+                votes[f"{i} {look}"][style] += 1
+    return votes
+
+
+def _all_parts(draft: SheetDraft) -> list[DraftPart]:
+    return [*draft.parts, DraftPart(draft.note, "note", [[draft.marked_note]])]
+
+
+def _places(draft: SheetDraft, former: FormerSheet) -> dict[Address, Address]:
+    """Return where the former sheet has the pairs of a grid, by where the new one has them."""
+    if not draft.scale:
+        return {}
+    top, left = draft.scale.top - 1, draft.scale.left - 1
+    rows = {value: row for (row, column), value in former.values.items() if column == left}
+    columns = {value: column for (row, column), value in former.values.items() if row == top}
+    new = draft.values
+    return {
+        (row, column): (rows.get(new.get((row, left)), 0), columns.get(new.get((top, column)), 0))
+        for row, column in draft.scale.addresses()
+    }
+
+
+def _fit_table(book: OpenedBook, title: str, draft: SheetDraft, cells: SheetCells) -> None:
+    """Let the former sheet's table have the draft's rows, those hidden that its filters hide."""
+    table = table_of(book, title)
+    if table is None or draft.table is None:
+        return
+    block = draft.table.block
+    resize_table(book, title, block)
+    values = draft.values
+    rows = [
+        [values.get((row, column)) for column in range(block.left, block.right + 1)]
+        for row in range(block.top + 1, block.bottom + 1)
+    ]
+    hidden = filtered_out(table, rows)
+    if hidden is None:
+        book.notes.append(f"sheet {title}: apply its filter again, it is not of the kind that is followed here")
+    cells.hidden_rows = {block.top + 1 + i for i in hidden or ()}
+
+
+def _resized(former: FormerSheet, draft: SheetDraft) -> bytes:
+    """Return the former sheet's frame, where what covered its cells covers the new ones; widths of columns stay."""
+    frame = former.frame
+    before = former.extent
+    if draft.scale:
+        old = Block(draft.scale.top, draft.scale.left, before.bottom, before.right).address
+        frame = frame.replace(f'sqref="{old}"'.encode(), f'sqref="{draft.scale.address}"'.encode())
+    last = max(block.right for block in draft.widths)
+    known = [int(n) for n in re.findall(rb'<col [^>]*?\bmax="(\d+)"', frame)]
+    if draft.scale and known and max(known) < last:
+        wide = next(width for block, width in draft.widths.items() if block.right == last)
+        more = f'<col min="{max(known) + 1}" max="{last}" width="{wide}" customWidth="1"/>'
+        frame = frame.replace(b"</cols>", more.encode() + b"</cols>", 1)
+    return frame
