@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
 USUAL_SIZE = 15  # users and movies of the lesson's table
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
@@ -74,7 +75,7 @@ class Ratings:
     n_duplicates: int = 0
     declared_range: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
-    nouns: tuple[str, str] = ("user", "movie")
+    nouns: Nouns = USUAL_NOUNS
 
     def __len__(self) -> int:
         return len(self.rating)

@@ -65,7 +65,7 @@ def test_items_down(tmp_path):
 @pytest.mark.parametrize(
     ("corner", "nouns"),
     [
-        ("Customer", ("Customer", "movie")),
+        ("Customer", ("customer", "movie")),
         ("Kunde \\ Artikel", ("Kunde", "Artikel")),
         ("", ("user", "movie")),
         ("Row Labels", ("user", "movie")),
