@@ -78,6 +78,11 @@ class Nouns(NamedTuple):
         """Several of what is rated."""
         return plural(self.movie)
 
+    @property
+    def biases(self) -> str:
+        """What a prediction by the biases alone is called."""
+        return f"{self.user} + {self.movie} bias"
+
 
 USUAL_NOUNS = Nouns()
 

@@ -194,7 +194,8 @@ def _columns(table: RatingsTable, how: Reading) -> dict[str, int]:
 
 def _note_grid(table: ListOfGrid, how: Reading) -> None:
     n_users, n_items = (len({cell[i] for cell in table.values}) for i in (0, 1))
-    down, across = f"{n_users:,} users", f"{n_items:,} items"
+    nouns = how.nouns or _nouns(table, {})
+    down, across = f"{n_users:,} {nouns.users}", f"{n_items:,} {'items' if nouns.movie == 'movie' else nouns.movies}"
     if table.items_down:
         down, across = across, down
     how.note(f"{table.name} read as a grid: {down} down, {across} across, {len(table.values):,} ratings")

@@ -69,7 +69,7 @@ def test_titles_above_totals_below_and_what_stands_around(tmp_path):
     ratings = load_ratings(tmp_path / "scores.xlsx")
     assert table_of(ratings) == READ
     assert "totals left out: row Total, column Total" in ratings.notes
-    assert any("2 users down, 2 items across, 3 ratings" in line for line in ratings.notes)
+    assert any("2 customers down, 2 items across, 3 ratings" in line for line in ratings.notes)
 
 
 def test_a_list_among_other_things(tmp_path):
