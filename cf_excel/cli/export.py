@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
         say(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
     made = date.fromtimestamp(path.stat().st_mtime)
     book = build_recommender(factors, args.out, digits=args.digits, with_ratings=not args.no_ratings, made=made).book
-    holds = f"{book.n_users:,} users, {book.n_movies:,} movies, {book.n_factors} factors, {book.n_ratings:,} ratings"
+    holds = f"{book.n_users:,} {factors.nouns.users}, {book.n_movies:,} {factors.nouns.movies}"
+    holds += f", {book.n_factors} factors, {book.n_ratings:,} ratings"
     say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")
     if book.n_ratings:
         say("it tells who rated what: pass --no-ratings for a file that you give away")
@@ -77,8 +78,8 @@ def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":
     users, movies = len(fitted.user_ids), len(fitted.movie_ids)
     if (users, movies) != (len(factors.user_ids), len(factors.movie_ids)):
         note(
-            f"the file takes the {users:,} most active of {len(factors.user_ids):,} users and the {movies:,} "
-            f"most rated of {len(factors.movie_ids):,} movies: more does not fit"
+            f"the file takes the {users:,} most active of {len(factors.user_ids):,} {factors.nouns.users} and "
+            f"the {movies:,} most rated of {len(factors.movie_ids):,} {factors.nouns.movies}: more does not fit"
             f"{' (without ratings more may: --no-ratings)' if with_ratings else ''}"
         )
     return fitted

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
 # how to read a table of ratings, as load_ratings has it
-_HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format")
+_HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format", "nouns")
 _INPUTS = ("ratings", "movies", "user_features", "movie_features")
 _TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz")
 
@@ -90,6 +90,12 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--skip-bad", action="store_true", help="leave rows out that can't be read, and count them")
     group.add_argument("--encoding", metavar="NAME", help="of a text (default: UTF-8, or guessed)")
     group.add_argument("--date-format", metavar="FORM", help="order of days and months, such as DD/MM/YYYY")
+    group.add_argument(
+        "--nouns",
+        nargs=2,
+        metavar=("USER", "MOVIE"),
+        help="what they are called, such as customer product (default: as the headers have it)",
+    )
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -127,7 +133,8 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
     if ratings.n_duplicates:
         n = f"{ratings.n_duplicates:,} rating{'s' if ratings.n_duplicates > 1 else ''}"
         later = "in a later row" if ratings.timestamp is None else "again, later"
-        note(f"{n} left out: the same user rates the same movie {later}, which counts")
+        user, movie = ratings.nouns
+        note(f"{n} left out: the same {user} rates the same {movie} {later}, which counts")
     return ratings
 
 

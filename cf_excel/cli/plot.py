@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> None:
     factors = predictor.factors
     predictions, truth, heading = validation_predictions(predictor, read_ratings(args))
     top = most_rated(predictor.n_ratings, factors.movie_ids)[:N_BIASES]
-    named = zip(factors.titles[top], factors.movie_ids[top].tolist(), strict=True)
-    names = np.array([title or f"movie {movie_id}" for title, movie_id in named], object)
+    noun = factors.nouns.movie
+    names = [f"{noun} {label}" if isinstance(label, int) else label for label in predictor.labels[top].tolist()]
     figures = {"predictions": plots.plot_predictions(predictions, truth, heading)}
     if factors.movie_bias.any():
-        figures["biases"] = plots.plot_biases(names, factors.movie_bias[top])
+        figures["biases"] = plots.plot_biases(np.array(names, object), factors.movie_bias[top], nouns=factors.nouns)
     positions = plots.principal_components(factors.movie_factors[top])[:N_MAPPED, :2]
-    figures["map"] = plots.plot_map(names[:N_MAPPED], positions)
+    figures["map"] = plots.plot_map(np.array(names[:N_MAPPED], object), positions, factors.nouns)
     for name, figure in figures.items():
         say(*plots.save_figure(figure, args.out / name))
     if "biases" not in figures:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command, add_model_option, whole
-from cf_excel.cli.tables import print_table
+from cf_excel.cli.tables import LEFT, print_table
 from cf_excel.errors import InputError
 from cf_excel.model.kinds import KINDS
+from cf_excel.ratings.nouns import with_article
 
 if TYPE_CHECKING:
     from cf_excel.model.predictor import Predictor, ScoredMovie
@@ -67,6 +68,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run_predict(args: argparse.Namespace) -> None:
     """Print one prediction."""
+    from cf_excel.model.predictor import ScoredMovie
+
     predictor = _predictor(args)
     movie_id = predictor.movie_id(args.movie)
     prediction = float(predictor.predict(args.user, movie_id))
@@ -78,15 +81,18 @@ def run_predict(args: argparse.Namespace) -> None:
             answer["standard_deviation"] = float(predictor.uncertainty(args.user, movie_id))
         _print_json(answer)
     else:
-        print_table(("user", "movie", "title", "prediction"), [(args.user, movie_id, title, f"{prediction:.2f}")])
+        _print_table(predictor, [ScoredMovie(movie_id, title, prediction)], "prediction", args.user)
 
 
 def run_recommend(args: argparse.Namespace) -> None:
     """Print the movies with a user's highest predictions."""
     lower_bound = STANDARD_DEVIATIONS if args.lower_bound else 0.0
-    movies = _predictor(args).recommend(args.user, args.n, not args.include_seen, lower_bound)
+    predictor = _predictor(args)
+    user, movie = predictor.factors.nouns
+    movies = predictor.recommend(args.user, args.n, not args.include_seen, lower_bound)
     head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
-    _print_movies(args, head, "recommendations", score, movies, "the user rated every movie: add --include-seen")
+    empty = f"the {user} rated every {movie}: add --include-seen"
+    _print_movies(args, predictor, head, "recommendations", score, movies, empty)
 
 
 def run_similar(args: argparse.Namespace) -> None:
@@ -96,25 +102,28 @@ def run_similar(args: argparse.Namespace) -> None:
     movies = predictor.similar(movie_id, args.n, args.min_ratings)
     head = {"movie_id": movie_id, "title": predictor.title(movie_id)}
     least = predictor.least_ratings if args.min_ratings is None else args.min_ratings
+    movie = predictor.factors.nouns.movie
     empty = (
-        f"no other movie has {least} ratings: pass --min-ratings 0"
+        f"no other {movie} has {least} ratings: pass --min-ratings 0"
         if len(predictor.n_ratings) > 1
-        else "the model has no other movie"
+        else f"the model has no other {movie}"
     )
-    _print_movies(args, head, "similar", "similarity", movies, empty)
+    _print_movies(args, predictor, head, "similar", "similarity", movies, empty)
 
 
 def run_rate(args: argparse.Namespace) -> None:
     """Print recommendations for ratings that are given on the command line."""
     predictor = _predictor(args)
-    named = [_split_rating(text) for text in args.ratings]
+    noun = predictor.factors.nouns.movie
+    named = [_split_rating(text, noun) for text in args.ratings]
     ids = [predictor.movie_id(movie) for movie, _ in named]
     movies = predictor.fold_in(ids, [rating for _, rating in named], args.n)
     rated = [
         {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
         for movie_id, (_, rating) in zip(ids, named, strict=True)
     ]
-    _print_movies(args, {"rated": rated}, "recommendations", "prediction", movies, "you rated every movie in the model")
+    empty = f"you rated every {noun} in the model"
+    _print_movies(args, predictor, {"rated": rated}, "recommendations", "prediction", movies, empty)
 
 
 def _predictor(args: argparse.Namespace) -> "Predictor":
@@ -129,16 +138,23 @@ def _raw(user: str) -> int | str:
     return canonical_id(user)
 
 
-def _split_rating(text: str) -> tuple[str, str]:
+def _split_rating(text: str, noun: str) -> tuple[str, str]:
     """Split "title=rating" at the last "=", because titles may have one of their own."""
     movie, equals, rating = text.rpartition("=")
     if not (equals and movie.strip() and rating.strip()):
-        raise InputError(f'{text!r}: expected a movie, = and a rating, such as "Toy Story=5"')
+        example = "Toy Story=5" if noun == "movie" else "Blue mug=5"
+        raise InputError(f'{text!r}: expected {with_article(noun)}, = and a rating, such as "{example}"')
     return movie.strip(), rating.strip()
 
 
 def _print_movies(
-    args: argparse.Namespace, head: dict, name: str, score: str, movies: "Sequence[ScoredMovie]", empty: str
+    args: argparse.Namespace,
+    predictor: "Predictor",
+    head: dict,
+    name: str,
+    score: str,
+    movies: "Sequence[ScoredMovie]",
+    empty: str,
 ) -> None:
     """Print scored movies, as JSON behind head, or as a table; where there are none, raise InputError with a reason."""
     if not movies:
@@ -147,8 +163,20 @@ def _print_movies(
         listed = [{"movie_id": movie.movie_id, "title": movie.title, score: movie.score} for movie in movies]
         _print_json(head | {name: listed})
     else:
-        rows = [(movie.movie_id, movie.title, f"{movie.score:.2f}") for movie in movies]
-        print_table(("movie", "title", score.replace("_", " ")), rows)
+        _print_table(predictor, movies, score)
+
+
+def _print_table(predictor: "Predictor", movies: "Sequence[ScoredMovie]", score: str, user: str | None = None) -> None:
+    """Print scored movies, behind the user where there is one; without titles where the model has none."""
+    nouns, has_titles = predictor.factors.nouns, predictor.factors.titles.any()
+    columns: dict[str, Sequence[object]] = {} if user is None else {nouns.user: [user] * len(movies)}
+    columns[nouns.movie] = [movie.movie_id for movie in movies]
+    if has_titles:
+        columns["title"] = [movie.title for movie in movies]
+    columns[score.replace("_", " ")] = [f"{movie.score:.2f}" for movie in movies]
+    ids_are_names = not has_titles and isinstance(movies[0].movie_id, str)
+    left = (*LEFT, nouns.movie) if ids_are_names else LEFT
+    print_table(list(columns), list(zip(*columns.values(), strict=True)), left)
 
 
 def _print_json(value: dict) -> None:

@@ -1,17 +1,17 @@
 """Tables on the terminal and in pipes."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from cf_excel.cli.messages import shown
 
 _AT_LEAST = 3  # columns besides the first: a narrower table is folded, because a title may be longer than any line
-LEFT = ("title", "model")  # columns of texts; numbers stand at the right
+LEFT = ("title", "model")
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: framed on a terminal, plain and aligned elsewhere."""
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], left: Collection[str] = LEFT) -> None:
+    """Print a table: framed on a terminal, plain and aligned elsewhere. left: columns of texts; numbers stand right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -26,7 +26,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     for columns in _beside(headings, cells, console.width):
         table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
         for i in columns:
-            justify: Literal["left", "right"] = "left" if headings[i] in LEFT else "right"
+            justify: Literal["left", "right"] = "left" if headings[i] in left else "right"
             table.add_column(headings[i], justify=justify, overflow="fold")
         for row in cells:
             table.add_row(*(Text(row[i]) for i in columns))

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
     _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors)
     val_rows = validation_rows(ratings, args.split, args.seed)
     _check_held_back(ratings, val_rows, args.split)
-    report = TerminalReport() if sys.stdout.isatty() else LinesReport()
+    report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
     n_train = len(ratings) - len(val_rows)
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:

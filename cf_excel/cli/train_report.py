@@ -15,6 +15,7 @@ from cf_excel.cli.messages import say
 from cf_excel.learn.baselines import bias_baseline, mean_baseline
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
+from cf_excel.ratings.nouns import USUAL_NOUNS
 from cf_excel.ratings.table import Ratings
 
 HEADINGS = ("epoch", "train loss", "val MSE", "val RMSE", "val MAE", "seconds")
@@ -27,7 +28,7 @@ def baseline_scores(ratings: Ratings, val_rows: np.ndarray) -> Scores:
     if not len(val_rows):
         return {}
     truth = ratings.rating[val_rows]
-    baselines = {"mean": mean_baseline(ratings, val_rows), "user + movie bias": bias_baseline(ratings, val_rows)}
+    baselines = {"mean": mean_baseline(ratings, val_rows), ratings.nouns.biases: bias_baseline(ratings, val_rows)}
     return {name: (mse(values, truth), rmse(values, truth), mae(values, truth)) for name, values in baselines.items()}
 
 
@@ -36,12 +37,12 @@ def verdict(epochs: Sequence[Epoch], baselines: Scores) -> list[str]:
     if not baselines or not epochs:
         return []
     errors = [epoch.val_loss for epoch in epochs]
-    mean, biases = (baselines[name][0] for name in ("mean", "user + movie bias"))
+    (_, (mean, *_)), (name, (biases, *_)) = baselines.items()
     if not math.isfinite(errors[-1]):
         return ["the error is no number any longer: pass a lower --lr"]
     lines = [
         f"a typical error of {_number(math.sqrt(errors[-1]))} rating points on ratings that were held back "
-        f"(user + movie bias alone: {_number(math.sqrt(biases))}, always the mean: {_number(math.sqrt(mean))})"
+        f"({name} alone: {_number(math.sqrt(biases))}, always the mean: {_number(math.sqrt(mean))})"
     ]
     best = int(np.nanargmin(errors))
     if errors[-1] > 1.01 * errors[best]:
@@ -49,7 +50,7 @@ def verdict(epochs: Sequence[Epoch], baselines: Scores) -> list[str]:
     elif errors[-1] >= mean and len(errors) > 1 and errors[-1] < 0.999 * errors[-2]:
         lines.append("the error still fell at the end: pass more --epochs")
     elif errors[-1] >= min(mean, biases):
-        whole = "the mean rating for everything" if errors[-1] >= mean else "user + movie bias alone"
+        whole = "the mean rating for everything" if errors[-1] >= mean else f"{name} alone"
         lines.append(f"this is no better than {whole}: there may be no more in these ratings; try another --kind")
     return lines
 
@@ -75,7 +76,10 @@ def _number(value: float) -> str:
 class LinesReport(Progress):
     """Print a line an epoch, for files, pipes and notebooks."""
 
-    WIDTHS = (18, 11, 11, 10, 10, 9)
+    WIDTHS = (11, 11, 10, 10, 9)  # of the columns behind the first
+
+    def __init__(self, longest_name: str = USUAL_NOUNS.biases) -> None:
+        self.first_width = len(longest_name) + 1
 
     def __enter__(self) -> "LinesReport":
         return self
@@ -96,8 +100,8 @@ class LinesReport(Progress):
 
     def _print(self, cells: list[str]) -> None:
         first, *rest = cells
-        columns = (f" {cell:>{width - 1}}" for cell, width in zip(rest, self.WIDTHS[1:], strict=True))
-        say(f"{first:<{self.WIDTHS[0]}}{''.join(columns)}".rstrip())
+        columns = (f" {cell:>{width - 1}}" for cell, width in zip(rest, self.WIDTHS, strict=True))
+        say(f"{first:<{self.first_width}}{''.join(columns)}".rstrip())
 
 
 class TerminalReport(Progress):

@@ -12,6 +12,7 @@ from pathlib import Path
 from cf_excel import __version__
 from cf_excel.evaluate.run import LIST_LENGTH, Result
 from cf_excel.files import make_folder, replacing
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings, data_hash
 
 HEADINGS = (
@@ -37,25 +38,25 @@ def cells(result: Result) -> list[str]:
     ]
 
 
-def heading(results: Sequence[Result]) -> str:
+def heading(results: Sequence[Result], nouns: Nouns = USUAL_NOUNS) -> str:
     """Return the line above the table of a split."""
     first = results[0]
     what = {
         "lesson": "the lesson's validation ratings, drawn at random",
         "kfold": "five random folds",
         "time": "the latest fifth of the ratings",
-        "new-users": "the later ratings of users of whom only the first ones are known",
+        "new-users": f"the later ratings of {nouns.users} of whom only the first ones are known",
     }
     tried = max(result.n_tried for result in results)
     tuned = f"; up to {tried} settings each, chosen within the training ratings" if tried > 1 else ""
     return f"{first.split}: {first.n_test:,} ratings, {what[first.split]}{tuned}"
 
 
-def as_markdown(boards: Sequence[Sequence[Result]]) -> str:
+def as_markdown(boards: Sequence[Sequence[Result]], nouns: Nouns = USUAL_NOUNS) -> str:
     """Return a table for every split."""
     lines = []
     for results in boards:
-        lines += [heading(results), "", f"| {' | '.join(HEADINGS)} |", f"|---|{'---:|' * (len(HEADINGS) - 1)}"]
+        lines += [heading(results, nouns), "", f"| {' | '.join(HEADINGS)} |", f"|---|{'---:|' * (len(HEADINGS) - 1)}"]
         lines += [f"| {' | '.join(cells(result))} |" for result in results]
         lines.append("")
     return "\n".join(lines)
@@ -80,7 +81,7 @@ def save(
     }
     texts = {
         "results.json": json.dumps(everything, indent=1, allow_nan=False) + "\n",
-        "results.md": as_markdown(boards),
+        "results.md": as_markdown(boards, ratings.nouns),
     }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:

@@ -49,7 +49,7 @@ def hold_back(fold: Fold, seed: int) -> Fold:
 
 def _new_users(ratings: Ratings, seed: int, n_given: int) -> Fold:
     if n_given < 1:
-        raise InputError(f"--given {n_given}: expected 1 or more ratings of every new user")
+        raise InputError(f"--given {n_given}: expected 1 or more ratings of every new {ratings.nouns.user}")
     drawn = np.random.default_rng(seed).permutation(ratings.n_users)[: max(1, ratings.n_users // 5)]
     is_new = np.zeros(ratings.n_users, bool)
     is_new[drawn] = True

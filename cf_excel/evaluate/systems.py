@@ -18,6 +18,7 @@ from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, Baye
 from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings
 
 NO_ROWS = np.empty(0, np.int64)
@@ -68,11 +69,11 @@ def make_systems(names: list[str], tables: Tables) -> list[System]:
     return [known[name] if name in known else _lesson(name) for name in dict.fromkeys(names)]
 
 
-def baselines() -> list[System]:
+def baselines(nouns: Nouns = USUAL_NOUNS) -> list[System]:
     """Return what knows no factors: the mean, user and movie biases, and the number of ratings, which just ranks."""
     return [
         System("mean", lambda fold, settings, seed: _mean(fold.train), ranks=False),
-        System("user + movie bias", lambda fold, settings, seed: _biases(fold.train)),
+        System(nouns.biases, lambda fold, settings, seed: _biases(fold.train)),
         System("most rated", lambda fold, settings, seed: _most_rated(fold.train), rates=False),
     ]
 

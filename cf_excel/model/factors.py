@@ -6,6 +6,7 @@ import numpy as np
 
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.parameters import Parameters
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,6 +31,7 @@ class Factors(Parameters):
     (n_ratings,) float32 is what they were rated, None in models from before it was kept.
     record: the training record (data hash, split, seed, versions, metrics), ready for JSON.
     global_mean: rating that x is added to, in "bayes"; 0 in every other kind.
+    nouns: what a user and a movie are called.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Factors(Parameters):
     layers: dict[str, np.ndarray] = field(default_factory=dict)
     record: dict = field(default_factory=dict)
     global_mean: float = 0.0
+    nouns: Nouns = USUAL_NOUNS
 
     @property
     def n_ratings(self) -> np.ndarray:

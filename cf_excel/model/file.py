@@ -15,6 +15,7 @@ from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source, make_folder, replacing
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, is_noun
 
 FORMAT = "cf_excel model"
 FORMAT_NUMBER = 1
@@ -53,6 +54,8 @@ def save_factors(factors: Factors, path: Path | str) -> None:
         "record": factors.record,
         "global_mean": float(factors.global_mean),
     }
+    if factors.nouns != USUAL_NOUNS:
+        head["nouns"] = list(factors.nouns)
     try:
         metadata = {"cf_excel": json.dumps(head, allow_nan=False)}
     except (TypeError, ValueError) as error:
@@ -159,6 +162,7 @@ def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
         rating_range=(float(low), float(high)),
         record=head["record"],
         global_mean=float(head.get("global_mean", 0.0)),  # files from before there was one have none
+        nouns=Nouns(*head.get("nouns", USUAL_NOUNS)),
         layers={name: arrays[f"layers.{name}"] for name in names if f"layers.{name}" in arrays},
         **{name: array if array.dtype == np.int64 else _as_texts(array) for name, array in ids.items()},
         **{name: _as_texts(arrays[name]) for name in _TEXTS},
@@ -178,6 +182,8 @@ def _fault(factors: Factors) -> str:
         return f"the rating range is {low} to {high}, too narrow for single precision"
     if not math.isfinite(factors.global_mean):
         return f"the global mean is {factors.global_mean}, expected a rating"
+    if not all(map(is_noun, factors.nouns)):
+        return "its words for a user and a movie can't be shown"
     if not isinstance(factors.record, dict):
         return "the training record is not a table of names and values"
     return (

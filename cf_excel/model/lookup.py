@@ -1,15 +1,20 @@
 """Find users and movies by raw id, and movies by title."""
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from cf_excel.errors import InputError, UnknownIdError
+from cf_excel.ratings.nouns import plural
 from cf_excel.ratings.table import canonical_id
 
 _TABLE_SPAN = 1 << 22  # ids that span more are looked up one by one: a table of int32 would pass 16 MB
+_MANY_NAMES = 10_000  # of more, those alone are compared that begin with the same letter
+_LIKENESS = 0.7  # difflib's ratio: below it, Heat would be taken for Hamlet
 _YEAR = re.compile(r"\s*\(\d{4}\)$")
 _ALTERNATIVE = re.compile(r"\s*\((?:a\.k\.a\. )?([^()]*)\)")
 _ARTICLE = re.compile(
@@ -18,7 +23,7 @@ _ARTICLE = re.compile(
 
 
 class IdIndex:
-    """Raw ids to rows; kind is "user" or "movie", for messages."""
+    """Raw ids to rows, those that are texts also in another case; kind is what one is called, for messages."""
 
     def __init__(self, kind: str, ids: np.ndarray) -> None:
         self.kind = kind
@@ -35,27 +40,47 @@ class IdIndex:
         found = [self._row(value) for value in array.ravel().tolist()]
         return np.array(found, dtype=np.intp).reshape(array.shape)
 
-    def require(self, ids: object) -> np.ndarray:
-        """Return the row of each id. Raises UnknownIdError, with the first unknown id in its text."""
+    def require(self, ids: object, *, with_hint: bool = True) -> np.ndarray:
+        """Return the row of each id. Raises UnknownIdError, with the first unknown id and those that come close."""
         rows = self.rows(ids)
         unknown = np.flatnonzero(rows.ravel() < 0)
         if len(unknown):
-            raise self.unknown(_as_array(ids).ravel()[unknown[0]])
+            value = _as_array(ids).ravel()[unknown[0]]
+            close = self.close(value) if with_hint else []
+            raise self.unknown(value, did_you_mean(self.ids[close].tolist()))
         return rows
 
     def unknown(self, value: object, hint: str = "") -> UnknownIdError:
         """Return the error for an id that is not in the model."""
-        return UnknownIdError(
-            f"{self.kind} {shown(canonical_id(value))} is not in the model ({len(self.ids):,} {self.kind}s){hint}"
-        )
+        there = f"{len(self.ids):,} {plural(self.kind)}"
+        return UnknownIdError(f"{self.kind} {shown(canonical_id(value))} is not in the model ({there}){hint}")
+
+    def containing(self, text: str) -> list[int]:
+        """Return the rows of the ids that are texts and have every word of a text in them, in any case."""
+        words = _fold(text).split()
+        return [row for name, rows in self._by_name.items() if all(word in name for word in words) for row in rows]
+
+    def close(self, value: object) -> list[int]:
+        """Return the rows of up to 3 ids with every word of a text in them, or else of those that look like it."""
+        return (self.containing(value) or look_alikes(value, self._by_name))[:3] if isinstance(value, str) else []
 
     def _row(self, value: object) -> int:
         identity = canonical_id(value)
-        return self._rows.get(identity if self._whole else str(identity), -1)
+        row = self._rows.get(identity if self._whole else str(identity), -1)
+        same = self._by_name.get(_fold(str(identity)), []) if row < 0 and not self._whole else []
+        return same[0] if len(same) == 1 else row
 
     @cached_property
     def _rows(self) -> dict[int | str, int]:
         return {identity: row for row, identity in enumerate(self.ids.tolist())}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        """Rows by folded id; none where the ids are whole numbers."""
+        names: dict[str, list[int]] = {}
+        for row, identity in enumerate([] if self._whole else self.ids.tolist()):
+            names.setdefault(_fold(identity), []).append(row)
+        return names
 
     @cached_property
     def _low(self) -> int:
@@ -90,6 +115,11 @@ class TitleIndex:
         words = _fold(text).split()
         return [row for row, title in enumerate(self._folded) if all(word in title for word in words)]
 
+    def close(self, text: str) -> list[int]:
+        """Return the rows of titles that look like a text, without the year or in part, the nearest first."""
+        whole, part = self._levels[2:]
+        return look_alikes(text, whole | part)
+
     @cached_property
     def _folded(self) -> list[str]:
         return [_fold(title) for title in self.titles.tolist()]
@@ -102,6 +132,23 @@ class TitleIndex:
                 for name in names - {""}:
                     level.setdefault(name, []).append(row)
         return levels
+
+
+def look_alikes(text: str, rows_by_name: dict[str, list[int]]) -> list[int]:
+    """Return the rows of the three folded names that look most like a text; none for a number."""
+    folded = _fold(text)
+    if isinstance(canonical_id(text), int):
+        return []
+    names: Iterable[str] = rows_by_name
+    if len(rows_by_name) > _MANY_NAMES:
+        names = [name for name in names if name[:1] == folded[:1]]
+    close = difflib.get_close_matches(folded, names, 3, _LIKENESS)
+    return list(dict.fromkeys(row for name in close for row in rows_by_name[name]))
+
+
+def did_you_mean(names: Sequence[int | str]) -> str:
+    """Return the end of a message that names what comes close; nothing where nothing does."""
+    return f": did you mean {' or '.join(cut(str(name), 80) for name in names)}?" if names else ""
 
 
 def shown(value: object) -> str:

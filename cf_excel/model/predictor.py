@@ -13,7 +13,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, fit_user, user_prior
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.lookup import IdIndex, TitleIndex, cut, shown
+from cf_excel.model.lookup import IdIndex, TitleIndex, cut, did_you_mean, shown
 from cf_excel.model.uncertainty import spread_vectors
 
 _LEAST_RATINGS, _LISTED = 20, 10
@@ -38,8 +38,8 @@ class Predictor:
     def __init__(self, factors: Factors) -> None:
         self.factors = factors
         self._kind = KINDS[factors.kind]
-        self._user_index = IdIndex("user", factors.user_ids)
-        self._movie_index = IdIndex("movie", factors.movie_ids)
+        self._user_index = IdIndex(factors.nouns.user, factors.user_ids)
+        self._movie_index = IdIndex(factors.nouns.movie, factors.movie_ids)
         # Each user and movie becomes one vector, so that a prediction is one product (or, for "net", its second layer);
         # the last row of each is the mean one, which row -1, an unknown id, picks.
         users, movies = _with_mean(factors.user_factors), _with_mean(factors.movie_factors)
@@ -76,7 +76,7 @@ class Predictor:
         each prediction first: 1.28 ranks by the rating that 9 of 10 will pass. Raises UnknownIdError, and InputError
         for n under 1 and as uncertainty does.
         """
-        row = int(self._user_index.require(_one(user_id)))
+        row = self.user_row(user_id)
         seen = self.factors.seen(row) if exclude_seen else self.factors.seen_movies[:0]
         sums = self._join(self._left[row], self._right[:-1])
         if lower_bound:
@@ -103,7 +103,7 @@ class Predictor:
         min_ratings leaves out movies with fewer ratings, whose factors have hardly moved from where they started;
         None stands for self.least_ratings.
         """
-        row = self._movie_row(movie)
+        row = self.movie_row(movie)
         min_ratings = self.least_ratings if min_ratings is None else min_ratings
         cosines = self._unit_factors @ self._unit_factors[row]
         return self._top(cosines, n, np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
@@ -111,7 +111,7 @@ class Predictor:
     def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
         """Recommend n movies to a user who is not in the data, from the ratings that the user gave; see fit_user."""
         sums = self._sums_for(*self.fit_user(movies, ratings), self._right[:-1])
-        return self._best(sums, n, [self._movie_row(movie) for movie in _flat(movies)])
+        return self._best(sums, n, [self.movie_row(movie) for movie in _flat(movies)])
 
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
         """Return the factors (n_factors,) and bias of a user who is not in the data: ridge regression (see fold_in.py).
@@ -121,8 +121,9 @@ class Predictor:
         """
         movies, ratings = _flat(movies), _flat(ratings)
         if len(movies) != len(ratings) or not movies:
-            raise InputError(f"{len(movies)} movies and {len(ratings)} ratings: expected equally many, 1 or more")
-        rated = {self._movie_row(movie): self._rating(rating) for movie, rating in zip(movies, ratings, strict=True)}
+            n = f"{len(movies)} {self.factors.nouns.movies} and {len(ratings)} ratings"
+            raise InputError(f"{n}: expected equally many, 1 or more")
+        rated = {self.movie_row(movie): self._rating(rating) for movie, rating in zip(movies, ratings, strict=True)}
         return fit_user(self.factors, self._prior, np.array(list(rated)), np.array(list(rated.values())))
 
     def predict_for(self, factors: ArrayLike, bias: float, movie_ids: ArrayLike) -> np.ndarray | np.float32:
@@ -150,6 +151,10 @@ class Predictor:
         """Return the row of each user in the model, in the shape of user_ids; -1 where the id is unknown."""
         return self._user_index.rows(user_ids)
 
+    def user_row(self, user: object, *, with_hint: bool = True) -> int:
+        """Return the row of a user; with_hint: the UnknownIdError names ids that come close, which takes its time."""
+        return int(self._user_index.require(_one(user), with_hint=with_hint))
+
     def movie_rows(self, movies: ArrayLike) -> np.ndarray:
         """Return the row of each movie, by id or title, in the shape of movies; -1 where none or several have it."""
         movies = np.asarray(movies)
@@ -161,21 +166,46 @@ class Predictor:
                 rows[tuple(position)] = found[0]
         return rows
 
+    def movie_row(self, movie: object, *, with_hint: bool = True) -> int:
+        """Return the row of a movie named by id or title; errors as movie_id raises them, with_hint as in user_row."""
+        row = int(self._movie_index.rows(_one(movie)))
+        if row >= 0:
+            return row
+        rows = self._titles.rows(movie.strip()) if isinstance(movie, str) else []
+        if len(rows) > 1:
+            named = [cut(f"{self.factors.movie_ids[row]} {self.factors.titles[row]}".strip(), 80) for row in rows[:5]]
+            more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+            found = f"{shown(movie)} is {len(rows)} {self.factors.nouns.movies}: {', '.join(named)}{more}"
+            raise InputError(f"{found}: give the id or the year")
+        if not rows:
+            hint = did_you_mean(self._close(movie)) if with_hint and isinstance(movie, str) else ""
+            raise self._movie_index.unknown(movie, hint)
+        return rows[0]
+
     def movie_id(self, movie: object) -> int | str:
         """Return the raw id of a movie named by id or title.
 
         Raises UnknownIdError, and InputError with the candidates where several movies have the title.
         """
-        return self.factors.movie_ids[[self._movie_row(movie)]].tolist()[0]
+        return self.factors.movie_ids[[self.movie_row(movie)]].tolist()[0]
 
     def title(self, movie: object) -> str:
         """Return the title of a movie named by id or title."""
-        return self.factors.titles[self._movie_row(movie)]
+        return self.factors.titles[self.movie_row(movie)]
 
     def find(self, text: str, n: int = 10) -> list[tuple[int | str, str]]:
-        """Return id and title of up to n movies whose titles have every word of a text, the most rated first."""
-        rows = sorted(self._titles.containing(text), key=lambda row: -self.n_ratings[row])[: _count(n)]
+        """Return id and title of up to n movies whose titles have every word of a text, the most rated first.
+
+        Ids that are texts count as titles do.
+        """
+        found = {*self._titles.containing(text), *self._movie_index.containing(text)}
+        rows = sorted(sorted(found), key=lambda row: -self.n_ratings[row])[: _count(n)]
         return [(self.factors.movie_ids[[row]].tolist()[0], self.factors.titles[row]) for row in rows]
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The title of each movie, (n_movies,), or its id where it has none."""
+        return np.where(self.factors.titles == "", self.factors.movie_ids.astype(object), self.factors.titles)
 
     @cached_property
     def n_ratings(self) -> np.ndarray:
@@ -206,20 +236,10 @@ class Predictor:
         lengths = np.linalg.norm(self.factors.movie_factors, axis=1, keepdims=True)
         return self.factors.movie_factors / np.where(lengths > 0, lengths, 1)
 
-    def _movie_row(self, movie: object) -> int:
-        row = int(self._movie_index.rows(_one(movie)))
-        if row >= 0:
-            return row
-        rows = self._titles.rows(movie.strip()) if isinstance(movie, str) else []
-        if len(rows) > 1:
-            named = [cut(f"{self.factors.movie_ids[row]} {self.factors.titles[row]}", 80) for row in rows[:5]]
-            more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-            raise InputError(f"{shown(movie)} is {len(rows)} movies: {', '.join(named)}{more}: give the id or the year")
-        if not rows:
-            close = self.find(movie, 3) if isinstance(movie, str) else []
-            hint = f": did you mean {' or '.join(cut(title, 80) for _, title in close)}?" if close else ""
-            raise self._movie_index.unknown(movie, hint)
-        return rows[0]
+    def _close(self, text: str) -> list[int | str]:
+        """Return the titles, or ids where there are none, of up to 3 movies that a text may have meant."""
+        found = [title or identity for identity, title in self.find(text, 3)]
+        return found or self.labels[(self._titles.close(text) or self._movie_index.close(text))[:3]].tolist()
 
     def _rating(self, value: Any) -> float:
         low, high = self.factors.rating_range
@@ -242,7 +262,8 @@ class Predictor:
                 left = np.append(factors, np.array([bias, 1], np.float32))
             sums = self._join(left, right)
         if not np.isfinite(sums).all():
-            raise InputError("the predictions of this user are too large for single precision: train the model again")
+            too_large = f"the predictions of this {self.factors.nouns.user} are too large for single precision"
+            raise InputError(f"{too_large}: train the model again")
         return sums
 
     def _join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ _USERS_AT_ONCE = 256
 def keep_movies(factors: Factors, n: int) -> Factors:
     """Return the model of the n most rated movies, in the model's order. Raises InputError where it has fewer."""
     if not 1 <= n <= factors.n_movies:
-        raise InputError(f"--top-movies {n}: expected 1 to {factors.n_movies}, the movies in the model")
+        raise InputError(f"--top-movies {n}: expected 1 to {factors.n_movies}, the {factors.nouns.movies} in the model")
     return factors.of_movies(np.sort(most_rated(factors.n_ratings, factors.movie_ids)[:n]))
 
 

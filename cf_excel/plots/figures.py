@@ -12,6 +12,7 @@ from cf_excel.errors import InputError
 from cf_excel.files import make_folder, replacing
 from cf_excel.model.lookup import short_title
 from cf_excel.plots.labels import NEAR, line_to, place_labels
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, capital
 
 try:
     from matplotlib import rc_context
@@ -64,14 +65,15 @@ def plot_predictions(
     return figure
 
 
-def plot_biases(titles: np.ndarray, biases: np.ndarray, n: int = 15) -> Figure:
+def plot_biases(titles: np.ndarray, biases: np.ndarray, n: int = 15, nouns: Nouns = USUAL_NOUNS) -> Figure:
     """Return bars of the n lowest and the n highest movie biases, (n_movies,), before the sigmoid, with titles."""
     order = np.argsort(biases, kind="stable")
     n = min(n, max(1, len(order) // 2))
     worst, best = order[:n], order[::-1][:n]
     with _drawing():
         figure = Figure(figsize=(12, 0.3 * n + 1.6), layout="constrained")
-        figure.suptitle(f"Movie biases: liked less or more than their factors say, of the {len(titles):,} most rated")
+        what = f"{capital(nouns.movie)} biases: liked less or more than their factors say"
+        figure.suptitle(f"{what}, of the {len(titles):,} most rated")
         limit = 1.08 * max(np.abs(biases).max(), 1e-6)
         for axes, rows, color, name in zip(
             figure.subplots(1, 2), (worst, best), (_ORANGE, _BLUE), ("lowest", "highest"), strict=True
@@ -103,12 +105,12 @@ def plot_scoreboard(scores: dict[str, list[tuple[str, float]]]) -> Figure:
     return figure
 
 
-def plot_map(titles: np.ndarray, positions: np.ndarray) -> Figure:
+def plot_map(titles: np.ndarray, positions: np.ndarray, nouns: Nouns = USUAL_NOUNS) -> Figure:
     """Return a map of movies at positions (n, 2), with titles that don't collide."""
     with _drawing():
         figure = Figure(figsize=(13, 9.5), dpi=DPI, layout="constrained")
         axes = figure.add_subplot()
-        axes.set(title="Movies by the first two principal components of their factors")
+        axes.set(title=f"{capital(nouns.movies)} by the first two principal components of their factors")
         axes.set(xlabel="component 1", ylabel="component 2")
         axes.margins(0.08)
         axes.scatter(positions[:, 0], positions[:, 1], s=14, color=_BLUE, zorder=3)

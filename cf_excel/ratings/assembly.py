@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 
 from cf_excel.ratings.movies import Movie
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import ReadRows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.table import Ratings, ids_as_array
 
 
-def assemble(
-    rows: ReadRows, known: Mapping[int | str, Movie], source: str, nouns: tuple[str, str], how: Reading
-) -> Ratings:
+def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, nouns: Nouns, how: Reading) -> Ratings:
     """Return the ratings: of each pair the latest, or without times the last row."""
     columns = rows.joined()
     user_ids, movie_ids = list(rows.users.row_of_id), list(rows.movies.row_of_id)

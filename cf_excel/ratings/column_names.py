@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.file_kinds import shorten
+from cf_excel.ratings.nouns import in_a_sentence, is_noun
 
 # Usual names of columns as _fold has them, the likeliest first: English, then German, French and Spanish.
 USUAL_NAMES = {
@@ -140,9 +141,9 @@ def are_positions(names: Mapping[str, str]) -> bool:
 
 
 def noun_of(header: str, default: str) -> str:
-    """Return what a column's header calls those whose ids are in it: "Customer" for "Customer ID"; else the default."""
+    """Return what a column's header calls those whose ids are in it: "customer" for "Customer ID"; else the default."""
     noun = _ID_WORDS.sub("", re.sub(r"(?<=[a-z])(Id|ID)$", "", header.strip())).strip()
-    return default if _fold(noun) in _NO_NOUNS or not noun.isprintable() or len(noun) > 40 else noun
+    return in_a_sentence(noun) if is_noun(noun) and _fold(noun) not in _NO_NOUNS else default
 
 
 @lru_cache(maxsize=10_000)  # where a header is sought, the same cells come again and again

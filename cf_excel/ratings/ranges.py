@@ -9,6 +9,7 @@ from cf_excel.ratings.cell_tables import Cell, ListOfCells, ListOfGrid, TableCel
 from cf_excel.ratings.column_names import REQUIRED, find_columns
 from cf_excel.ratings.forms import find_table
 from cf_excel.ratings.grids import as_value, find_grid, is_known_corner
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.table import Ratings, canonical_id
@@ -58,7 +59,7 @@ def read_range(rows: Sequence[Sequence[Cell]]) -> RatedRange:
         raise InputError(f"the range has no grid of ratings: {_EXPECTED}")
     told = replace(found, users=_told_apart(found.users), movies=_told_apart(found.movies))
     read = read_rows(told, find_columns(told, REQUIRED, ()), how)
-    ratings = assemble(read, {}, "the range", found.nouns("item"), how)
+    ratings = assemble(read, {}, "the range", Nouns(*found.nouns("item")), how)
     down, across = _rated(told)
     return RatedRange(
         ratings,

@@ -15,6 +15,7 @@ from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import read_movies
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_parquet
@@ -43,6 +44,7 @@ def load_ratings(
     skip_bad: bool = False,
     encoding: str | None = None,
     date_format: str | None = None,
+    nouns: tuple[str, str] | None = None,
 ) -> Ratings:
     """Read ratings from a file, folder or zip; without a path the lesson's 100,004 that come with cf_excel.
 
@@ -55,7 +57,8 @@ def load_ratings(
     columns names the columns of "user", "movie", "rating" and "timestamp" where they are not the usual ones, or counts
     them from 1; "timestamp": "none" leaves the times out. Every rating must lie in rating_range, if given.
     A blank rating, or one of not_rated, is none. skip_bad leaves rows out that can't be read. date_format, such as
-    DD/MM/YYYY, is needed where days can't be told from months.
+    DD/MM/YYYY, is needed where days can't be told from months. nouns: what a user and a movie are called, such as
+    ("customer", "product"); without them the headers say it, else they are "user" and "movie".
     Where a user rates a movie more than once, the latest counts, or without times the last row in the file: the others
     are left out and counted in n_duplicates, and the rows of users and movies follow the first appearance in what is
     left. What else there is to tell stands in notes.
@@ -75,6 +78,7 @@ def load_ratings(
         skip_bad=skip_bad,
         encoding=encoding,
         date_format=date_format,
+        nouns=check_nouns(nouns) if nouns else None,
     )
     if path is None and how == Reading() and not movies:
         return load_lesson_ratings()
@@ -90,7 +94,7 @@ def load_ratings(
     movies_source = _movies_source(sources, movies)
     known = rows.known() | (dict(read_movies(movies_source)) if movies_source else {})
     name = Path(path).resolve().name if path is not None else LESSON_SOURCE
-    ratings = assemble(rows, known, name, _nouns(found, column), how)
+    ratings = assemble(rows, known, name, how.nouns or _nouns(found, column), how)
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
 
 
@@ -195,17 +199,18 @@ def _columns(table: RatingsTable, how: Reading) -> dict[str, int]:
 
 def _note_grid(table: ListOfGrid, how: Reading) -> None:
     n_users, n_items = (len({cell[i] for cell in table.values}) for i in (0, 1))
-    down, across = f"{n_users:,} users", f"{n_items:,} items"
+    nouns = how.nouns or _nouns(table, {})
+    down, across = f"{n_users:,} {nouns.users}", f"{n_items:,} {'items' if nouns.movie == 'movie' else nouns.movies}"
     if table.items_down:
         down, across = across, down
     how.note(f"{table.name} read as a grid: {down} down, {across} across, {len(table.values):,} ratings")
 
 
-def _nouns(table: RatingsTable, column: dict[str, int]) -> tuple[str, str]:
+def _nouns(table: RatingsTable, column: dict[str, int]) -> Nouns:
     """Return what the headers call those who rate and what is rated; else user and movie."""
     if isinstance(table, ListOfGrid):
-        return table.nouns()
+        return Nouns(*table.nouns())
     if not table.has_header:
-        return "user", "movie"
+        return USUAL_NOUNS
     user, movie = (table.first_record[column[kind]] for kind in ("user", "movie"))
-    return noun_of(user, "user"), noun_of(movie, "movie")
+    return Nouns(noun_of(user, "user"), noun_of(movie, "movie"))

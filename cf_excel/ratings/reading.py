@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.nouns import Nouns
 
 FORMS = ("list", "grid")
 LARGEST_RATING = 1e6
@@ -17,7 +18,8 @@ class Reading:
     rating_range: lowest and highest rating there may be. sheet, table, cells: the part of a workbook that holds them.
     form: "list", a row a rating, or "grid", users down and items across; items_down: the other way round.
     not_rated: values that mean no rating. skip_bad: leave rows out that can't be read, instead of stopping.
-    encoding: of a text. date_format: such as DD.MM.YYYY. notes: lines, for people, on what was found and left out.
+    encoding: of a text. date_format: such as DD.MM.YYYY. nouns: what a user and a movie are called, whatever the
+    headers say. notes: lines, for people, on what was found and left out.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Reading:
     skip_bad: bool = False
     encoding: str | None = None
     date_format: str | None = None
+    nouns: Nouns | None = None
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
 USUAL_SIZE = 15  # users and movies of the lesson's table
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
@@ -84,7 +85,7 @@ class Ratings:
     n_duplicates: int = 0
     declared_range: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
-    nouns: tuple[str, str] = ("user", "movie")
+    nouns: Nouns = USUAL_NOUNS
     grid: GridOrder | None = None
 
     def __len__(self) -> int:
@@ -164,12 +165,15 @@ def crosstab(ratings: Ratings, n_users: int | None = None, n_movies: int | None 
     """
     n_users = min(USUAL_SIZE, ratings.n_users) if n_users is None else n_users
     n_movies = min(USUAL_SIZE, ratings.n_movies) if n_movies is None else n_movies
-    for kind, asked, there in (("user", n_users, ratings.n_users), ("movie", n_movies, ratings.n_movies)):
+    for kind, several, asked, there in (
+        ("user", ratings.nouns.users, n_users, ratings.n_users),
+        ("movie", ratings.nouns.movies, n_movies, ratings.n_movies),
+    ):
         if asked < 1:
             raise InputError(f"--top-{kind}s {asked}: expected 1 or more")
         if asked > there:
             raise InputError(
-                f"asked for {asked:,} {kind}s, but {ratings.source} has {there:,}: pass --top-{kind}s {there}"
+                f"asked for {asked:,} {several}, but {ratings.source} has {there:,}: pass --top-{kind}s {there}"
             )
     users = _head(ratings.user_idx, ratings.user_ids, n_users)
     movies = _head(ratings.movie_idx, ratings.movie_ids, n_movies)

@@ -166,7 +166,7 @@ def _model() -> Check:
         factors = load_factors(path)
     except CfExcelError as error:
         return Check("model", "wrong", str(error), "python -m cf_excel train")
-    return Check("model", "ok", f"{path}: {factors.kind}, {factors.n_movies:,} movies")
+    return Check("model", "ok", f"{path}: {factors.kind}, {factors.n_movies:,} {factors.nouns.movies}")
 
 
 def _workbook(path: Path, machine: Machine) -> Iterator[Check]:

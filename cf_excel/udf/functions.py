@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +20,7 @@ from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.file import default_model_path
 from cf_excel.model.lookup import shown
 from cf_excel.model.predictor import Predictor, ScoredMovie, load_predictor
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.table import canonical_id
 from cf_excel.udf.values import (
     Found,
@@ -96,17 +96,17 @@ class Functions:
     @_sheet_function
     def CF_USER_BIAS(self, users: Value) -> Value:
         """Learned bias of users: how much more they give than others, before the sigmoid."""
-        return self._looked_up("CF_USER_BIAS", users, _users, "user_bias")
+        return self._looked_up("CF_USER_BIAS", users, _users, lambda model: model.factors.user_bias)
 
     @_sheet_function
     def CF_MOVIE_BIAS(self, movies: Value) -> Value:
         """Learned bias of movies (id or title): how much better they are liked than others, before the sigmoid."""
-        return self._looked_up("CF_MOVIE_BIAS", movies, _movies, "movie_bias")
+        return self._looked_up("CF_MOVIE_BIAS", movies, _movies, lambda model: model.factors.movie_bias)
 
     @_sheet_function
     def CF_TITLE(self, movies: Value) -> Value:
         """Title of movies by their ids."""
-        return self._looked_up("CF_TITLE", movies, _movies, "titles")
+        return self._looked_up("CF_TITLE", movies, _movies, lambda model: model.labels)
 
     @_sheet_function
     def CF_RECOMMEND(self, user: Value, n: Value = 10) -> Value:
@@ -153,8 +153,8 @@ class Functions:
         path = self.path or default_model_path()
         factors = self.load().factors
         error = factors.metric("val_rmse")
-        sizes = f"{factors.n_users:,} users, {factors.n_movies:,} movies, {factors.n_factors} factors"
-        parts = [f"{factors.kind}: {sizes}"]
+        sizes = f"{factors.n_users:,} {factors.nouns.users}, {factors.n_movies:,} {factors.nouns.movies}"
+        parts = [f"{factors.kind}: {sizes}, {factors.n_factors} factors"]
         with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
             parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
         parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
@@ -170,7 +170,7 @@ class Functions:
     def CF_TOP(self, table: Value, n: Value = 10) -> Value:
         """For each user of a range of ratings the name and the n best items that are not rated yet, by name. Learns
         from these ratings alone, no model is needed."""
-        return _of_tables().top(table, _whole(n, "n", 1) or 10)
+        return _of_tables().top(table, whole_number(n, "n", 1) or 10)
 
     @_sheet_function
     def CF_FIT(self, table: Value) -> Value:
@@ -186,23 +186,25 @@ class Functions:
             shape = np.broadcast_shapes(users.rows.shape, movies.rows.shape)
         except ValueError:
             sizes = " and ".join(f"{r:,} x {c:,}" for r, c in (users.rows.shape, movies.rows.shape))
-            raise InputError(
-                f"users and movies are {sizes} cells: expected one size, or users in a column and movies in a row"
-            ) from None
+            left, top = model.factors.nouns.users, model.factors.nouns.movies
+            expected = f"expected one size, or {left} in a column and {top} in a row"
+            raise InputError(f"{left} and {top} are {sizes} cells: {expected}") from None
         if shape[0] * shape[1] > MOST_CELLS:
             raise InputError(f"{shape[0]:,} x {shape[1]:,} predictions: {MOST_CELLS:,} at once is the most")
         result = self._noted(name, np.asarray(score(model, users.rows, movies.rows)), _both(users.notes, movies.notes))
         return result if is_range(user) or is_range(movie) else result[0][0]
 
     def _recommended(self, user: Value, n: int) -> Rows:
-        single = as_single(user, "user")
+        single = self._single(user, "user")
         if is_missing(single):
             return []
-        movies = self.load().recommend(single, n)
-        return _titles_and_scores(movies) or [["this user rated every movie in the model"]]
+        model = self.load()
+        nouns = model.factors.nouns
+        found = _titles_and_scores(model.recommend(single, n))
+        return found or [[f"this {nouns.user} rated every {nouns.movie} in the model"]]
 
     def _similar(self, movie: Value, n: int, min_ratings: Value) -> Rows:
-        single = as_single(movie, "movie")
+        single = self._single(movie, "movie")
         least = whole_number(min_ratings, "min_ratings", 0)
         if is_missing(single):
             return []
@@ -210,27 +212,39 @@ class Functions:
         least = model.least_ratings if least is None else least
         found = _titles_and_scores(model.similar(single, n, least))
         if len(model.n_ratings) == 1:
-            return [["the model has no other movie"]]
-        return found or [[f"no other movie has {least} ratings: give a smaller min_ratings"]]
+            return [[f"the model has no other {model.factors.nouns.movie}"]]
+        return found or [[f"no other {model.factors.nouns.movie} has {least} ratings: give a smaller min_ratings"]]
 
     def _rated(self, movies: Value, ratings: Value, n: int) -> Rows:
         titles, stars = as_cells(movies).ravel().tolist(), as_cells(ratings).ravel().tolist()
         if len(titles) != len(stars):
-            raise InputError(f"{len(titles):,} movies and {len(stars):,} ratings: expected equally many cells")
+            given = f"{len(titles):,} {self._nouns.movies} and {len(stars):,} ratings"
+            raise InputError(f"{given}: expected equally many cells")
         for error in filter(None, map(error_name, titles + stars)):
             raise InputError(error)
         rated = [pair for pair in zip(titles, stars, strict=True) if not any(map(is_blank, pair))]
         if not rated:
             return []
         found = self.load().fold_in([title for title, _ in rated], [star for _, star in rated], n)
-        return _titles_and_scores(found) or [["every movie in the model is rated"]]
+        return _titles_and_scores(found) or [[f"every {self._nouns.movie} in the model is rated"]]
 
     def _containing(self, text: Value, n: int) -> Rows:
         single = as_single(text, "text")
         if is_missing(single):
             return []
         wanted = single if isinstance(single, str) else str(canonical_id(single))
-        return [list(pair) for pair in self.load().find(wanted, n)] or [[f"no title has {shown(wanted)} in it"]]
+        model = self.load()
+        what = "title" if model.factors.titles.any() else self._nouns.movie
+        return [list(pair) for pair in model.find(wanted, n)] or [[f"no {what} has {shown(wanted)} in it"]]
+
+    @property
+    def _nouns(self) -> Nouns:
+        return self.load().factors.nouns
+
+    def _single(self, value: Value, side: str) -> Value:
+        """Return the one value of a single cell, which names one of a side: user or movie."""
+        is_one = as_cells(value).size == 1
+        return as_single(value, side if is_one else getattr(self._nouns, side))
 
     def _table(self, name: str, n: Value, rows: Callable[[int], Rows]) -> Rows:
         """Return exactly n rows of two cells, blank ones below what there is; an error stands in the first cell."""
@@ -260,10 +274,10 @@ class Functions:
         across = n_columns > 1
         return self._noted(name, values.T if across else values, notes.T if across and notes is not None else notes)
 
-    def _looked_up(self, name: str, ids: Value, find: _Find, array: str) -> Value:
+    def _looked_up(self, name: str, ids: Value, find: _Find, values: Callable[[Predictor], np.ndarray]) -> Value:
         model = self.load()
         found = find(model, ids)
-        result = self._noted(name, getattr(model.factors, array)[found.rows], found.notes)
+        result = self._noted(name, values(model)[found.rows], found.notes)
         return result if is_range(ids) else result[0][0]
 
     def _noted(self, name: str, values: np.ndarray, notes: np.ndarray | None) -> Rows:
@@ -286,19 +300,16 @@ def _of_tables() -> ModuleType:
 
 
 def _users(model: Predictor, value: Value) -> Found:
-    return find_rows(value, model.user_rows, lambda user, _: _fault_of(model.user_bias, user))
+    return find_rows(value, model.user_rows, lambda user, hint: _fault_of(model.user_row, user, hint))
 
 
 def _movies(model: Predictor, value: Value) -> Found:
-    def explain(movie: Value, with_hint: bool) -> str:
-        return _fault_of(model.movie_id if with_hint else model.movie_bias, movie)
-
-    return find_rows(value, model.movie_rows, explain)
+    return find_rows(value, model.movie_rows, lambda movie, hint: _fault_of(model.movie_row, movie, hint))
 
 
-def _fault_of(look_up: Callable[[Any], object], value: Value) -> str:
+def _fault_of(look_up: Callable[..., object], value: Value, with_hint: bool) -> str:
     try:
-        look_up(value)
+        look_up(value, with_hint=with_hint)
     except CfExcelError as error:
         return str(error)
     raise AssertionError(f"{value!r} is known")

@@ -68,10 +68,10 @@ def typed_value(value: CellValue) -> CellValue:
     return f"'{value}" if isinstance(value, str) and value else value
 
 
-def shown_ids(kind: str, ids: Iterable[int | str]) -> list[int | str]:
+def shown_ids(kinds: str, ids: Iterable[int | str]) -> list[int | str]:
     """Return ids as cells hold them: all numbers, or all texts where one has to be a text.
 
-    kind: "user" or "movie". Raises InputError where two of them would be the same.
+    kinds: "users" or "movies", for messages. Raises InputError where two of them would be the same.
     """
     ids = list(ids)
     shown = [shown_value(identity) for identity in ids]
@@ -83,7 +83,7 @@ def shown_ids(kind: str, ids: Iterable[int | str]) -> list[int | str]:
             if cell in first:
                 one, other = (f"{value!r:.{_SHOWN}}" for value in (first[cell], identity))
                 raise InputError(
-                    f"{kind}s {one} and {other} are different ids, but the same text in a cell: rename one of them in "
+                    f"{kinds} {one} and {other} are different ids, but the same text in a cell: rename one of them in "
                     "the ratings"
                 )
             first[cell] = identity

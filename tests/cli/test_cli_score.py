@@ -9,6 +9,7 @@ import pytest
 from cf_excel.cli import main
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.nouns import Nouns
 
 
 @pytest.fixture
@@ -151,3 +152,41 @@ def test_bad_options_are_one_line_and_exit_code_2(argv, capsys):
         main(argv)
     assert caught.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def shop(tiny_factors, tmp_path, monkeypatch):
+    """A model of customers and products without titles."""
+    products = [f"Mug {i}" for i in range(8)]
+    changes = {"movie_ids": np.array(products, object), "titles": np.array([""] * 8, object)}
+    save_factors(replace(tiny_factors(), **changes, nouns=Nouns("customer", "product")), tmp_path / "shop")
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "shop"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "headings"),
+    [
+        (["predict", "15", "mug 3"], ["customer", "product", "prediction"]),
+        (["recommend", "15", "-n", "3"], ["product", "prediction"]),
+        (["similar", "Mug 0", "--min-ratings", "0"], ["product", "similarity"]),
+        (["rate", "Mug 0=5"], ["product", "prediction"]),
+    ],
+)
+def test_tables_say_what_they_are_called_and_have_no_empty_titles(shop, capsys, argv, headings):
+    assert main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == headings
+    assert lines[1].split()[-3:-1][0] == "Mug"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["recommend", "17"], "customer 17 is not in the model (5 customers)"),
+        (["similar", "Mug 0", "--min-ratings", "99"], "no other product has 99 ratings: pass --min-ratings 0"),
+        (["rate", "Mug 0"], "'Mug 0': expected a product, = and a rating, such as \"Blue mug=5\""),
+    ],
+)
+def test_errors_say_what_they_are_called(shop, capsys, argv, says):
+    assert main(argv) == 2
+    assert says in capsys.readouterr().err

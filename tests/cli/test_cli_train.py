@@ -393,3 +393,19 @@ def test_the_ratings_are_never_replaced_by_the_model(
     assert main(["train", "--ratings", "ratings.csv", "--split", "none", "--out", out]) == 2
     assert "is what is read here (ratings.csv)" in capsys.readouterr().err
     assert table.read_text() == "user,movie,rating\n1,2,3\n"
+
+
+@pytest.mark.parametrize("kind", ["bayes", "dot"])
+def test_the_model_keeps_what_they_are_called(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = tmp_path / "mine.csv", tmp_path / "model.safetensors"
+    rows = "".join(f"c{i},p{j},{1 + (i * j) % 5}\n" for i in range(6) for j in range(6))
+    table.write_text("Customer ID,Product,Stars\n" + rows)
+    options = ["train", "--ratings", str(table), "--out", str(out), "--kind", kind, "--factors", "2", "--epochs", "1"]
+    assert main(options) == 0
+    assert load_factors(out).nouns == ("customer", "product")
+    printed = capsys.readouterr().out
+    assert "(customer + product bias alone: " in printed
+    lines = [line for line in printed.splitlines() if line.startswith(("epoch", "mean", "customer + product bias "))]
+    assert len({len(line) for line in lines if not line.startswith("epoch")}) == 1
+    assert main([*options, "--nouns", "guest", "wine"]) == 0
+    assert load_factors(out).nouns == ("guest", "wine")

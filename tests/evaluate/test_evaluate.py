@@ -10,12 +10,13 @@ from support.planted import low_rank_ratings, make_ratings
 
 from cf_excel.cli import main
 from cf_excel.errors import InputError
-from cf_excel.evaluate import peers
+from cf_excel.evaluate import peers, report
 from cf_excel.evaluate import run as run_module
 from cf_excel.evaluate.run import choose, evaluate
 from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, grid, make_systems
 from cf_excel.metrics import coverage, mae, mse, paired_difference
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.table import Ratings, lesson_split
 
 SMALL = replace(low_rank_ratings(60, 50), timestamp=np.random.default_rng(0).permutation(1500))
@@ -193,6 +194,14 @@ def test_candidates_of_bayes_start_with_the_usual_ones() -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cf_excel.ratings.readers.load_ratings", lambda *args, **options: SMALL)
     monkeypatch.setattr("cf_excel.ratings.lesson_ratings.load_lesson_ratings", lambda: SMALL)
+
+
+def test_the_tables_say_what_they_are_called(tmp_path: Path) -> None:
+    ratings = replace(SMALL, nouns=Nouns("customer", "product"))
+    board = evaluate(ratings, "new-users", baselines(ratings.nouns), n_given=12)
+    assert report.cells(board[1])[0] == "customer + product bias"
+    report.save(tmp_path, [board], ratings, {}, [])
+    assert "the later ratings of customers of whom" in (tmp_path / "results.md").read_text()
 
 
 def test_the_command_prints_and_saves(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from cf_excel.model.file import default_model_path, load_factors, save_factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.plots.figures import principal_components
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.udf.functions import Functions
 
 
@@ -60,6 +61,19 @@ def test_a_file_without_a_global_mean_is_read(tiny_factors, tmp_path):
     head, arrays = model_file._unpack((tmp_path / "m").read_bytes())
     save_file(arrays, tmp_path / "old", {"cf_excel": json.dumps({k: v for k, v in head.items() if k != "global_mean"})})
     assert load_factors(tmp_path / "old").global_mean == 0
+
+
+def test_what_users_and_movies_are_called_is_kept(tiny_factors, tmp_path):
+    save_factors(replace(tiny_factors(), nouns=Nouns("customer", "product")), tmp_path / "m")
+    read = load_factors(tmp_path / "m")
+    assert read.nouns == Nouns("customer", "product")
+    assert read.of_users(np.array([0])).nouns == read.of_movies(np.array([1])).nouns == read.nouns
+
+
+def test_a_file_without_nouns_is_of_users_and_movies(tiny_factors, tmp_path):
+    save_factors(tiny_factors(), tmp_path / "m")
+    assert "nouns" not in model_file._unpack((tmp_path / "m").read_bytes())[0]
+    assert load_factors(tmp_path / "m").nouns == Nouns("user", "movie")
 
 
 texts = st.text(max_size=30)
@@ -137,6 +151,7 @@ FAULTS = {
     ),
     "number in record": (lambda f: {"record": {"metrics": {"val_mse": 10**400}}}, "a number that is not finite"),
     "deep in record": (lambda f: {"record": {"a": [{"b": -(10**400)}]}}, "a number that is not finite"),
+    "nouns": (lambda f: {"nouns": Nouns("customer", "two\nlines")}, "words for a user and a movie can't be shown"),
     "record": (lambda f: {"record": ["no"]}, "training record is not"),
 }
 

@@ -15,6 +15,7 @@ from cf_excel.model import predictor as predictor_module
 from cf_excel.model.file import save_factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor, load_predictor, usual_least_ratings
+from cf_excel.ratings.nouns import Nouns
 
 
 def one_prediction(factors, user, movie, user_row=None, cut_off=True):
@@ -295,6 +296,61 @@ def test_titles_that_name_no_single_movie(collab):
         collab.title("Matri")
     with pytest.raises(UnknownIdError, match=r"movie 'Heat' is not in the model \(8 movies\)$"):
         collab.fold_in(["Heat"], [5])
+
+
+def test_a_title_with_a_slip_is_guessed(collab):
+    with pytest.raises(UnknownIdError, match=r"movie 'mtrix' is not .*: did you mean Matrix, The \(1999\)\?$"):
+        collab.movie_id("mtrix")
+    with pytest.raises(UnknownIdError, match=r"movie 2572 is not in the model \(8 movies\)$"):
+        collab.movie_id("2572")
+
+
+@pytest.fixture
+def shop(tiny_factors):
+    """A model of customers and products, without titles, as people's own tables are."""
+    ids = ["Blue Mug", "Espresso Cup", "Tea Cup", "SKU-7", "007", "straße", "ab", "AB"]
+    return Predictor(
+        replace(
+            tiny_factors("bayes"),
+            user_ids=np.array(["Ann", "Bob", "Cy", "Dora", "Zoë"], object),
+            movie_ids=np.array(ids, object),
+            titles=np.array([""] * 8, object),
+            nouns=Nouns("customer", "product"),
+        )
+    )
+
+
+def test_text_ids_are_found_as_titles_are(shop):
+    assert shop.movie_id(" blue  MUG") == "Blue Mug"
+    assert shop.predict("ann", "STRASSE") == shop.predict("Ann", "straße")
+    assert shop.movie_rows(["sku-7", "AB", "ab", "Ab", "7"]).tolist() == [3, 7, 6, -1, -1]
+    assert shop.find("cup") == [("Espresso Cup", ""), ("Tea Cup", "")]
+    assert shop.labels.tolist() == shop.factors.movie_ids.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("cup", r": did you mean Espresso Cup or Tea Cup\?"),
+        ("blu mgu", r": did you mean Blue Mug\?"),
+        ("Ab", r": did you mean AB or ab\?"),
+        ("plate", ""),
+    ],
+)
+def test_errors_say_what_they_are_called_and_what_comes_close(shop, name, end):
+    with pytest.raises(UnknownIdError, match=rf"^product '{name}' is not in the model \(8 products\){end}$"):
+        shop.similar(name)
+    with pytest.raises(
+        UnknownIdError, match=r"^customer 'Dorra' is not in the model \(5 customers\): did you mean Dora"
+    ):
+        shop.recommend("Dorra")
+
+
+def test_an_item_without_a_title_is_shown_by_its_id(tiny_factors):
+    factors = tiny_factors()
+    titles = factors.titles.copy()
+    titles[1] = ""
+    assert Predictor(replace(factors, titles=titles)).labels.tolist()[:3] == ["Toy Story (1995)", 2571, "Hamlet (1996)"]
 
 
 def test_find(collab):

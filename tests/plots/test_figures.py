@@ -14,6 +14,7 @@ from cf_excel.model.file import save_factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.plots import figures as plots
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 
@@ -169,9 +170,17 @@ def test_movies_without_titles_are_named_by_id(model, tmp_path, monkeypatch):
     factors = model()
     save_factors(replace(factors, titles=np.array([""] * 8, object)), tmp_path / "model")
     shown = []
-    monkeypatch.setattr(plots, "plot_map", lambda names, positions: shown.extend(names) or plots.Figure())
+    monkeypatch.setattr(plots, "plot_map", lambda names, *_: shown.extend(names) or plots.Figure())
     assert main(["plot", "--out", str(tmp_path)]) == 0
     assert sorted(shown) == sorted(f"movie {movie_id}" for movie_id in factors.movie_ids)
+
+
+def test_pictures_say_what_they_are_called():
+    nouns, names = Nouns("customer", "category"), np.array(["A", "B"], object)
+    biases = plots.plot_biases(names, np.zeros(2, np.float32), nouns=nouns)
+    assert biases.get_suptitle().startswith("Category biases: ")
+    map_ = plots.plot_map(names, np.array([[0.0, 0.0], [1.0, 1.0]]), nouns)
+    assert map_.axes[0].get_title().startswith("Categories by the first two")
 
 
 def test_the_rows_are_those_of_the_record(model, ratings):

@@ -68,11 +68,11 @@ def test_all_columns_that_are_missing_are_named_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("header", "noun"),
     [
-        ("Customer ID", "Customer"),
+        ("Customer ID", "customer"),
         ("customer_id", "customer"),
         ("userId", "user"),
         ("Kundennr.", "Kunden"),
-        ("Product", "Product"),
+        ("Product", "product"),
         ("ISBN", "movie"),
         ("id", "movie"),
         ("", "movie"),

@@ -50,7 +50,9 @@ def read(tmp_path, text, **options):
 def test_forms(tmp_path, form):
     ratings = read(tmp_path, FORMS[form])
     assert table_of(ratings) == READ
-    assert f"scores.csv read as a grid: 3 users down, 2 items across, {len(READ)} ratings" in ratings.notes
+    assert (
+        f"scores.csv read as a grid: 3 {ratings.nouns.users} down, 2 items across, {len(READ)} ratings" in ratings.notes
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -83,7 +85,9 @@ def test_items_down(tmp_path):
     for text, options in ((DOWN, {}), (DOWN.replace("Product", ""), {"items_down": True})):
         ratings = read(tmp_path, text, **options)
         assert sorted(table_of(ratings)) == by_user
-        assert any("2 items down, 3 users across" in line for line in ratings.notes)
+        assert any(
+            f"2 {'products' if text is DOWN else 'items'} down, 3 users across" in line for line in ratings.notes
+        )
     told = read(tmp_path, "SKU,Title,Category,Ann,Bob\n1,Mug (1999),china|red,5,\n2,Cup,china,4,3\n")
     assert (told.titles.tolist(), told.years.tolist()) == (["Mug (1999)", "Cup"], [1999, 0])
     assert told.genres.tolist() == ["china|red", "china"]
@@ -92,7 +96,7 @@ def test_items_down(tmp_path):
 @pytest.mark.parametrize(
     ("corner", "nouns"),
     [
-        ("Customer", ("Customer", "movie")),
+        ("Customer", ("customer", "movie")),
         ("Kunde \\ Artikel", ("Kunde", "Artikel")),
         ("", ("user", "movie")),
         ("Row Labels", ("user", "movie")),

@@ -50,7 +50,7 @@ def test_the_sheet_that_holds_ratings_is_found(tmp_path, write, rows):
     ratings = load_ratings(tmp_path / "scores.xlsx")
     assert table_of(ratings) == READ
     assert "the ratings are in sheet Scores" in ratings.notes
-    assert ratings.nouns == ("Customer", "Product" if rows is LIST else "movie")
+    assert ratings.nouns == ("customer", "product" if rows is LIST else "movie")
 
 
 def test_titles_above_totals_below_and_what_stands_around(tmp_path):
@@ -70,7 +70,7 @@ def test_titles_above_totals_below_and_what_stands_around(tmp_path):
     ratings = load_ratings(tmp_path / "scores.xlsx")
     assert table_of(ratings) == READ
     assert "totals left out: row Total, column Total" in ratings.notes
-    assert any("2 users down, 2 items across, 3 ratings" in line for line in ratings.notes)
+    assert any("2 customers down, 2 items across, 3 ratings" in line for line in ratings.notes)
 
 
 def test_a_list_among_other_things(tmp_path):
@@ -93,7 +93,7 @@ def test_a_list_among_other_things(tmp_path):
         ("Bob", "X-1", 1.5, day + 90_000),
     ]
     assert ratings.titles.tolist() == ["Mug", "Cup"]
-    assert ratings.nouns == ("Client", "movie")
+    assert ratings.nouns == ("client", "movie")
     assert ratings.notes == ("1 row without a rating left out: not rated", "1 row of totals left out")
 
 

@@ -1,6 +1,7 @@
 """The recommender workbook in LibreOffice: its plain formulas against the predictor."""
 
 import math
+import re
 import zipfile
 from dataclasses import replace
 from datetime import date
@@ -18,6 +19,7 @@ from support.recommenders import TITLES, random_factors, same_list
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_book import build_recommender
 from cf_excel.sheets.recommender.recommender_layout import N_RATED
@@ -349,6 +351,41 @@ def test_what_the_sheets_hold(tmp_path):
     notes = " ".join(row[0].value for row in workbook["predict"][book.predict.notes.span()])
     assert "bayes; 4 factors for each of 40 users and 120 movies" in notes
     assert "typical error 0.89 rating points (validation RMSE); trained 2026-01-02." in notes
+
+
+def test_sheets_say_what_they_are_called(tmp_path):
+    factors = random_factors("bayes", 5, 8)
+    ids = np.array([f"Mug {i}" for i in range(8)], object)
+    blank = np.array([""] * 8, object)
+    shop = replace(factors, movie_ids=ids, titles=blank, genres=blank, years=np.zeros(8, np.int16))
+    build_recommender(replace(shop, nouns=Nouns("customer", "product")), tmp_path / "shop.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "shop.xlsx", data_only=True)
+    visible = [sheet for sheet in book if sheet.sheet_state == "visible"]
+    texts = [str(cell) for sheet in visible for row in sheet.iter_rows(values_only=True) for cell in row if cell]
+    texts += [rule.error for rule in book["predict"].data_validations.dataValidation]
+    said = " ".join(texts)
+    for text in (
+        "Which products next",
+        "Pick a customer and a product",
+        "Ten best for customer ",
+        "Products like Mug ",
+    ):
+        assert text in said
+    assert not re.search(r"\b(user|movie|watch)", said, re.IGNORECASE)
+    formulas = openpyxl.load_workbook(tmp_path / "shop.xlsx")["predict"]
+    literals = " ".join(
+        text
+        for row in formulas.iter_rows(values_only=True)
+        for cell in row
+        if isinstance(getattr(cell, "text", cell), str)
+        for text in re.findall(r'"([^"]*)"', getattr(cell, "text", cell))
+    )
+    assert "This customer has rated this product." in literals
+    assert not re.search(r"\b(user|movie)", literals, re.IGNORECASE)
+    movies = book["movies"]
+    assert [cell.value for cell in movies[1]][:4] == ["product", "title", "year", "genres"]
+    assert [movies.column_dimensions[letter].hidden for letter in "BCD"] == [False, True, True]
+    assert movies["B2"].value == movies["A2"].value == "Mug 0"
 
 
 def test_without_ratings_nobody_can_tell_who_rated_what(tmp_path):

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from cf_excel.model.file import save_factors
 from cf_excel.model.lookup import IdIndex
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.udf import functions as functions_module
 from cf_excel.udf.descriptions import signatures
 from cf_excel.udf.functions import Functions
@@ -218,6 +219,29 @@ def test_recommendations_are_titles_and_scores(sheet, predictor):
     assert "expected one user, not 2 x 1 cells" in sheet.CF_RECOMMEND([[1], [7]], 1)[0][0]
     for n in (0, -1, 1.5, "many", True, 1e9, "inf", 10**400, 10**5000, Decimal("1e400"), datetime.date(2020, 1, 2)):
         assert "expected a whole number from 1" in sheet.CF_RECOMMEND(42, n)[0][0]
+
+
+def test_sentences_say_what_they_are_called(tmp_path, tiny_factors):
+    texts = {"movie_ids": np.array([f"Mug {i}" for i in range(8)], object), "titles": np.array([""] * 8, object)}
+    seen = {"seen_offsets": np.array([0, 8, 8, 8, 8, 8]), "seen_movies": np.arange(8, dtype=np.int32)}
+    save_factors(replace(tiny_factors(), **texts, **seen, nouns=Nouns("customer", "product")), tmp_path / "model")
+    sheet = Functions(tmp_path / "model")
+    assert sheet.CF_RECOMMEND(1, 1) == [["this customer rated every product in the model", ""]]
+    assert sheet.CF_RECOMMEND(99, 1)[0][0] == "CF_RECOMMEND: customer 99 is not in the model (5 customers)"
+    assert sheet.CF_RECOMMEND([[1], [7]], 1)[0][0] == "CF_RECOMMEND: expected one customer, not 2 x 1 cells"
+    assert sheet.CF_SIMILAR("Mug 1", 1, 99)[0][0] == "no other product has 99 ratings: give a smaller min_ratings"
+    assert (
+        sheet.CF_RATE([["Mug 1"]], [[5, 4]], 1)[0][0]
+        == "CF_RATE: 1 products and 2 ratings: expected equally many cells"
+    )
+    assert sheet.CF_FIND("plate", 1) == [["no product has 'plate' in it", ""]]
+    assert sheet.CF_FIND("MUG 3", 1) == [["Mug 3", ""]]
+    assert sheet.CF_PREDICT([[1], [7]], [["Mug 1"], ["Mug 2"], ["Mug 3"]]) == (
+        "CF_PREDICT: customers and products are 2 x 1 and 3 x 1 cells: expected one size, or customers in a column and "
+        "products in a row"
+    )
+    assert ": 5 customers, 8 products, 3 factors; " in sheet.CF_MODEL()
+    assert sheet.CF_TITLE("mug 1") == "Mug 1"
 
 
 def test_a_user_who_rated_everything_has_no_recommendations(tmp_path, tiny_factors):

@@ -45,8 +45,8 @@ def test_other_values_are_typed_as_they_are():
 
 
 def test_ids_are_all_numbers_or_all_texts():
-    assert shown_ids("user", [3, 1]) == [3, 1]
-    assert shown_ids("user", [3, 10**16]) == ["3", "1" + "0" * 16]
-    assert shown_ids("user", ["a\x01", "a\x02", "a\x0b"]) == ["a␁", "a␂", "a␋"]
+    assert shown_ids("users", [3, 1]) == [3, 1]
+    assert shown_ids("users", [3, 10**16]) == ["3", "1" + "0" * 16]
+    assert shown_ids("users", ["a\x01", "a\x02", "a\x0b"]) == ["a␁", "a␂", "a␋"]
     with pytest.raises(InputError, match=r"^movies 'a\\rb' and 'a\\nb' are different ids, but the same text in a cell"):
-        shown_ids("movie", ["a\rb", "c", "a\nb"])
+        shown_ids("movies", ["a\rb", "c", "a\nb"])

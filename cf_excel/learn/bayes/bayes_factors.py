@@ -29,6 +29,7 @@ def bayes_to_factors(fit: BayesFit, ratings: Ratings, split: str) -> Factors:
     return Factors(
         kind="bayes",
         **identities(ratings),
+        nouns=ratings.nouns,
         user_factors=fit.users.mean[:, :-1].copy(),
         movie_factors=fit.movies.mean[:, :-1].copy(),
         user_bias=fit.users.mean[:, -1].copy(),

@@ -20,6 +20,7 @@ from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.metrics import mae, mse
 from cf_excel.model.kinds import KINDS
+from cf_excel.ratings.nouns import with_article
 from cf_excel.ratings.table import Ratings, row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
@@ -197,7 +198,8 @@ class _Model:
         shape, sparse, dense = (self.ratings.n_users, self.ratings.n_movies), self.arrays.sparse, self.arrays.dense
         by_user = csr_array((rating.astype(np.float32), (users, movies)), shape)
         if by_user.nnz < self.n:
-            raise InputError(f"{self.ratings.source}: a user rates the same movie twice; keep one of these rows")
+            user, movie = with_article(self.ratings.nouns.user), self.ratings.nouns.movie
+            raise InputError(f"{self.ratings.source}: {user} rates the same {movie} twice; keep one of these rows")
         by_movie = by_user.T.tocsr()
         ones = np.ones(self.n, np.float32)
         self.rating, self.rating_t = sparse(by_user), sparse(by_movie)

@@ -26,6 +26,7 @@ def to_factors(trained: Trained, ratings: Ratings, split: str) -> Factors:
     return Factors(
         kind=trained.settings.kind,
         **identities(ratings),
+        nouns=ratings.nouns,
         user_factors=_array(model.u.weight),
         movie_factors=_array(model.m.weight),
         user_bias=_bias(model, "ub", ratings.n_users),

@@ -144,8 +144,8 @@ def _as_shown(table: Crosstab) -> Crosstab:
     """Return the table with ids and titles as cells show them."""
     return replace(
         table,
-        user_ids=shown_ids("user", table.user_ids),
-        movie_ids=shown_ids("movie", table.movie_ids),
+        user_ids=shown_ids("users", table.user_ids),
+        movie_ids=shown_ids("movies", table.movie_ids),
         titles=list(map(clean_text, table.titles)),
     )
 

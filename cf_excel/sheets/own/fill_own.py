@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.nouns import Nouns, capital
 from cf_excel.ratings.table import Ratings
 from cf_excel.sheets.own.changed import change_of
 from cf_excel.sheets.own.draft import SheetDraft
@@ -30,7 +31,7 @@ def with_nouns(ratings: Ratings) -> Ratings:
     """
     user, item = ratings.nouns
     item = "item" if ratings.grid and item == "movie" else item
-    return replace(ratings, nouns=(user[:1].upper() + user[1:], item[:1].upper() + item[1:]))
+    return replace(ratings, nouns=Nouns(capital(user), capital(item)))
 
 
 def check_fit(fit: Fitted, ratings: Ratings) -> None:

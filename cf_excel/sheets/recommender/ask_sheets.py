@@ -7,11 +7,12 @@ from openpyxl.formatting.rule import DataBarRule
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, capital, with_article
 from cf_excel.sheets.page_setup import fit_to_page
 from cf_excel.sheets.recommender.calc_formulas import (
     LISTS,
-    NOTHING_RATED,
     heading_formulas,
+    nothing_rated,
     rating_formula,
     remark_formulas,
     shown_formulas,
@@ -27,8 +28,10 @@ from cf_excel.xlsx.write.styles import BAR
 def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: Recommender, made: date | None) -> None:
     """Put the panels onto the sheet, with dropdowns, data bars and the results of the first picks."""
     book, results = recommender.book, recommender.results
-    sheet = book.predict
-    cells.put(sheet.heading, "banner", [["What to watch next"]])
+    sheet, nouns = book.predict, book.nouns
+    cells.put(
+        sheet.heading, "banner", [["What to watch next" if nouns == USUAL_NOUNS else f"Which {nouns.movies} next"]]
+    )
     cells.put(sheet.notes, "note", [[line] for line in _notes(recommender, made)])
     _write_picks(cells, recommender)
     _write_ratings(cells, recommender)
@@ -40,13 +43,14 @@ def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
     for i, (style, line) in enumerate(lines):
         cells.put(sheet.help_lines(len(lines)).row(i).column(0), style, [[line]])
     cells.row_heights |= {sheet.heading.top: 32} | dict.fromkeys(sheet.tall_rows, 20)
-    _finish(worksheet, sheet, results.factors.rating_range)
+    _finish(worksheet, sheet, results.factors.rating_range, nouns)
 
 
 def _notes(recommender: Recommender, made: date | None) -> list[str]:
     book, rmse = recommender.book, recommender.factors.metric("val_rmse")
     facts = [f"Model: {recommender.factors.kind}"]
-    facts += [f"{book.n_factors} factors for each of {book.n_users:,} users and {book.n_movies:,} movies"]
+    users, movies = f"{book.n_users:,} {book.nouns.users}", f"{book.n_movies:,} {book.nouns.movies}"
+    facts += [f"{book.n_factors} factors for each of {users} and {movies}"]
     if rmse is not None:
         before = recommender.factors.record.get("factors_before")
         of = f" of all {before} factors" if before else ""
@@ -61,9 +65,9 @@ def _notes(recommender: Recommender, made: date | None) -> list[str]:
 
 def _write_picks(cells: SheetCells, recommender: Recommender) -> None:
     book, results = recommender.book, recommender.results
-    sheet, picks = book.predict, results.picks
-    _write_heading(cells, sheet.pick_heading, "Pick a user and a movie")
-    cells.put(sheet.pick_labels, "plain", [["User"], ["Movie"], ["Rating"]])
+    sheet, picks, nouns = book.predict, results.picks, book.nouns
+    _write_heading(cells, sheet.pick_heading, f"Pick {with_article(nouns.user)} and {with_article(nouns.movie)}")
+    cells.put(sheet.pick_labels, "plain", [[capital(nouns.user)], [capital(nouns.movie)], ["Rating"]])
     style = "pick_text" if isinstance(recommender.user_id, str) else "pick"
     cells.put(sheet.picked_user, style, [[recommender.user_id]])
     cells.put(sheet.picked_movie, "pick_text", [[recommender.movie_title]])
@@ -71,7 +75,7 @@ def _write_picks(cells: SheetCells, recommender: Recommender) -> None:
     remark = ""
     if book.ratings:
         has = "has" if results.times_rated[picks.movie] else "has not"
-        remark = f"This user {has} rated this movie."
+        remark = f"This {nouns.user} {has} rated this {nouns.movie}."
     remarks = remark_formulas(book, book.blocks)
     cells.fill(sheet.pick_remark, "note", remarks[sheet.pick_remark], np.array([remark], object))
 
@@ -79,7 +83,7 @@ def _write_picks(cells: SheetCells, recommender: Recommender) -> None:
 def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
     book, picks = recommender.book, recommender.results.picks
     sheet, blank = book.predict, N_RATED - len(picks.rated)
-    _write_heading(cells, sheet.rate_heading, f"Or rate {N_RATED} movies yourself (these are examples)")
+    _write_heading(cells, sheet.rate_heading, f"Or rate {N_RATED} {book.nouns.movies} yourself (these are examples)")
     cells.put(sheet.rate_numbers, "index", [[i] for i in range(1, N_RATED + 1)])
     titles = [recommender.titles[row] for row in picks.rated]
     cells.put(sheet.rated_titles, "pick_text", [[title] for title in titles + [None] * blank])
@@ -90,16 +94,17 @@ def _write_ratings(cells: SheetCells, recommender: Recommender) -> None:
 
 def _write_list(cells: SheetCells, recommender: Recommender, i: int, name: str) -> None:
     book, results = recommender.book, recommender.results
-    panel = book.predict.list_at(name)
+    panel, nouns = book.predict.list_at(name), book.nouns
     heading = {
-        "best": f"Ten best for user {recommender.user_id}",
-        "similar": f"Movies like {recommender.movie_title}",
-        "yours": "Ten best for you" if results.picks.rated else NOTHING_RATED,
+        "best": f"Ten best for {nouns.user} {recommender.user_id}",
+        "similar": f"{capital(nouns.movies)} like {recommender.movie_title}",
+        "yours": "Ten best for you" if results.picks.rated else nothing_rated(nouns),
     }[name]
-    cells.fill(panel.heading.column(0), "panel", heading_formulas()[name], np.array([heading], object))
+    cells.fill(panel.heading.column(0), "panel", heading_formulas(nouns)[name], np.array([heading], object))
     for column in range(1, 2 if name == "similar" else 4):
         cells.put(panel.heading.column(column), "panel", [[None]])
-    headers = {"header": None, "header_left": "movie", "header_note": "genres"}
+    headers = {"header": None, "header_left": nouns.movie}
+    headers["header_note"] = "genres" if recommender.factors.genres.any() else None
     headers["header_right"] = "similarity" if name == "similar" else "rating"
     for column, (style, header) in enumerate(headers.items()):
         cells.put(panel.headers.column(column), style, [[header]])
@@ -124,17 +129,18 @@ def _shown(recommender: Recommender, name: str) -> tuple[list[str], list[str], l
 
 def _help(recommender: Recommender) -> list[tuple[str, str]]:
     who, what = (_in_formula(value) for value in (recommender.user_id, recommender.movie_title))
-    add = "CF.RECOMMEND lists what is new to the user; add TRUE for all movies."
+    user, movies = recommender.book.nouns.user, recommender.book.nouns.movies
+    add = f"CF.RECOMMEND lists what is new to the {user}; add TRUE for all {movies}."
     if not recommender.book.ratings:
-        add = "This file holds no ratings: CF.RECOMMEND lists movies that the user knows, too."
+        add = f"This file holds no ratings: CF.RECOMMEND lists {movies} that the {user} knows, too."
     return [
         ("name", "In Excel 365 these work in any cell"),
         ("code", f"=CF.PREDICT({who}, {what})"),
         ("code", f"=CF.RECOMMEND({who}, 10)"),
         ("code", f"=CF.SIMILAR({what}, 10, 20)"),
         ("code", "=CF.RATE(rated_titles, given_ratings, 10)"),
-        ("note", f"Movies by title or id. {add}"),
-        ("note", "The 20 leaves out movies that were rated less often. Copy a line, and press Enter."),
+        ("note", f"{capital(movies)} by title or id. {add}"),
+        ("note", f"The 20 leaves out {movies} that were rated less often. Copy a line, and press Enter."),
     ]
 
 
@@ -146,11 +152,12 @@ def _write_heading(cells: SheetCells, block: Block, text: str) -> None:
     cells.put(block, "panel", [[text] + [None] * (block.n_columns - 1)])
 
 
-def _finish(worksheet: Worksheet, sheet: PredictSheet, rating_range: tuple[float, float]) -> None:
+def _finish(worksheet: Worksheet, sheet: PredictSheet, rating_range: tuple[float, float], nouns: Nouns) -> None:
+    a_user, a_movie = map(with_article, nouns)
     for cells, source, words in (
-        (sheet.picked_user, "user_ids", "Pick a user from the list."),
-        (sheet.picked_movie, "movie_list", "Pick a movie from the list, in alphabetical order."),
-        (sheet.rated_titles, "movie_list", "Pick a movie from the list, in alphabetical order."),
+        (sheet.picked_user, "user_ids", f"Pick {a_user} from the list."),
+        (sheet.picked_movie, "movie_list", f"Pick {a_movie} from the list, in alphabetical order."),
+        (sheet.rated_titles, "movie_list", f"Pick {a_movie} from the list, in alphabetical order."),
         (sheet.given_ratings, "rating_list", "Pick a rating from the list."),
     ):
         dropdown = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=True)

@@ -5,6 +5,7 @@ predictions are cut off at the highest rating; rounded, so that ties are ties wh
 """
 
 from cf_excel.model.kinds import KINDS
+from cf_excel.ratings.nouns import Nouns, capital, with_article
 from cf_excel.sheets.recommender.recommender_layout import RecommenderSheets
 from cf_excel.xlsx.cells import Block
 
@@ -13,7 +14,11 @@ OUT = -1e9  # the score of a movie that does not compete
 LISTS = ("best", "similar", "yours")
 SCORES = {"best": "best_scores", "similar": "similar_scores", "yours": "your_scores"}
 _RANGE = "lowest_rating", "highest_rating"
-NOTHING_RATED = "Rate a movie above, and the ten best for you come here"
+
+
+def nothing_rated(nouns: Nouns) -> str:
+    """Return the heading of a list for somebody who rated nothing yet."""
+    return f"Rate {with_article(nouns.movie)} above, and the ten best for you come here"
 
 
 def scaled(kind: str, x: str) -> str:
@@ -60,18 +65,21 @@ def _row_or_blank(wanted: str, row: str) -> str:
 def remark_formulas(book: RecommenderSheets, blocks: dict[str, tuple[str, Block]]) -> dict[Block, str]:
     """Return the sentences that say what a pick lacks; of the panel the first, the others follow by filling."""
     predict = book.predict
+    user, movie = book.nouns
+    a_user, a_movie = map(with_article, book.nouns)
     title, rating = predict.rated_titles.first, predict.given_ratings.first
     panel = (blocks[f"panel_{name}"] for name in ("found", "usable", "rated_row"))
     found, usable, row = (f"{sheet}!{block.first}" for sheet, block in panel)
     rated = (
-        'IF(INDEX(times_rated,movie_row)>0,"This user has rated this movie.","This user has not rated this movie.")'
+        f'IF(INDEX(times_rated,movie_row)>0,"This {user} has rated this {movie}.",'
+        f'"This {user} has not rated this {movie}.")'
         if book.ratings
         else '""'
     )
     return {
-        predict.pick_remark: 'IF(NOT(ISNUMBER(user_row)),"Pick a user from the list.",'
-        f'IF(NOT(ISNUMBER(movie_row)),"Pick a movie from the list.",{rated}))',
-        predict.rate_remarks: f'IF(AND({title}="",{rating}=""),"",IF({title}="","pick a movie",'
+        predict.pick_remark: f'IF(NOT(ISNUMBER(user_row)),"Pick {a_user} from the list.",'
+        f'IF(NOT(ISNUMBER(movie_row)),"Pick {a_movie} from the list.",{rated}))',
+        predict.rate_remarks: f'IF(AND({title}="",{rating}=""),"",IF({title}="","pick {a_movie}",'
         f'IF({found}="","not in the list",IF({rating}="","pick a rating",'
         f'IF({usable}="","from "&lowest_rating&" to "&highest_rating,IF({row}="","rated again below",""))))))',
     }
@@ -89,12 +97,12 @@ def shown_formulas(book: RecommenderSheets, i: int) -> dict[Block, str]:
     }
 
 
-def heading_formulas() -> dict[str, str]:
+def heading_formulas(nouns: Nouns) -> dict[str, str]:
     """Return the formulas of the headings of the LISTS."""
     return {
-        "best": '"Ten best for user "&picked_user',
-        "similar": '"Movies like "&picked_movie',
-        "yours": f'IF(COUNT(panel_rated_row)>0,"Ten best for you","{NOTHING_RATED}")',
+        "best": f'"Ten best for {nouns.user} "&picked_user',
+        "similar": f'"{capital(nouns.movies)} like "&picked_movie',
+        "yours": f'IF(COUNT(panel_rated_row)>0,"Ten best for you","{nothing_rated(nouns)}")',
     }
 
 

@@ -11,15 +11,18 @@ _LONGEST = 200  # characters; programs differ in how much of a text they look up
 _LONGEST_ID = 40
 
 
-def unique_titles(titles: np.ndarray, ids: Sequence[int | str]) -> list[str]:
+def unique_titles(titles: np.ndarray, ids: Sequence[int | str], noun: str = "movie") -> list[str]:
     """Return titles that no two movies share, in any case: those that do, and blank ones, carry the movie's id.
 
-    ids: as cells show them.
+    ids: as cells show them. noun: what a movie is called; under another word an id that is a text needs none.
     """
-    names = [_shown(title, _LONGEST) for title in titles.tolist()]
+    names = [
+        _shown(title or (identity if isinstance(identity, str) and noun != "movie" else ""), _LONGEST)
+        for title, identity in zip(titles.tolist(), ids, strict=True)
+    ]
     shared = Counter(map(_folded, names))
     labels = [
-        name if name and shared[_folded(name)] == 1 else f"{name or 'movie'} [{_shown(str(identity), _LONGEST_ID)}]"
+        name if name and shared[_folded(name)] == 1 else f"{name or noun} [{_shown(str(identity), _LONGEST_ID)}]"
         for name, identity in zip(names, ids, strict=True)
     ]
     if len(set(map(_folded, labels))) < len(labels):  # a title that looks like another one with its id

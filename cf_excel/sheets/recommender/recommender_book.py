@@ -23,7 +23,7 @@ from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, TableSheet
-from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.texts import shown_ids
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -44,11 +44,15 @@ def build_recommender(
     check_model(factors, digits)
     written = _as_written(factors, digits)
     choices = rating_choices(*written.rating_range, _rating_values(written))
-    user_ids, movie_ids = shown_ids("user", written.user_ids.tolist()), shown_ids("movie", written.movie_ids.tolist())
+    nouns = factors.nouns
+    user_ids, movie_ids = (
+        shown_ids(nouns.users, written.user_ids.tolist()),
+        shown_ids(nouns.movies, written.movie_ids.tolist()),
+    )
     n_users, n_factors = written.user_factors.shape
     n_ratings = len(written.seen_movies) if with_ratings else 0
-    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices), written.kind)
-    titles = unique_titles(written.titles, movie_ids)
+    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices), written.kind, nouns)
+    titles = unique_titles(written.titles, movie_ids, nouns.movie)
     picks, on_calc = _first_picks(written, choices), book.calc_cells.values()
     results = RecommenderResults(written, titles, picks, choices, on_calc, book.ratings is not None)
     recommender = Recommender(written, user_ids, movie_ids, book, results)
@@ -120,7 +124,7 @@ def _first_picks(factors: Factors, choices: list[float]) -> Picks:
 def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
     factors, sheet = recommender.factors, recommender.book.users
     numbers = np.column_stack([factors.user_bias, factors.user_factors])
-    _write_headers(cells, sheet, [*USER_COLUMNS.values()], recommender.book.n_factors)
+    _write_headers(cells, sheet, [factors.nouns.user, *list(USER_COLUMNS.values())[1:]], recommender.book.n_factors)
     cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
     set_widths(worksheet, {sheet.columns(0): 10})
@@ -136,15 +140,18 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
         results.n_ratings.tolist(),
     )
     numbers = np.column_stack([results.lengths, factors.movie_bias, factors.movie_factors])
-    _write_headers(cells, sheet, [*MOVIE_COLUMNS.values()], recommender.book.n_factors)
+    _write_headers(cells, sheet, [factors.nouns.movie, *list(MOVIE_COLUMNS.values())[1:]], recommender.book.n_factors)
     for i, values in enumerate(columns):
         cells.put(sheet.columns(i), "plain", [[value] for value in values])
     cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
     set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
+    for i in (2, 3):  # years and genres
+        if not any(columns[i]):
+            worksheet.column_dimensions[column_letters(sheet.columns(i).left)].hidden = True
 
 
 def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
-    cells.put(sheet.headers, "header", [["user row", "movie row"]])
+    cells.put(sheet.headers, "header", [[f"{factors.nouns.user} row", f"{factors.nouns.movie} row"]])
     cells.put(sheet.table, "plain", np.column_stack([factors.seen_users, factors.seen_movies]) + 1)
 
 

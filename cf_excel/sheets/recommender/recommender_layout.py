@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.sheets.bands import Area, Bands, meeting
 from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
@@ -179,7 +180,7 @@ class CalcSheet:
 
 @dataclass(frozen=True)
 class RecommenderSheets:
-    """All sheets of the recommender, for a model of some kind."""
+    """All sheets of the recommender, for a model of some kind; nouns: what it calls a user and a movie."""
 
     n_users: int
     n_movies: int
@@ -187,6 +188,7 @@ class RecommenderSheets:
     n_ratings: int
     n_choices: int
     kind: str
+    nouns: Nouns = USUAL_NOUNS
 
     predict = PredictSheet()
 
