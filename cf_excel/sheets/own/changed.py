@@ -18,7 +18,9 @@ def change_of(draft: SheetDraft, former: FormerSheet) -> str:
     if draft.title == PREDICTIONS:
         return _change_of_grid(draft, old)
     if draft.title == FIT:
-        return "filled in anew"
+        errors = next(part.block for part in draft.parts if isinstance(part.looks, str) and part.looks == "number")
+        at = errors.top, errors.left  # the model's
+        return f"the model is off by {new[at]:.2f}, before by {old[at]:.2f}"
     return _change_of_lists(new, old)
 
 
