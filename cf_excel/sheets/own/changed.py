@@ -37,7 +37,9 @@ def _change_of_grid(draft: SheetDraft, old: Values) -> str:
         for names, value in now.items()
         if names not in rated and isinstance(earlier := before.get(names), float) and isinstance(value, float)
     ]
-    parts = [f"{n_rated:,} ratings new or changed"] * bool(n_rated) + [f"{n_gone:,} cells gone"] * bool(n_gone)
+    parts = [f"{n_rated:,} rating{'s' * (n_rated > 1)} new or changed"] * bool(n_rated) + [
+        f"{n_gone:,} cells gone"
+    ] * bool(n_gone)
     parts += [f"{len(now) - len(before) + n_gone:,} cells more"] * (len(now) > len(before) - n_gone)
     parts += [f"predictions moved by {np.mean(moved):.2f} on average"] * bool(moved)
     return ", ".join(parts) or "in another order"
