@@ -159,6 +159,7 @@ def test_next_month_the_sheets_follow_and_keep_their_looks(tmp_path):
     book.save(path)
     report = cf_excel.fill(path)
     assert re.search(r"predictions: .* ratings new or changed, .* cells more, predictions moved by", str(report))
+    assert re.search(r"sheet fit: the model is off by \d\.\d\d, before by \d\.\d\d", str(report))
     assert re.search(r"recommendations: another list for \d+ of 25", str(report))
     book = openpyxl.load_workbook(path)
     sheet, recommended = book["predictions"], book["recommendations"]

@@ -70,6 +70,9 @@ if __name__ == "__main__":
     # what is loaded late would count, too
     import scipy.optimize  # noqa: F401
 
+    import cf_excel.learn.table_fit
+    import cf_excel.ratings.workbooks
+    import cf_excel.sheets.own.fill_own  # noqa: F401
     from cf_excel.cli import main
 
     before, outcomes, code = Path(original).read_bytes(), [], 9

@@ -15,6 +15,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.models import model_of, saved
+from support.own_books import list_book
 from support.owned import make, png
 from support.printed import refused
 from support.zip_parts import rewritten
@@ -266,16 +267,16 @@ def test_a_change_in_between_is_not_lost(path, monkeypatch):
     assert path.read_bytes() == newer
 
 
-@pytest.mark.parametrize("command", ["solve", "write"])
+@pytest.mark.parametrize("command", ["solve", "write", "fill"])
 def test_ended_at_any_moment_the_workbook_is_old_or_new(tmp_path, path, command):
     copy = tmp_path / "work" / "copy.xlsx"
     copy.parent.mkdir()
-    options = (
-        ["--model", saved(model_of("dot"), tmp_path)] if command == "write" else ["--optimizer", "sgd", "--steps", "3"]
-    )
+    options = {"solve": ["--optimizer", "sgd", "--steps", "3"], "write": ["--model", saved(model_of("dot"), tmp_path)]}
+    if command == "fill":
+        list_book(path)
     script = Path(__file__).parents[1] / "support" / "interrupted.py"
     done = subprocess.run(
-        [sys.executable, str(script), str(path), str(copy), command, "COPY", "--backup", *options],
+        [sys.executable, str(script), str(path), str(copy), command, "COPY", "--backup", *options.get(command, [])],
         capture_output=True,
         text=True,
         check=True,

@@ -18,7 +18,11 @@ def change_of(draft: SheetDraft, former: FormerSheet) -> str:
     if draft.title == PREDICTIONS:
         return _change_of_grid(draft, old)
     if draft.title == FIT:
-        return "filled in anew"
+        errors = next(part.block for part in draft.parts if isinstance(part.looks, str) and part.looks == "number")
+        at = errors.top, errors.left  # the model's
+        error, before = new[at], old.get(at)
+        known = isinstance(before, (int, float))
+        return f"the model is off by {error:.2f}, before by {before:.2f}" if known else "filled in anew"
     return _change_of_lists(new, old)
 
 
@@ -35,7 +39,8 @@ def _change_of_grid(draft: SheetDraft, old: Values) -> str:
         for names, value in now.items()
         if names not in rated and isinstance(earlier := before.get(names), float) and isinstance(value, float)
     ]
-    parts = [f"{n_rated:,} ratings new or changed"] * bool(n_rated) + [f"{n_gone:,} cells gone"] * bool(n_gone)
+    parts = [f"{n_rated:,} rating{'s' * (n_rated > 1)} new or changed"] * bool(n_rated)
+    parts += [f"{n_gone:,} cells gone"] * bool(n_gone)
     parts += [f"{len(now) - len(before) + n_gone:,} cells more"] * (len(now) > len(before) - n_gone)
     parts += [f"predictions moved by {np.mean(moved):.2f} on average"] * bool(moved)
     return ", ".join(parts) or "in another order"
