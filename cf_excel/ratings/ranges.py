@@ -13,6 +13,7 @@ from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.table import Ratings, canonical_id
+from cf_excel.ratings.totals import is_total
 
 _EXPECTED = "expected numbers, users down and items across, blank where nobody rated, with or without names around them"
 
@@ -117,20 +118,26 @@ def _numbers(values: Iterable[Cell]) -> list[float]:
 
 
 def _rated(grid: ListOfGrid) -> tuple[set[int], set[int]]:
-    """Return which rows and columns of a grid are users and items: all but totals, which have values but no ratings."""
-    axes = (1, 0) if grid.items_down else (0, 1)
-    rated_rows, rated_columns = ({cell[axis] for cell in grid.values} for axis in axes)
-    filled = [
-        (i, j)
-        for i, row in enumerate(grid.rows)
-        for j, column in enumerate(grid.columns)
-        if column < len(grid.cells.rows[row]) and grid.cells.rows[row][column] != ""
-    ]
-    filled_rows, filled_columns = {i for i, _ in filled}, {j for _, j in filled}
-    return (
-        {i for i in range(len(grid.rows)) if i in rated_rows or i not in filled_rows},
-        {j for j in range(len(grid.columns)) if j in rated_columns or j not in filled_columns},
-    )
+    """Return which rows and columns of a grid are users and items.
+
+    All are but totals, which have values but no ratings or are called so, and what stands apart below the ratings.
+    """
+    rows, columns = {user for user, _, _ in grid.values}, {movie for _, movie, _ in grid.values}
+    down, across = grid.users, grid.movies
+    if grid.items_down:
+        rows, columns, down, across = columns, rows, across, down
+    content = [grid.cells.rows[row] for row in grid.rows]
+    filled = [[j < len(row) and row[j] != "" for j in grid.columns] for row in content]
+    last = max(rows)
+    for i, name in enumerate(down):
+        if i > last and grid.rows[i] > grid.rows[i - 1] + 1:
+            break
+        if not any(filled[i]) and not is_total(name):
+            rows.add(i)
+    for j, name in enumerate(across):
+        if not any(row[j] for row in filled) and not is_total(name):
+            columns.add(j)
+    return rows, columns
 
 
 def _told_apart(names: list[str]) -> list[str]:

@@ -85,6 +85,12 @@ def test_who_rated_nothing_has_a_place() -> None:
     assert found.rows == [1, 2, 3, 4]
 
 
+def test_what_stands_below_is_nobody() -> None:
+    blank: list = ["", "", "", ""]
+    cells = [*with_names(USERS, ITEMS), ["Dee", *blank], ["Total", *blank], ["", *blank], ["Source: our shop", *blank]]
+    assert read_range(cells).users == [*USERS, "Dee"]
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
