@@ -87,6 +87,11 @@ class Nouns(NamedTuple):
 USUAL_NOUNS = Nouns()
 
 
+def id_headers(nouns: Nouns) -> tuple[str, str]:
+    """Return the headers of columns of ids: userId and movieId, or the words of one's own."""
+    return ("userId", "movieId") if nouns == USUAL_NOUNS else (nouns.user, nouns.movie)
+
+
 def plural(noun: str) -> str:
     """Return the plural by English rules, of German words that are usual headers by theirs."""
     lower = noun.lower()

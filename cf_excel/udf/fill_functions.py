@@ -45,6 +45,9 @@ def fill(table: Value) -> Rows:
     cells = _checked(table)
     learnt = _learn(_content(cells))
     filled = np.where(learnt.is_blank, "", cells)
+    for place, value in np.ndenumerate(filled):
+        if type(value) not in (float, str):
+            filled[place] = _as_given(value)
     place = np.ix_(learnt.found.rows, learnt.found.columns)
     predictions = learnt.predictions.astype(object)
     filled[place] = np.where(learnt.is_blank[place], _laid_out(predictions, learnt.found), filled[place])
@@ -69,6 +72,14 @@ def top(table: Value, n: int) -> Rows:
         shown = [items[item] for item in best[: min(n, n_free)]]
         rows.append([user, *shown, *[""] * (n - len(shown))])
     return rows
+
+
+def _as_given(value: Value) -> Value:
+    """Return what a host handed over as it can take it back: numbers of other types, such as currency, as floats."""
+    number = as_float(value)
+    if number != number:
+        return value
+    return number if np.isfinite(number) else as_text(value)
 
 
 def _laid_out(values: np.ndarray, found: RatedRange) -> np.ndarray:

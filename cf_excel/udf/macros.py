@@ -7,6 +7,7 @@ import numpy as np
 
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.predictor import Predictor, load_predictor
+from cf_excel.ratings.nouns import id_headers
 from cf_excel.sheets.panel.panel_layout import MOVIES_NAME, USERS_NAME
 from cf_excel.xlsx.cells import MAX_COLUMNS
 from cf_excel.xlsx.texts import CellValue, typed_value
@@ -49,9 +50,10 @@ def write_factors(book: "xlwings.Book", model: Predictor) -> None:
     factors = model.factors
     if factors.n_factors + 3 > MAX_COLUMNS:
         raise InputError(f"{factors.n_factors:,} factors: a sheet has {MAX_COLUMNS:,} columns")
+    user_header, movie_header = id_headers(factors.nouns)
     names = ["bias", *(f"factor {k}" for k in range(1, factors.n_factors + 1))]
     users = zip(factors.user_ids.tolist(), factors.user_bias.tolist(), factors.user_factors.tolist(), strict=True)
-    _write(book, "user_factors", [["userId", *names], *([user, bias, *row] for user, bias, row in users)])
+    _write(book, "user_factors", [[user_header, *names], *([user, bias, *row] for user, bias, row in users)])
     movies = zip(
         factors.movie_ids.tolist(),
         factors.titles.tolist(),
@@ -60,7 +62,7 @@ def write_factors(book: "xlwings.Book", model: Predictor) -> None:
         strict=True,
     )
     rows = ([movie, title, bias, *row] for movie, title, bias, row in movies)
-    _write(book, "movie_factors", [["movieId", "title", *names], *rows])
+    _write(book, "movie_factors", [[movie_header, "title", *names], *rows])
 
 
 def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
@@ -70,7 +72,8 @@ def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
     """
     users, movies = (_named(book, name) for name in (USERS_NAME, MOVIES_NAME))
     grid = np.asarray(model.predict([[user] for user in users], [movies])).tolist()
-    _write(book, "predictions", [["userId", *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])
+    user_header, _ = id_headers(model.factors.nouns)
+    _write(book, "predictions", [[user_header, *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])
 
 
 def _named(book: "xlwings.Book", name: str) -> list[str | float]:

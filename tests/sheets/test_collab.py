@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from support.models import block_values
 
 from cf_excel.errors import InputError
 from cf_excel.model.parameters import Parameters
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.table import Crosstab, crosstab
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet
+from cf_excel.sheets.panel.panel_sheet import add_predict_sheet
+from cf_excel.udf.functions import Functions
 from cf_excel.xlsx.texts import clean_text
 
 USERS = [15, 30, 73, 212, 213, 294, 311, 380, 452, 468, 509, 547, 564, 580, 624]
@@ -267,6 +271,26 @@ def test_grid_sheets_show_titles(tmp_path, lesson_ratings):
         assert isinstance(sheet, GridSheet)
         shown = [cell.value for cell in workbook[sheet.title][sheet.movie_titles.address][0]]
         assert shown == crosstab(lesson_ratings).titles
+
+
+def test_sheets_say_what_they_are_called(tmp_path, lesson_ratings):
+    n = lesson_ratings.n_movies
+    blank = {"titles": np.array([""] * n, object), "genres": np.array([""] * n, object), "years": np.zeros(n, np.int16)}
+    shop = replace(lesson_ratings, **blank, nouns=Nouns("customer", "product"), source="shop.csv")
+
+    def extend(draft):
+        add_predict_sheet(draft, Functions(tmp_path / "no model"), (0.5, 5.0))
+
+    build_collab(shop, tmp_path / "shop.xlsx", extend=extend)
+    book = openpyxl.load_workbook(tmp_path / "shop.xlsx", data_only=True)
+    texts = [str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell]
+    said = " ".join(text for text in texts if text != "movies")  # the sheet of that name keeps it
+    for words in ("rate five products", "like the product", "Every customer and every product", "product factor 1"):
+        assert words in said
+    assert not re.search(r"\b(user|movie)(s|Id)?\b", said, re.IGNORECASE)
+    columns = book["movies"].column_dimensions
+    assert [columns[letter].hidden for letter in "BCD"] == [False, True, True]
+    assert book["movies"]["B2"].value == book["movies"]["A2"].value == 356
 
 
 def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path, lesson_ratings):

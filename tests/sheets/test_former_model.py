@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from support.zip_parts import rewritten
 
 from cf_excel.cli import main
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.sheets.fill.added_layout import ModelSheet
 
 PART = "xl/worksheets/sheet4.xml"
@@ -54,6 +56,19 @@ def test_the_second_model_takes_the_place_of_the_first(path, office, validator_e
     write(fresh, kind, n_factors)
     with zipfile.ZipFile(path) as first, zipfile.ZipFile(fresh) as second:
         assert differing_cells(first.read(PART), second.read(PART)) == {}
+
+
+def test_a_sheet_of_customers_and_products_is_replaced(path, capsys):
+    model = saved(replace(model_of("bayes"), nouns=Nouns("customer", "product")), path.parent)
+    for _ in range(2):
+        assert main(["write", str(path), "--model", model]) == 0
+        book = openpyxl.load_workbook(path)
+        assert book.sheetnames == ["dotprod", "bias", "movielens_emb", "model"]
+    said = " ".join(str(cell) for row in book["model"].iter_rows(values_only=True) for cell in row if cell)
+    assert f"{len(USERS)} customers, {len(MOVIES)} products, 2 factors" in said
+    assert "product bias" in said
+    assert "sheet model: " in (out := capsys.readouterr().out)
+    assert f"{len(USERS)} customers, {len(MOVIES)} products" in out
 
 
 def test_a_sheet_that_excel_or_libreoffice_saved_is_replaced(path, office):

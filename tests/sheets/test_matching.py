@@ -166,7 +166,7 @@ def test_chosen_is_what_both_know_in_order_of_first_appearance(tiny_model):
     # the same pair is rated on both sheets: the first counts
     second = sheet_of([7, 42], [12, 10], [(0, 0, 3.5), (1, 1, 5.0), (1, 0, 0.5)])
     sheets = [first, second]
-    chosen = choose(sheets, [match(sheet, tiny_model, "raw") for sheet in sheets])
+    chosen = choose(sheets, tiny_model, [match(sheet, tiny_model, "raw") for sheet in sheets])
     assert chosen.users.tolist() == [3, 0, 1]
     assert chosen.movies.tolist() == [4, 7]
     np.testing.assert_array_equal(chosen.ratings, [[4.0, 0.5], [np.nan, np.nan], [np.nan, 3.5]])
@@ -182,7 +182,7 @@ def test_chosen_is_what_both_know_in_order_of_first_appearance(tiny_model):
 def test_a_model_that_knows_none_of_the_ids_is_refused(tiny_model, users, movies, named):
     sheet = sheet_of(users, movies)
     with pytest.raises(InputError, match=f"^the model knows none of the workbook's {named}"):
-        choose([sheet], [match(sheet, tiny_model)])
+        choose([sheet], tiny_model, [match(sheet, tiny_model)])
 
 
 def test_matched_rows_are_those_of_the_sides():

@@ -471,7 +471,10 @@ grids = st.integers(1, 4).flatmap(
 def test_any_values_give_cells(sheet, users, movies):
     for name, signature in signatures().items():
         result = getattr(sheet, name)(*[users, movies, movies][: len(signature.parameters)])
+        given_texts = {id(one) for one in as_cells(users).ravel()} if name == "CF_FILL" else set()
         for cell in as_cells(result).ravel():
+            if id(cell) in given_texts and not isinstance(cell, float):
+                continue  # a header, as it is
             assert type(cell) in (str, float, int)
             assert len(cell) < 300 and "\n" not in cell if isinstance(cell, str) else math.isfinite(cell)
 

@@ -11,6 +11,7 @@ import xlwings
 from cf_excel.errors import InputError, UnknownIdError
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.udf import macros
 from cf_excel.udf.functions_vba import MACROS, functions_project
 from cf_excel.udf.macros import run, write_factors, write_learned, write_predictions
@@ -91,6 +92,13 @@ def test_predictions_for_the_users_and_movies_of_the_sheet(model):
     assert target.sheets["predictions"].values == [["'userId", 1.0, 10.0], [15.0, *grid[0]], [3.0, *grid[1]]]
     with pytest.raises(UnknownIdError, match=r"user 99 is not in the model"):
         write_predictions(book(cf_users=[99.0], cf_movies=[1.0]), model)
+
+
+def test_headings_say_what_they_are_called(tiny_factors):
+    target, model = book(), Predictor(replace(tiny_factors(), nouns=Nouns("customer", "product")))
+    write_factors(target, model)
+    assert target.sheets["user_factors"].values[0][0] == "'customer"
+    assert target.sheets["movie_factors"].values[0][:2] == ["'product", "'title"]
 
 
 def test_a_workbook_without_the_names(model):

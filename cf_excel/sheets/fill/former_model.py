@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from cf_excel.errors import InputError
 from cf_excel.model.kinds import KINDS
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.sheets.fill.added_layout import ModelSheet
 from cf_excel.sheets.find.sheet import MODEL_NOTE, MODEL_TITLE
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
@@ -25,7 +26,8 @@ _USUAL = {
     *("printOptions", "pageMargins", "pageSetup", "headerFooter"),
 }
 _MARK = " As written: "
-_NOTE = re.compile(rf"{MODEL_NOTE}([\w-]+): (\d{{1,7}}) users, (\d{{1,7}}) movies, (\d{{1,5}}) factors; .*{_MARK}(\w+)")
+_SHAPE = r"(\d{1,7}) .{1,80}?, (\d{1,7}) .{1,80}?, (\d{1,5}) factors"
+_NOTE = re.compile(rf"{MODEL_NOTE}([\w-]+): {_SHAPE}; .*{_MARK}(\w+)")
 # The sheet's name before a !, looked at from the !, of which there are few.
 _REFERRED = re.compile(
     rb"!(?:%s)" % b"|".join(rb"(?<=\b%s%s!)" % (MODEL_TITLE.encode(), end) for end in (b"", b"'", b"&apos;", b"&#39;")),
@@ -36,9 +38,9 @@ _REFERRED = re.compile(
 Written = Iterable[tuple[Address, CellValue | CellFormula]]
 
 
-def marked_note(kind: str, layout: ModelSheet, how: str, cells: Written) -> str:
+def marked_note(kind: str, nouns: Nouns, layout: ModelSheet, how: str, cells: Written) -> str:
     """Return the sheet's note: what it shows, and a mark that fits its other cells as they are written."""
-    shape = f"{layout.n_users} users, {layout.n_movies} movies, {layout.n_factors} factors"
+    shape = f"{layout.n_users} {nouns.users}, {layout.n_movies} {nouns.movies}, {layout.n_factors} factors"
     return f"{MODEL_NOTE}{kind}: {shape}; {how}.{_MARK}{_mark(cells)}"
 
 

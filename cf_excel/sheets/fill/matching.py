@@ -84,7 +84,8 @@ def match(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> Matched:
             f"sheet {sheet.title}: {shares} agree with those that the model was trained on, by raw ids or by index: it "
             "is a model of other ratings; --ids raw or --ids index goes on all the same"
         )
-    named = "users and movies" if users == movies else "movies"
+    nouns = factors.nouns
+    named = f"{nouns.users} and {nouns.movies}" if users == movies else nouns.movies
     return replace(matched, note=f"{named} are named by {_SAID[movies]}: {shares} agree with the model's")
 
 
@@ -156,7 +157,7 @@ def numbers_for(sheet: FoundSheet, factors: Factors, matched: Matched) -> Parame
     return Parameters(users, movies, user_bias, _picked(factors.movie_bias[:, None], matched.movies)[:, 0])
 
 
-def choose(sheets: list[FoundSheet], matches: list[Matched]) -> Chosen:
+def choose(sheets: list[FoundSheet], factors: Factors, matches: list[Matched]) -> Chosen:
     """Return the users, movies and ratings that the sheets have and the model knows, in order of first appearance.
 
     Raises InputError where there are none.
@@ -164,10 +165,8 @@ def choose(sheets: list[FoundSheet], matches: list[Matched]) -> Chosen:
     users, movies = (_known([getattr(matched, side) for matched in matches]) for side in ("users", "movies"))
     if not users or not movies:
         side = "users" if not users else "movies"
-        raise InputError(
-            f"the model knows none of the workbook's {side} (such as {_example(sheets[0], side)}): it was trained on "
-            "other ids"
-        )
+        named = f"{getattr(factors.nouns, side)} (such as {_example(sheets[0], side)})"
+        raise InputError(f"the model knows none of the workbook's {named}: it was trained on other ids")
     ratings = np.full((len(users), len(movies)), np.nan)
     for sheet, matched in zip(reversed(sheets), reversed(matches), strict=True):
         user, movie = matched.users[sheet.user_idx], matched.movies[sheet.movie_idx]

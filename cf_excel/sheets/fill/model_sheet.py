@@ -102,7 +102,7 @@ def _write_head(cells: "_Noted", layout: ModelSheet, factors: Factors, rmse: flo
         cells.put(block, "rating", [[value]])
     cells.put(layout.mean, "prediction", [[factors.global_mean if kind.is_cut else None]])
     cells.fill(layout.rmse, "result", layout.formulas[layout.rmse], [rmse])
-    cells.put(layout.note, "plain", [[marked_note(factors.kind, layout, how, cells.written)]])
+    cells.put(layout.note, "plain", [[marked_note(factors.kind, factors.nouns, layout, how, cells.written)]])
 
 
 class _Noted:
@@ -131,10 +131,10 @@ def _places(block: Block) -> Iterator[Address]:
 
 def _write_numbers(cells: CellWriter, layout: ModelSheet, factors: Factors, chosen: Chosen) -> None:
     names = [f"factor {k}" for k in range(1, layout.n_factors + 1)]
-    cells.put(layout.section(layout.user_bias), "plain", [["users"]])
+    cells.put(layout.section(layout.user_bias), "plain", [[factors.nouns.users]])
     cells.put(layout.headers(layout.user_bias), "id", [["bias"]])
     cells.put(layout.headers(layout.user_factors), "id", [names])
-    cells.put(layout.movie_labels, "id", [[f"movie {name}"] for name in ("bias", *names)])
+    cells.put(layout.movie_labels, "id", [[f"{factors.nouns.movie} {name}"] for name in ("bias", *names)])
     chosen_numbers = chosen.numbers(factors).arrays
     cells.put(layout.user_bias, "input", chosen_numbers["user_bias"][:, None])
     cells.put(layout.user_factors, "input", chosen_numbers["user_factors"])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cf_excel.model.factors import Factors
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.sheets.fill.changes import Changes
 from cf_excel.sheets.fill.matching import (
     Matched,
@@ -43,10 +44,10 @@ def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", naming
     for text in dict.fromkeys(matched.note for matched in matches if matched.note):
         titles = [sheet.title for sheet, matched in zip(sheets, matches, strict=True) if matched.note == text]
         book.notes.append(f"sheet{'s' * (len(titles) > 1)} {', '.join(titles)}: {text}")
-    chosen = choose(sheets, matches)
-    lines, filled = [], []
+    chosen = choose(sheets, factors, matches)
+    lines, filled, nouns = [], [], factors.nouns
     for sheet, matched in zip(sheets, matches, strict=True):
-        book.notes += _unknown(sheet, matched)
+        book.notes += _unknown(sheet, matched, factors.nouns)
         reason = misfit(sheet, factors)
         if reason:
             lines.append(f"left alone: {reason}")
@@ -54,19 +55,19 @@ def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", naming
         changes.put(sheet, numbers_for(sheet, factors, matched))
         filled.append(sheet.title)
         n_users, n_movies = ((rows >= 0).sum() for rows in (matched.users, matched.movies))
-        lines.append(f"sheet {sheet.title}: factors of {n_users:,} users, {n_movies:,} movies")
+        lines.append(f"sheet {sheet.title}: factors of {n_users:,} {nouns.users}, {n_movies:,} {nouns.movies}")
     for title, form in skipped.items():
         lines.append(f"left alone: {misfit_of_kind(title, form, factors, sheets[0].n_factors)}")
     if filled:
         changes.apply()
     title, rmse = changes.add_model(sheets, factors, chosen)
     n = len(chosen.users), len(chosen.movies)
-    lines.append(f"sheet {title}: {n[0]:,} users, {n[1]:,} movies, RMSE of the ratings {rmse:.6f}")
+    lines.append(f"sheet {title}: {n[0]:,} {nouns.users}, {n[1]:,} {nouns.movies}, RMSE of the ratings {rmse:.6f}")
     return Filled(tuple(lines), tuple(filled), title, rmse)
 
 
-def _unknown(sheet: FoundSheet, matched: Matched) -> Iterator[str]:
+def _unknown(sheet: FoundSheet, matched: Matched, nouns: Nouns) -> Iterator[str]:
     for side, ids in matched.unknown(sheet).items():
         if ids:
             named = ", ".join(map(str, ids[:_MOST_NAMED])) + (" and more" if len(ids) > _MOST_NAMED else "")
-            yield f"sheet {sheet.title}: {side} {named} not in the model, left alone"
+            yield f"sheet {sheet.title}: {getattr(nouns, side)} {named} not in the model, left alone"

@@ -12,13 +12,14 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.model.parameters import Parameters
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, id_headers
 from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.sheets.lesson.solver_names import solver_names
 from cf_excel.sheets.page_setup import fit_to_page, rating_scale, set_widths, write_intro
-from cf_excel.xlsx.cells import on_sheet
+from cf_excel.xlsx.cells import column_letters, on_sheet
 from cf_excel.xlsx.texts import clean_text, shown_ids
 from cf_excel.xlsx.write.buttons import Macros
 from cf_excel.xlsx.write.charts import Chart, Curve
@@ -43,6 +44,7 @@ class Draft:
     movies: MoviesSheet
     table: Crosstab
     predictions: dict[str, np.ndarray]
+    nouns: Nouns
 
 
 def build_collab(
@@ -62,7 +64,8 @@ def build_collab(
     Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
     be too large, FileError where the file can't be written.
     """
-    table = _as_shown(crosstab(ratings, n_users, n_movies))
+    nouns = ratings.nouns
+    table = _as_shown(crosstab(ratings, n_users, n_movies), nouns)
     n_users, n_movies = table.values.shape
     rated = ~np.isnan(table.values)
     book = CollabBook(n_users, n_movies, n_factors, int(rated.sum()))
@@ -82,25 +85,28 @@ def build_collab(
     styles = style_ids(workbook)
     cells = {"intro": SheetCells(styles)}
     is_lesson = ratings.source == LESSON_SOURCE and (n_users, n_movies, n_factors) == (15, 15, 5)
-    lines = intro_lines(book, source=ratings.source, seed=seed, is_lesson=is_lesson, with_functions=extend is not None)
+    with_functions = extend is not None
+    lines = intro_lines(
+        book, source=ratings.source, seed=seed, is_lesson=is_lesson, with_functions=with_functions, nouns=nouns
+    )
     shown = {s.title: (on_sheet(s.title, s.rmse), rmse[s.title]) for s in (book.dotprod, book.bias, book.movielens_emb)}
     write_intro(workbook["intro"], cells["intro"], lines, shown)
     for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
         worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
-        _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title])
+        _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title], nouns)
         remark = memorising_remark(book, with_bias=sheet.with_bias)
         cells[sheet.title].put(sheet.remark, "note", [[remark]])
         _color_predictions(worksheet, sheet, ratings.rating_range)
     rows = book.movielens_emb
     worksheet, cells[rows.title] = workbook.create_sheet(rows.title), SheetCells(styles)
-    charts = _write_embedding(worksheet, cells[rows.title], rows, table, start, products, rmse[rows.title])
+    charts = _write_embedding(worksheet, cells[rows.title], rows, table, start, products, rmse[rows.title], nouns)
     cells[rows.title].put(rows.remark, "note", [[memorising_remark(book, with_bias=False)]])
     movies = MoviesSheet(ratings.n_movies)
     cells[movies.title] = SheetCells(styles)
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
     macros = None
     if extend:
-        macros = extend(Draft(workbook, cells, styles, book, movies, table, {"dotprod": dot, "bias": biased}))
+        macros = extend(Draft(workbook, cells, styles, book, movies, table, {"dotprod": dot, "bias": biased}, nouns))
     write_workbook(path, workbook, cells, charts={rows.title: charts}, macros=macros)
     return rmse
 
@@ -113,6 +119,7 @@ def _write_grid(
     start: Parameters,
     predictions: np.ndarray,
     rmse: float,
+    nouns: Nouns,
 ) -> None:
     numbers = [f"factor {k}" for k in range(1, sheet.n_factors + 1)]
     labels = ["bias", *numbers] if sheet.with_bias else numbers
@@ -122,7 +129,7 @@ def _write_grid(
     cells.put(sheet.ratings, "rating", table.values)
     cells.put(sheet.note, "note", [[START_NOTE]])
     cells.put(sheet.movie_titles, "upright", [table.titles])
-    cells.put(sheet.movie_labels, "side_note", [[f"movie {label}"] for label in labels])
+    cells.put(sheet.movie_labels, "side_note", [[f"{nouns.movie} {label}"] for label in labels])
     cells.put(sheet.user_labels, "header", [labels])
     cells.put(sheet.movie_factors, "input", start.movie_factors.T)
     cells.put(sheet.user_factors, "input", start.user_factors)
@@ -140,12 +147,12 @@ def _write_grid(
     _finish(worksheet, sheet)
 
 
-def _as_shown(table: Crosstab) -> Crosstab:
+def _as_shown(table: Crosstab, nouns: Nouns) -> Crosstab:
     """Return the table with ids and titles as cells show them."""
     return replace(
         table,
-        user_ids=shown_ids("users", table.user_ids),
-        movie_ids=shown_ids("movies", table.movie_ids),
+        user_ids=shown_ids(nouns.users, table.user_ids),
+        movie_ids=shown_ids(nouns.movies, table.movie_ids),
         titles=list(map(clean_text, table.titles)),
     )
 
@@ -164,21 +171,23 @@ def _write_embedding(
     start: Parameters,
     products: np.ndarray,
     rmse: float,
+    nouns: Nouns,
 ) -> list[Chart]:
     user, movie = np.nonzero(~np.isnan(table.values))
     rating = table.values[user, movie]
     k = sheet.n_factors
     numbers = [f"factor {i}" for i in range(1, k + 1)]
     cells.put(sheet.note, "note", [[START_NOTE]])
-    cells.put(sheet.user_labels, "header", [["row", "user", *numbers]])
+    cells.put(sheet.user_labels, "header", [["row", nouns.user, *numbers]])
     cells.put(sheet.user_rows, "index", [[row] for row in range(1, sheet.n_users + 1)])
     cells.put(sheet.user_ids, "id", [[user_id] for user_id in table.user_ids])
     cells.put(sheet.user_factors, "input", start.user_factors)
-    cells.put(sheet.movie_labels, "header", [["title", "movie", *numbers]])
+    cells.put(sheet.movie_labels, "header", [["title", nouns.movie, *numbers]])
     cells.put(sheet.movie_titles, "plain", [[title] for title in table.titles])
     cells.put(sheet.movie_ids, "id", [[movie_id] for movie_id in table.movie_ids])
     cells.put(sheet.movie_factors, "input", start.movie_factors)
-    names = ["userId", "movieId", "rating", "user row", *numbers, "movie row", *numbers, "prediction", "error²"]
+    user_row, movie_row = ([f"{noun} row", *numbers] for noun in nouns)
+    names = [*id_headers(nouns), "rating", *user_row, *movie_row, "prediction", "error²"]
     cells.put(sheet.headers, "header", [names])
     rows = [[table.user_ids[u], table.movie_ids[m], r] for u, m, r in zip(user, movie, rating, strict=True)]
     cells.put(sheet.ratings, "rating", rows or [[None] * 3])
@@ -237,18 +246,28 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, r
     total = np.bincount(ratings.movie_idx, weights=ratings.rating, minlength=ratings.n_movies)
     order = most_rated(count, ratings.movie_ids)
     years = [int(year) or None for year in ratings.years[order]]
+    titles = ratings.titles[order].tolist()
+    if ratings.nouns != USUAL_NOUNS:  # people pick from them
+        titles = [title or movie_id for title, movie_id in zip(titles, ratings.movie_ids[order].tolist(), strict=True)]
     columns = (
         ratings.movie_ids[order].tolist(),
-        ratings.titles[order].tolist(),
+        titles,
         years,
         [genres.replace("|", ", ") for genres in ratings.genres[order]],
         count[order].tolist(),
         (total[order] / count[order]).tolist(),
     )
-    cells.put(sheet.headers, "header_left", [["movieId", "title", "year", "genres", "ratings", "mean rating"]])
+    cells.put(
+        sheet.headers,
+        "header_left",
+        [[id_headers(ratings.nouns)[1], "title", "year", "genres", "ratings", "mean rating"]],
+    )
     styles = ("id_left", "plain", "id_left", "plain", "plain", "mean")
     for i, (values, style) in enumerate(zip(columns, styles, strict=True)):
         cells.put(sheet.table.column(i), style, [[value] for value in values])
+    for i in (2, 3):  # years and genres
+        if not any(columns[i]):
+            worksheet.column_dimensions[column_letters(sheet.table.column(i).left)].hidden = True
     worksheet.freeze_panes = sheet.freeze
     worksheet.auto_filter.ref = sheet.whole.address
     widths = (10, 60, 8, 48, 10, 13)

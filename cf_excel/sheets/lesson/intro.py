@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, with_article
 from cf_excel.ratings.table import LESSON_SOURCE
 from cf_excel.sheets.lesson.lesson_layout import CollabBook
 
@@ -11,8 +12,8 @@ SOLVER_LIMIT = 200
 LESSON_OPTIMUM = {"dotprod": 0.392901, "bias": 0.318655, "movielens_emb": 0.392901}
 
 _PREDICT = (
-    "Asks the model that cf_excel's train command fitted to all ratings: functions such as CF_PREDICT(15, 260) answer "
-    "for any user and movie, also for you, once you rated five. They work in every cell of this workbook."
+    "Asks the model that cf_excel's train command fitted to all ratings: functions such as CF_PREDICT({2}) answer "
+    "for any {0} and {1}, also for you, once you rated five. They work in every cell of this workbook."
 )
 
 
@@ -40,30 +41,40 @@ def memorising_remark(book: CollabBook, *, with_bias: bool) -> str:
 
 
 def intro_lines(
-    book: CollabBook, *, source: str, seed: int, is_lesson: bool, with_functions: bool = False
+    book: CollabBook,
+    *,
+    source: str,
+    seed: int,
+    is_lesson: bool,
+    with_functions: bool = False,
+    nouns: Nouns = USUAL_NOUNS,
 ) -> list[TextLine]:
     """Return what the first sheet says about this workbook; with_functions: it has the sheet predict."""
+    user, movie = nouns
+    a_user, a_movie = map(with_article, nouns)
     k = book.n_factors
     numbers = f"{k} numbers (factors)" if k > 1 else "one number (a factor)"
+    example = "15, 260" if nouns == USUAL_NOUNS else f"{user}, {movie}"
     lines = [
         TextLine("Collaborative filtering, cell by cell", style="title"),
         TextLine(
             "Data",
-            f"{book.n_ratings:,} ratings by the {book.n_users} most active users of the {book.n_movies} most rated "
-            f"movies. Source: {source}. Factors drawn with seed {seed}.",
+            f"{book.n_ratings:,} ratings by the {book.n_users} most active {nouns.users} of the {book.n_movies} "
+            f"most rated {nouns.movies}. Source: {source}. Factors drawn with seed {seed}.",
         ),
         TextLine(),
         TextLine("What is where", "Yellow cells are inputs: change them and watch the RMSE.", style="heading"),
         TextLine(
             "dotprod",
-            f"Ratings on top. Every user and every movie has {numbers}, at first random ones between 0 and 1. The "
-            "prediction for a user and a movie is the dot product of the two. Blank ratings are predicted as 0 and do "
-            "not count.",
+            f"Ratings on top. Every {user} and every {movie} has {numbers}, at first random ones between 0 and 1. The "
+            f"prediction for {a_user} and {a_movie} is the dot product of the two. Blank ratings are predicted as 0 "
+            "and do not count.",
             rmse_of="dotprod",
         ),
         TextLine(
             "bias",
-            "The same with one more number for each user (how kind) and each movie (how good), added to the product.",
+            f"The same with one more number for each {user} (how kind) and each {movie} (how good), added to "
+            "the product.",
             rmse_of="bias",
         ),
         TextLine(
@@ -72,11 +83,11 @@ def intro_lines(
             "table. That look-up is an embedding. Same factors, same RMSE as dotprod.",
             rmse_of="movielens_emb",
         ),
-        TextLine("movies", "Every movie with its id, year, genres, number of ratings and mean rating."),
-        *([TextLine("predict", _PREDICT)] if with_functions else []),
+        TextLine("movies", f"Every {movie} with its id, year, genres, number of ratings and mean rating."),
+        *([TextLine("predict", _PREDICT.format(user, movie, example))] if with_functions else []),
         TextLine(),
         TextLine("Let Solver learn", style="heading"),
-        *_solver_lines(book),
+        *_solver_lines(book, nouns),
         *(_optimum_lines() if is_lesson else []),
         TextLine(),
         TextLine("What it shows", style="heading"),
@@ -117,7 +128,7 @@ def intro_lines(
     return lines
 
 
-def _solver_lines(book: CollabBook) -> list[TextLine]:
+def _solver_lines(book: CollabBook, nouns: Nouns) -> list[TextLine]:
     command = TextLine("cf_excel", "python -m cf_excel solve collab_filter.xlsx does the same from the command line.")
     without, with_bias = n_numbers(book, with_bias=False), n_numbers(book, with_bias=True)
     if with_bias > SOLVER_LIMIT:
@@ -125,7 +136,7 @@ def _solver_lines(book: CollabBook) -> list[TextLine]:
             TextLine(
                 "Excel",
                 f"Its Solver changes up to {SOLVER_LIMIT} cells, and the sheets here have {without:,} and {with_bias:,}"
-                ": build with fewer users, movies or factors.",
+                f": build with fewer {nouns.users}, {nouns.movies} or factors.",
             ),
             command,
         ]

@@ -7,6 +7,7 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.ratings.nouns import Nouns, with_article
 from cf_excel.ratings.table import distinct_ratings
 from cf_excel.sheets.lesson.collab import Draft
 from cf_excel.sheets.page_setup import fit_to_page, rating_scale, set_widths
@@ -15,7 +16,7 @@ from cf_excel.sheets.rating_choices import nearest, rating_choices
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
-_NOTE = "Pick a user and a movie, and rate five movies yourself. Yellow cells are inputs, the others are functions."
+_NOTE = "Pick {} and {}, and rate five {} yourself. Yellow cells are inputs, the others are functions."
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range
 
 
@@ -35,7 +36,7 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     stars: list[list[float | None]] = [[nearest(choices, low + part * (high - low))] for part in _MINE[: len(titles)]]
     stars += [[None]] * (N_RATED - len(stars))
 
-    _write_texts(cells, sheet)
+    _write_texts(cells, sheet, draft.nouns)
     cells.put(sheet.user, _input_style(draft.table.user_ids), [[draft.table.user_ids[0]]])
     cells.put(sheet.movie, "pick_text", [[titles[0]]])
     cells.put(sheet.rate_movies, "pick_text", rated)
@@ -73,20 +74,21 @@ def add_conf_sheet(draft: Draft, settings: Sequence[tuple[str, str]]) -> None:
     set_widths(worksheet, {sheet.settings.column(0): 30, sheet.settings.column(1): 70})
 
 
-def _write_texts(cells: SheetCells, sheet: PanelSheet) -> None:
+def _write_texts(cells: SheetCells, sheet: PanelSheet, nouns: Nouns) -> None:
+    user, movie = nouns
     cells.put(sheet.heading, "title", [["Ask the model"]])
-    cells.put(sheet.note, "note", [[_NOTE]])
-    cells.put(sheet.labels, "name", [["user"], ["movie"], ["predicted rating"], ["model"]])
+    cells.put(sheet.note, "note", [[_NOTE.format(with_article(user), with_article(movie), nouns.movies)]])
+    cells.put(sheet.labels, "name", [[user], [movie], ["predicted rating"], ["model"]])
     for block, names in (
-        (sheet.recommended_head, ("recommended to the user", "rating")),
-        (sheet.similar_head, ("like the movie", "similarity")),
-        (sheet.rate_head, ("rate five movies", "rating")),
+        (sheet.recommended_head, (f"recommended to the {user}", "rating")),
+        (sheet.similar_head, (f"like the {movie}", "similarity")),
+        (sheet.rate_head, (f"rate five {nouns.movies}", "rating")),
         (sheet.for_you_head, ("recommended to you", "rating")),
     ):
         cells.put(block.column(0), "header_left", [names[:1]])
         cells.put(block.column(1), "header", [names[1:]])
     headings = (
-        "The model's predictions: one array formula, CF_PREDICT of users down and movies across",
+        f"The model's predictions: one array formula, CF_PREDICT of {nouns.users} down and {nouns.movies} across",
         f"The predictions of the sheet {sheet.compared.title}, by its own factors (random ones until Solver ran)",
     )
     for grid, heading in zip(sheet.grids, headings, strict=True):
