@@ -156,11 +156,15 @@ class ListOfGrid:
         return self.cells.decimal_comma
 
     def nouns(self, movie: str = "movie") -> tuple[str, str]:
-        """Return what the corner calls those who rate and what is rated; else user and what is given."""
+        """Return what the corner calls those who rate and what is rated; else user and what is given.
+
+        Whoever calls the one by another name than user has no movies, but items.
+        """
         down, _, across = self.corner.replace("\\", "/").partition("/")
         if self.items_down:
             down, across = across, down
-        return noun_of(down, "user"), noun_of(across, movie)
+        user = noun_of(down, "user")
+        return user, noun_of(across, movie if user == "user" else "item")
 
     def places(self, rows: list[int]) -> list[str]:
         """Return where ratings are: the row, and the name of the column."""

@@ -61,7 +61,7 @@ def test_all_columns_that_are_missing_are_named_at_once(tmp_path):
         read(tmp_path, "who,what,mark\na,b,3\n", columns={"movie": "item"})
     assert str(error.value) == (
         "ratings.csv has no columns 'userId', 'item', 'rating' (found: who, what, mark): pass --user-column NAME, "
-        "--movie-column NAME and --rating-column NAME"
+        "--movie-column NAME and --rating-column NAME, or --form grid where every movie has a column"
     )
 
 

@@ -61,7 +61,7 @@ def test_items_down_by_the_corner() -> None:
     assert found.users == USERS
     assert found.items == list("ABCD")
     assert ratings_of(found)["Ann", "A"] == 5
-    assert found.ratings.nouns == ("user", "Product")
+    assert found.ratings.nouns == ("user", "product")
 
 
 def test_totals_are_no_users_and_no_items() -> None:

@@ -50,7 +50,7 @@ def test_the_sheet_that_holds_ratings_is_found(tmp_path, write, rows):
     ratings = load_ratings(tmp_path / "scores.xlsx")
     assert table_of(ratings) == READ
     assert "the ratings are in sheet Scores" in ratings.notes
-    assert ratings.nouns == ("customer", "product" if rows is LIST else "movie")
+    assert ratings.nouns == ("customer", "product" if rows is LIST else "item")
 
 
 def test_titles_above_totals_below_and_what_stands_around(tmp_path):
