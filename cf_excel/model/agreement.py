@@ -53,8 +53,8 @@ def check_agreement(factors: Factors, ratings: Ratings) -> None:
     """Raise InputError where a model was trained on other ratings than most of a table's."""
     if not len(factors.seen_movies):
         return  # nobody's ratings are known
-    users = IdIndex("user", factors.user_ids).rows(ratings.user_ids)
-    movies = IdIndex("movie", factors.movie_ids).rows(ratings.movie_ids)
+    users = IdIndex("user", factors.user_ids, any_case=False).rows(ratings.user_ids)
+    movies = IdIndex("movie", factors.movie_ids, any_case=False).rows(ratings.movie_ids)
     found = agreement(factors, users[ratings.user_idx], movies[ratings.movie_idx], ratings.rating)
     if found.n_same < MOST * len(ratings):
         raise InputError(

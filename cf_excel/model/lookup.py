@@ -23,11 +23,15 @@ _ARTICLE = re.compile(
 
 
 class IdIndex:
-    """Raw ids to rows, those that are texts also in another case; kind is what one is called, for messages."""
+    """Raw ids to rows; kind is what one is called, for messages.
 
-    def __init__(self, kind: str, ids: np.ndarray) -> None:
+    any_case: whether texts are found in another case, too, as people type them; those of a table are what they are.
+    """
+
+    def __init__(self, kind: str, ids: np.ndarray, *, any_case: bool = True) -> None:
         self.kind = kind
         self.ids = ids
+        self._any_case = any_case
         self._whole = ids.dtype == np.int64
 
     def rows(self, ids: object) -> np.ndarray:
@@ -67,7 +71,9 @@ class IdIndex:
     def _row(self, value: object) -> int:
         identity = canonical_id(value)
         row = self._rows.get(identity if self._whole else str(identity), -1)
-        same = self._by_name.get(_fold(str(identity)), []) if row < 0 and not self._whole else []
+        if row >= 0 or self._whole or not self._any_case:
+            return row
+        same = self._by_name.get(_fold(str(identity)), [])
         return same[0] if len(same) == 1 else row
 
     @cached_property

@@ -213,7 +213,7 @@ def test_build_writes_both(tmp_path, capsys, monkeypatch, model):
     monkeypatch.setenv("CF_EXCEL_MODEL", str(model))
     table = tmp_path / "my ratings.csv"
     table.write_text("userId,movieId,rating\n1,1,5\n2,1,4\n1,2,3\n")
-    options = ["--ratings", str(table), "--top-users", "2", "--top-movies", "2", "--rating-range", "1", "5"]
+    options = ["--ratings", str(table), "--top-users", "2", "--top-movies", "2", "--rating-range", "1", "5", "--force"]
     assert main(["build", "--only", "functions", "--out", str(tmp_path), *options]) == 0
     assert sorted(path.name for path in tmp_path.glob("*.xls*")) == [
         "collab_filter.xlsm",
@@ -231,6 +231,7 @@ def test_build_writes_functions_once_there_is_a_model(tmp_path, capsys, monkeypa
     table = tmp_path / "ratings.csv"
     table.write_text("userId,movieId,rating\n1,1,5\n")
     options = ["--ratings", str(table), "--top-users", "1", "--top-movies", "1", "--epochs", "1"]
+    options += ["--force"] * trained  # the model is one of other ratings
     assert main(["build", "--out", str(tmp_path), *options]) == 0
     assert (tmp_path / "collab_filter.xlsx").is_file()
     assert (tmp_path / "collab_filter.xlsm").is_file() is trained

@@ -93,7 +93,8 @@ def _named(sheet: FoundSheet, factors: Factors, users: str, movies: str) -> Matc
     user_ids = factors.user_ids if users == "raw" else np.arange(factors.n_users)
     movie_ids = factors.movie_ids if movies == "raw" else np.arange(factors.n_movies)
     return Matched(
-        _rows(IdIndex("user", user_ids), sheet.user_ids), _rows(IdIndex("movie", movie_ids), sheet.movie_ids)
+        _rows(IdIndex("user", user_ids, any_case=False), sheet.user_ids),
+        _rows(IdIndex("movie", movie_ids, any_case=False), sheet.movie_ids),
     )
 
 
