@@ -17,8 +17,8 @@ _LINES_FOR_NAMES = 1000
 
 
 @dataclass(frozen=True)
-class JsonLines:
-    """A file with a JSON object in each line; the columns are the keys of the first thousand."""
+class _Records:
+    """A file of records whose values have names; first_record: these names."""
 
     source: Source
     first_record: list[str]
@@ -33,6 +33,11 @@ class JsonLines:
     @property
     def n_columns(self) -> int:
         return len(self.first_record)
+
+
+@dataclass(frozen=True)
+class JsonLines(_Records):
+    """A file with a JSON object in each line; the columns are the keys of the first thousand."""
 
     def places(self, rows: list[int]) -> list[str]:
         """Return where rows are, "line 7"."""
@@ -75,23 +80,10 @@ def is_json_lines(source: Source) -> bool:
 
 
 @dataclass(frozen=True)
-class Parquet:
+class Parquet(_Records):
     """A Parquet file."""
 
-    source: Source
-    first_record: list[str]
     file: Any  # pyarrow.parquet.ParquetFile
-
-    has_header = True
-    decimal_comma = False
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def n_columns(self) -> int:
-        return len(self.first_record)
 
     def places(self, rows: list[int]) -> list[str]:
         """Return where rows are, "row 7"."""

@@ -79,6 +79,23 @@ def test_users_and_movies_may_be_named_by_their_rows(tiny_model):
     assert rows_of(sheet_of([1], [0, 7, 8]), tiny_model, "index") == ([1], [0, 7, -1])
 
 
+def test_a_pair_that_agrees_by_chance_does_not_outweigh_the_others(tiny_model):
+    """By raw ids the only pair that is known is one of the model's, too, but by index all of them are."""
+    model = replace(
+        tiny_model,
+        user_ids=np.array([2, *range(100, 99 + tiny_model.n_users)]),
+        movie_ids=np.array([0, *range(200, 199 + tiny_model.n_movies)]),
+        seen_offsets=np.array([0, 1, 2, 4, *[4] * (tiny_model.n_users - 3)]),
+        seen_movies=np.array([0, 1, 0, 2], np.int32),
+        seen_ratings=np.full(4, 3, np.float32),
+    )
+    sheet = sheet_of([0, 1, 2], [0, 1, 2], [(0, 0, 3.0), (1, 1, 3.0), (2, 0, 3.0), (2, 2, 3.0)])
+    assert rows_of(sheet, model, "raw") == ([-1, -1, 0], [0, -1, -1])
+    matched = match(sheet, model)
+    assert (matched.users.tolist(), matched.movies.tolist()) == ([0, 1, 2], [0, 1, 2])
+    assert "by index of first appearance: 4 of 4 ratings agree" in matched.note
+
+
 def test_a_sheet_that_contradicts_itself_is_refused(tiny_model):
     with pytest.raises(LayoutError, match="two ids for one user"):
         match(sheet_of([1], [1], conflict="two ids for one user"), tiny_model)

@@ -172,3 +172,13 @@ def test_learning_needs_neither_torch_nor_a_model() -> None:
         "assert not {'torch', 'numba', 'matplotlib', 'openpyxl'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_currency_and_dates_come_back_as_a_host_takes_them():
+    """Cells in a format of currency are handed over as decimals, headers may be dates."""
+    day = datetime.datetime(2026, 1, 30)
+    rows = [[None, "a", "b", day], ["x", Decimal("1.5"), None, 5], ["y", 2, Decimal("4"), None], ["z", None, 4, 5.0]]
+    filled = fill_functions.fill(rows)
+    assert filled[0] == ["", "a", "b", day]
+    assert [filled[1][1], filled[2][2], filled[1][3]] == [1.5, 4.0, 5.0]
+    assert {type(cell) for row in filled[1:] for cell in row[1:]} == {float}

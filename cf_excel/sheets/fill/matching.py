@@ -75,9 +75,11 @@ def match(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> Matched:
         rows = matched.users[sheet.user_idx], matched.movies[sheet.movie_idx]
         found[users, movies] = matched, agreement(factors, *rows, sheet.rating)
     (users, movies), (matched, agreed) = max(found.items(), key=lambda item: item[1][1].n_same)
-    raw, raw_agreed = found["raw", "raw"]
-    if not max(one.n_known for _, one in found.values()) or raw_agreed.share >= MOST:
-        return raw
+    # the first of equals is raw; a few ids that happen to be there in both ways don't outweigh the others
+    if not max(one.n_known for _, one in found.values()):
+        return found["raw", "raw"][0]
+    if agreed.share >= MOST and users == movies == "raw":
+        return matched
     shares = f"{agreed.n_same:,} of {len(sheet.rating):,} ratings"
     if agreed.share < MOST:
         raise InputError(
