@@ -93,6 +93,10 @@ class Block:
         """Return one of its rows, counted from 0."""
         return Block(self.top + index, self.left, self.top + index, self.right)
 
+    def rows_from(self, index: int) -> "Block":
+        """Return its rows from one on, counted from 0."""
+        return Block(self.top + index, self.left, self.bottom, self.right)
+
     def column(self, index: int) -> "Block":
         """Return one of its columns, counted from 0."""
         return Block(self.top, self.left + index, self.bottom, self.left + index)

@@ -254,11 +254,20 @@ def test_the_line_can_be_changed_in_the_sheet(gradient_folder, office):
     assert block_values(found["adagrad"], sheet_of("adagrad").history)[-1, 2:] == pytest.approx([b, a], abs=1e-9)
 
 
+def test_axes_of_epochs_end_where_the_epochs_do(gradient_folder):
+    """Programs round up otherwise, to 25; what the buttons will run is not known."""
+    for name, n_ends in (("gradient_descent.xlsx", 1 + len(TITLES)), ("gradient_descent.xlsm", 0)):
+        with zipfile.ZipFile(gradient_folder / name) as package:
+            charts = [package.read(name).decode() for name in package.namelist() if "charts/chart" in name]
+        assert sum('<c:max val="20"/><c:min val="0"/>' in chart for chart in charts) == n_ends
+        assert sum("<c:max" in chart for chart in charts) == n_ends
+
+
 def test_charts_show_their_points(gradient_folder):
     with zipfile.ZipFile(gradient_folder / "gradient_descent.xlsx") as package:
         charts = [package.read(name).decode() for name in package.namelist() if "charts/chart" in name]
     # epochs 0 to 20 of seven optimizers; the points of the line; RMSE, path and goal of each sheet
-    counts = sorted(chart.count("<pt ") for chart in charts)
+    counts = sorted(chart.count("<c:pt ") for chart in charts)
     assert counts == sorted([7 * 2 * 21, 2 * 29, *[2 * 21, 2 * 21 + 2] * len(TITLES)])
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from support.cell_texts import write
@@ -14,6 +15,16 @@ from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 def test_same_inputs_same_bytes(tmp_path):
     assert write(tmp_path / "a.xlsx", [["x", 1]]).read_bytes() == write(tmp_path / "b.xlsx", [["x", 1]]).read_bytes()
+
+
+def test_properties_say_whose_it_is_and_nothing_is_protected(tmp_path, lesson_ratings):
+    build_collab(lesson_ratings, tmp_path / "c.xlsx")
+    with zipfile.ZipFile(tmp_path / "c.xlsx") as package:
+        parts = {name: package.read(name).decode() for name in package.namelist() if "docProps" in name}
+        assert "Protection" not in package.read("xl/workbook.xml").decode()
+    assert "<dc:creator>cf_excel</dc:creator><dc:title>Collaborative filtering</dc:title>" in parts["docProps/core.xml"]
+    assert "2018" not in parts["docProps/core.xml"]
+    assert "openpyxl" not in "".join(parts.values()).lower()
 
 
 @pytest.mark.parametrize("flag", ["True", "False"])

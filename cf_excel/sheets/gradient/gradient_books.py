@@ -83,8 +83,15 @@ def _write_book(path: Path, line: Line, descents: dict[str, Descent], n_epochs: 
     write_intro(workbook["intro"], cells["intro"], lines, rmse)
     workbook["intro"].page_setup.fitToHeight = 1
     workbook["intro"].page_setup.orientation = "portrait"
-    charts["intro"] = [_comparison(sheets, descents, ComparisonChart(len(lines)).place)]
-    write_workbook(path, workbook, cells, charts=charts, macros=_macros(sheets) if with_buttons else None)
+    charts["intro"] = [_comparison(sheets, descents, ComparisonChart(len(lines)).place, sheets["sgd"].epoch_ends)]
+    write_workbook(
+        path,
+        workbook,
+        cells,
+        title="Gradient descent, step by step",
+        charts=charts,
+        macros=_macros(sheets) if with_buttons else None,
+    )
 
 
 def _layout(optimizer: Optimizer, n_points: int, n_epochs: int, with_buttons: bool) -> OptimizerSheet:
@@ -101,13 +108,15 @@ def _macros(sheets: dict[str, OptimizerSheet]) -> Macros:
     return Macros(VbaProject({"Epochs": source}), buttons)
 
 
-def _comparison(sheets: dict[str, OptimizerSheet], descents: dict[str, Descent], place: Block) -> Chart:
+def _comparison(
+    sheets: dict[str, OptimizerSheet], descents: dict[str, Descent], place: Block, x_ends: tuple[float, float] | None
+) -> Chart:
     compared = (optimizer.title for optimizer in OPTIMIZERS if optimizer.compared)
     curves = [
         history_curve(sheets[title], descents[title], (0, 1), title, color)
         for title, color in zip(compared, COLORS, strict=True)
     ]
-    return Chart("RMSE by epoch", "epoch", "RMSE", curves, place, logarithmic=True)
+    return Chart("RMSE by epoch", "epoch", "RMSE", curves, place, logarithmic="y", x_ends=x_ends)
 
 
 def _write_data(workbook: Workbook, cells: SheetCells, data: DataSheet, line: Line) -> Chart:

@@ -71,6 +71,11 @@ class OptimizerSheet:
     n_epochs: int
     with_buttons: bool = False
 
+    @property
+    def epoch_ends(self) -> tuple[float, float] | None:
+        """Where an axis of epochs begins and ends; None where the buttons will run more of them."""
+        return None if self.with_buttons else (0, self.n_epochs)
+
     @cached_property
     def rows(self) -> Bands:
         body = Bands(top=_HEADER - 2, groups=1, headers=1, start=1, steps=self.n_points * self.n_epochs)

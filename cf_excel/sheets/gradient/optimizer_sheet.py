@@ -173,7 +173,7 @@ class OptimizerWriter:
             size=8,
         )
         return [
-            Chart("RMSE by epoch", "epoch", "RMSE", [rmse], left),
+            Chart("RMSE by epoch", "epoch", "RMSE", [rmse], left, x_ends=self.sheet.epoch_ends),
             Chart("Path of the weights, the goal in red", "a", "b", [path, goal], right),
         ]
 

@@ -107,7 +107,7 @@ def build_collab(
     macros = None
     if extend:
         macros = extend(Draft(workbook, cells, styles, book, movies, table, {"dotprod": dot, "bias": biased}, nouns))
-    write_workbook(path, workbook, cells, charts={rows.title: charts}, macros=macros)
+    write_workbook(path, workbook, cells, title="Collaborative filtering", charts={rows.title: charts}, macros=macros)
     return rmse
 
 

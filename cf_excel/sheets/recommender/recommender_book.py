@@ -74,7 +74,7 @@ def build_recommender(
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
     for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
         workbook.defined_names.add(DefinedName(name, attr_text=text))
-    write_workbook(path, workbook, cells)
+    write_workbook(path, workbook, cells, title="Recommender")
     return recommender
 
 

@@ -22,16 +22,18 @@ _NEW = (
     '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
 )
 GENERAL, WHOLE, TWO_DECIMALS, THOUSANDS, PERCENT = 0, 1, 2, 3, 9  # number formats that every workbook has
+_LAST_BUILT_IN = 163
 
 
 @dataclass(frozen=True)
 class Look:
     """What cells look like, in the font of the workbook's plain cells.
 
-    number: one of the number formats above. ink, fill: colours as RRGGBB. alignment: attributes of <alignment>.
+    number: one of the number formats above, or a format's code. ink, fill: colours as RRGGBB. alignment: attributes of
+    <alignment>.
     """
 
-    number: int = GENERAL
+    number: int | str = GENERAL
     bold: bool = False
     italic: bool = False
     ink: str = ""
@@ -69,9 +71,27 @@ class AddedStyles:
                 if wanted
             )
             inner = f"><alignment {look.alignment}/></xf>" if look.alignment else "/>"
-            numbers = f'numFmtId="{look.number}" fontId="{font}" fillId="{fill}" borderId="{border}" xfId="0"'
+            number = self._number_format(look.number) if isinstance(look.number, str) else look.number
+            numbers = f'numFmtId="{number}" fontId="{font}" fillId="{fill}" borderId="{border}" xfId="0"'
             self._numbers[look] = self._add("cellXfs", f"<xf {numbers}{applied}{inner}")
         return self._numbers[look]
+
+    def _number_format(self, code: str) -> int:
+        """Return the number of a number format, which is added where the workbook lacks it."""
+        xml = self._book.archive.read_xml(self._part)
+        there = ElementTree.fromstring(xml).findall(f"{_MAIN}numFmts/{_MAIN}numFmt")
+        for one in there:
+            if one.get("formatCode") == code:
+                return int(one.attrib["numFmtId"])
+        number = max([_LAST_BUILT_IN, *(int(one.attrib["numFmtId"]) for one in there)]) + 1
+        if not there:  # the first child, and an empty one says nothing
+            prefix = tag_prefix(xml, b"styleSheet")
+            xml = re.sub(rb"<%snumFmts\b[^>]*?(/>|>\s*</%snumFmts\s*>)" % (prefix, prefix), b"", xml)
+            formats = b'<%snumFmts count="0"></%snumFmts>' % (prefix, prefix)
+            xml = re.sub(rb"<%sstyleSheet\b[^>]*>" % prefix, lambda match: match[0] + formats, xml, count=1)
+            self._book.archive.put(self._part, xml)
+        self._append("numFmts", f'<numFmt numFmtId="{number}" formatCode="{escape(code)}"/>', len(there))
+        return number
 
     def _font(self, look: Look) -> str:
         fonts = ElementTree.fromstring(self._book.archive.read_xml(self._part)).find(f"{_MAIN}fonts")
@@ -98,13 +118,17 @@ class AddedStyles:
         for i, child in enumerate(there):
             if _essence(child) == wanted:
                 return i
+        self._append(collection, element, len(there))
+        return len(there)
+
+    def _append(self, collection: str, element: str, n_there: int) -> None:
+        xml = self._book.archive.read_xml(self._part)
         prefix = tag_prefix(xml, b"styleSheet")
         prefixed = re.sub(rb"<(/?)", rb"<\1" + prefix, element.encode())
         xml = with_child(xml, collection.encode(), prefixed[1 + len(prefix) :])
         count = rb"(<%s%s\b[^>]*?\scount=[\"'])\d+" % (prefix, collection.encode())
-        xml = re.sub(count, rb"\g<1>%d" % (len(there) + 1), xml, count=1)
+        xml = re.sub(count, rb"\g<1>%d" % (n_there + 1), xml, count=1)
         self._book.archive.put(self._part, xml)
-        return len(there)
 
 
 def _essence(element: ElementTree.Element) -> tuple:

@@ -5,8 +5,9 @@ import re
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_table import TableArea, add_table
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
-from cf_excel.xlsx.opc import CHART_TYPE, DRAWING, DRAWING_MAIN, DRAWING_TYPE, MAIN, OFFICE
+from cf_excel.xlsx.opc import CHART_TYPE, DRAWING_TYPE, MAIN, OFFICE
 from cf_excel.xlsx.write.charts import Chart, anchor_xml
+from cf_excel.xlsx.write.frame import drawing_xml
 from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 
 
@@ -51,8 +52,7 @@ def _add_drawing(book: OpenedBook, sheet: str, chart: Chart) -> str:
     drawing_part, chart_part = book.free_name("drawings", "drawing"), book.free_name("charts", "chart")
     book.archive.add(chart_part, chart.xml.encode(), CHART_TYPE)
     anchor = anchor_xml(chart, 1, book.archive.relate(drawing_part, f"{OFFICE}/chart", chart_part))
-    drawing = f'<wsDr xmlns="{DRAWING}" xmlns:a="{DRAWING_MAIN}">{anchor}</wsDr>'
-    book.archive.add(drawing_part, drawing.encode(), DRAWING_TYPE)
+    book.archive.add(drawing_part, drawing_xml(anchor).encode(), DRAWING_TYPE)
     identity = book.archive.relate(sheet, f"{OFFICE}/drawing", drawing_part)
     return f'<drawing xmlns:r="{OFFICE}" r:id="{identity}"/>'
 

@@ -116,7 +116,7 @@ class _Shape:
             _X14,
             f'<control xmlns:r="{OFFICE}" shapeId="{self.number}" r:id="{relation}" name="{self.name}">'
             f'<controlPr defaultSize="0" print="0" autoFill="0" autoPict="0" macro={self.macro}>'
-            f'<anchor moveWithCells="1" xmlns:xdr="{DRAWING}">{corners_xml(self.button.block, "xdr:")}</anchor>'
+            f'<anchor moveWithCells="1" xmlns:xdr="{DRAWING}">{corners_xml(self.button.block, "")}</anchor>'
             "</controlPr></control>",
         )
 
@@ -130,14 +130,16 @@ class _Shape:
         return _choice(
             "a14",
             _A14,
-            f'<twoCellAnchor editAs="oneCell">{corners_xml(self.button.block)}'
-            f'<sp macro={self.macro} textlink=""><nvSpPr><cNvPr id="{self.number}" name="{self.name}" hidden="1">'
+            f'<xdr:twoCellAnchor editAs="oneCell">{corners_xml(self.button.block)}'
+            f'<xdr:sp macro={self.macro} textlink=""><xdr:nvSpPr>'
+            f'<xdr:cNvPr id="{self.number}" name="{self.name}" hidden="1">'
             '<a:extLst><a:ext uri="{63B3BB69-23CF-44E3-9099-C40C66FF867C}">'
-            f'<a14:compatExt spid="_x0000_s{self.number}"/></a:ext></a:extLst></cNvPr><cNvSpPr/></nvSpPr>'
-            '<spPr bwMode="auto"><a:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></a:xfrm>'
-            '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></spPr>'
-            '<txBody><a:bodyPr vertOverflow="clip" wrap="square" anchor="ctr" upright="1"/><a:lstStyle/>'
-            f'<a:p><a:pPr algn="ctr"/>{text}</a:p></txBody></sp><clientData fPrintsWithSheet="0"/></twoCellAnchor>',
+            f'<a14:compatExt spid="_x0000_s{self.number}"/></a:ext></a:extLst></xdr:cNvPr><xdr:cNvSpPr/></xdr:nvSpPr>'
+            '<xdr:spPr bwMode="auto"><a:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></a:xfrm>'
+            '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></xdr:spPr>'
+            '<xdr:txBody><a:bodyPr vertOverflow="clip" wrap="square" anchor="ctr" upright="1"/><a:lstStyle/>'
+            f'<a:p><a:pPr algn="ctr"/>{text}</a:p></xdr:txBody></xdr:sp>'
+            '<xdr:clientData fPrintsWithSheet="0"/></xdr:twoCellAnchor>',
             fallback="<mc:Fallback/>",
         )
 

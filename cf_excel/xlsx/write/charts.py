@@ -29,32 +29,48 @@ class Curve:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart that covers a block of cells; has_legend None: with a legend where there are more than two curves."""
+    """A chart that covers a block of cells.
+
+    logarithmic: which axes are, of "x" and "y". x_ends: where the x axis begins and ends; None leaves it to the
+    program, which rounds up. has_legend None: with a legend where there are more than two curves.
+    """
 
     title: str
     x_title: str
     y_title: str
     curves: list[Curve]
     place: Block
-    logarithmic: bool = False
+    logarithmic: str = ""
+    x_ends: tuple[float, float] | None = None
     has_legend: bool | None = None
 
     @property
     def xml(self) -> str:
         """The chart's part."""
-        scale, crosses = ('<logBase val="10"/>', "min") if self.logarithmic else ("", "autoZero")
-        x_axis = _axis((10, 20), "b", self.x_title, "", crosses)
-        y_axis = _axis((20, 10), "l", self.y_title, scale, "autoZero")
-        has_legend = len(self.curves) > 2 if self.has_legend is None else self.has_legend
-        legend = '<legend><legendPos val="r"/><overlay val="0"/></legend>' if has_legend else ""
-        return (
-            f'<chartSpace xmlns="{_CHART}" xmlns:a="{DRAWING_MAIN}"><roundedCorners val="0"/><chart>'
-            f'{_title(self.title, 1100)}<autoTitleDeleted val="0"/><plotArea><layout/>'
-            '<scatterChart><scatterStyle val="lineMarker"/><varyColors val="0"/>'
-            f"{''.join(_series(i, curve) for i, curve in enumerate(self.curves))}"
-            '<axId val="10"/><axId val="20"/></scatterChart>'
-            f'{x_axis}{y_axis}</plotArea>{legend}<plotVisOnly val="1"/><dispBlanksAs val="gap"/></chart></chartSpace>'
+        x_axis = _axis(
+            (10, 20), "b", self.x_title, self._scaling("x"), "min" if "y" in self.logarithmic else "autoZero"
         )
+        y_axis = _axis(
+            (20, 10), "l", self.y_title, self._scaling("y"), "min" if "x" in self.logarithmic else "autoZero"
+        )
+        has_legend = len(self.curves) > 2 if self.has_legend is None else self.has_legend
+        legend = '<c:legend><c:legendPos val="r"/><c:overlay val="0"/></c:legend>' if has_legend else ""
+        return (
+            f'<c:chartSpace xmlns:c="{_CHART}" xmlns:a="{DRAWING_MAIN}"><c:roundedCorners val="0"/><c:chart>'
+            f'{_title(self.title, 1100)}<c:autoTitleDeleted val="0"/><c:plotArea><c:layout/>'
+            '<c:scatterChart><c:scatterStyle val="lineMarker"/><c:varyColors val="0"/>'
+            f"{''.join(_series(i, curve) for i, curve in enumerate(self.curves))}"
+            '<c:axId val="10"/><c:axId val="20"/></c:scatterChart>'
+            f'{x_axis}{y_axis}</c:plotArea>{legend}<c:plotVisOnly val="1"/><c:dispBlanksAs val="gap"/></c:chart>'
+            "</c:chartSpace>"
+        )
+
+    def _scaling(self, axis: str) -> str:
+        base = '<c:logBase val="10"/>' if axis in self.logarithmic else ""
+        ends = (
+            f'<c:max val="{self.x_ends[1]:g}"/><c:min val="{self.x_ends[0]:g}"/>' if axis == "x" and self.x_ends else ""
+        )
+        return f'<c:scaling>{base}<c:orientation val="minMax"/>{ends}</c:scaling>'
 
 
 def add_charts(frame: Frame, number: int, charts: list[Chart]) -> None:
@@ -69,60 +85,60 @@ def add_charts(frame: Frame, number: int, charts: list[Chart]) -> None:
 def anchor_xml(chart: Chart, number: int, relation: str) -> str:
     """Return what puts a chart into a drawing: number counts its charts from 1, relation leads to the chart's part."""
     return (
-        f'<twoCellAnchor>{corners_xml(chart.place)}<graphicFrame macro=""><nvGraphicFramePr>'
-        f'<cNvPr id="{number + 1}" name="Chart {number}"/><cNvGraphicFramePr/></nvGraphicFramePr>'
-        '<xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xfrm>'
+        f'<xdr:twoCellAnchor>{corners_xml(chart.place)}<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr>'
+        f'<xdr:cNvPr id="{number + 1}" name="Chart {number}"/><xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr>'
+        '<xdr:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xdr:xfrm>'
         f'<a:graphic><a:graphicData uri="{_CHART}">'
         f'<c:chart xmlns:c="{_CHART}" xmlns:r="{OFFICE}" r:id="{relation}"/>'
-        "</a:graphicData></a:graphic></graphicFrame><clientData/></twoCellAnchor>"
+        "</a:graphicData></a:graphic></xdr:graphicFrame><xdr:clientData/></xdr:twoCellAnchor>"
     )
 
 
-def corners_xml(block: Block, prefix: str = "") -> str:
-    """Return the <from> and <to> of an object that covers a block; what is in them gets a prefix."""
+def corners_xml(block: Block, prefix: str = "xdr:") -> str:
+    """Return the from and to of an object that covers a block, both with a prefix; what is in them always has xdr."""
     corners = {"from": (block.left - 1, block.top - 1), "to": (block.right, block.bottom)}
     return "".join(
-        f"<{name}><{prefix}col>{column}</{prefix}col><{prefix}colOff>0</{prefix}colOff>"
-        f"<{prefix}row>{row}</{prefix}row><{prefix}rowOff>0</{prefix}rowOff></{name}>"
+        f"<{prefix}{name}><xdr:col>{column}</xdr:col><xdr:colOff>0</xdr:colOff>"
+        f"<xdr:row>{row}</xdr:row><xdr:rowOff>0</xdr:rowOff></{prefix}{name}>"
         for name, (column, row) in corners.items()
     )
 
 
 def _title(text: str, size: int) -> str:
     return (
-        f'<title><tx><rich><a:bodyPr/><a:p><a:pPr><a:defRPr sz="{size}" b="1"/></a:pPr>'
-        f'<a:r><a:rPr lang="en-US" sz="{size}" b="1"/><a:t>{escape(text, quote=False)}</a:t></a:r></a:p></rich></tx>'
-        '<overlay val="0"/></title>'
+        f'<c:title><c:tx><c:rich><a:bodyPr/><a:p><a:pPr><a:defRPr sz="{size}" b="1"/></a:pPr>'
+        f'<a:r><a:rPr lang="en-US" sz="{size}" b="1"/><a:t>{escape(text, quote=False)}</a:t></a:r></a:p>'
+        '</c:rich></c:tx><c:overlay val="0"/></c:title>'
     )
 
 
-def _axis(ids: tuple[int, int], side: str, title: str, scale: str, crosses: str) -> str:
+def _axis(ids: tuple[int, int], side: str, title: str, scaling: str, crosses: str) -> str:
     return (
-        f'<valAx><axId val="{ids[0]}"/><scaling>{scale}<orientation val="minMax"/></scaling><delete val="0"/>'
-        f'<axPos val="{side}"/>{_title(title, 900)}<numFmt formatCode="General" sourceLinked="0"/>'
-        '<majorTickMark val="out"/><minorTickMark val="none"/><tickLblPos val="low"/>'
-        f'<crossAx val="{ids[1]}"/><crosses val="{crosses}"/></valAx>'
+        f'<c:valAx><c:axId val="{ids[0]}"/>{scaling}<c:delete val="0"/>'
+        f'<c:axPos val="{side}"/>{_title(title, 900)}<c:numFmt formatCode="General" sourceLinked="0"/>'
+        '<c:majorTickMark val="out"/><c:minorTickMark val="none"/><c:tickLblPos val="low"/>'
+        f'<c:crossAx val="{ids[1]}"/><c:crosses val="{crosses}"/><c:crossBetween val="midCat"/></c:valAx>'
     )
 
 
 def _series(index: int, curve: Curve) -> str:
     fill = f'<a:solidFill><a:srgbClr val="{curve.color}"/></a:solidFill>'
     line = f'<a:ln w="19050">{fill}</a:ln>' if curve.joined else "<a:ln><a:noFill/></a:ln>"
-    points = f'<symbol val="circle"/><size val="{curve.size}"/><spPr>{fill}<a:ln><a:noFill/></a:ln></spPr>'
-    marker = points if curve.size else '<symbol val="none"/>'
+    points = f'<c:symbol val="circle"/><c:size val="{curve.size}"/><c:spPr>{fill}<a:ln><a:noFill/></a:ln></c:spPr>'
+    marker = points if curve.size else '<c:symbol val="none"/>'
     return (
-        f'<ser><idx val="{index}"/><order val="{index}"/>'
-        f"<tx><v>{escape(curve.name, quote=False)}</v></tx><spPr>{line}</spPr>"
-        f"<marker>{marker}</marker>"
-        f'<xVal>{_numbers(*curve.x)}</xVal><yVal>{_numbers(*curve.y)}</yVal><smooth val="0"/></ser>'
+        f'<c:ser><c:idx val="{index}"/><c:order val="{index}"/>'
+        f"<c:tx><c:v>{escape(curve.name, quote=False)}</c:v></c:tx><c:spPr>{line}</c:spPr>"
+        f"<c:marker>{marker}</c:marker>"
+        f'<c:xVal>{_numbers(*curve.x)}</c:xVal><c:yVal>{_numbers(*curve.y)}</c:yVal><c:smooth val="0"/></c:ser>'
     )
 
 
 def _numbers(address: str, values: Iterable[float]) -> str:
     # a chart keeps a copy of its numbers: programs that do not recalculate draw from it
     values = [float(value) for value in values]
-    points = [f'<pt idx="{i}"><v>{value!r}</v></pt>' for i, value in enumerate(values) if value == value]
+    points = [f'<c:pt idx="{i}"><c:v>{value!r}</c:v></c:pt>' for i, value in enumerate(values) if value == value]
     return (
-        f"<numRef><f>{escape(address, quote=False)}</f><numCache><formatCode>General</formatCode>"
-        f'<ptCount val="{len(values)}"/>{"".join(points)}</numCache></numRef>'
+        f"<c:numRef><c:f>{escape(address, quote=False)}</c:f><c:numCache><c:formatCode>General</c:formatCode>"
+        f'<c:ptCount val="{len(values)}"/>{"".join(points)}</c:numCache></c:numRef>'
     )

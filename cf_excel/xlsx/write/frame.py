@@ -12,6 +12,7 @@ _FONT_ORDER = (
     *("b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color"),
     *("name", "family", "charset", "scheme"),
 )
+_EXTENDED = "http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"
 _PREFIXES = {
     "r": OFFICE,
     "a": DRAWING_MAIN,
@@ -52,10 +53,15 @@ class Frame(Package):
         """Add an anchored object to the drawing of the sheet with this number; the first one makes the drawing."""
         name = drawing_of(number)
         if name not in self._parts:
-            self.add(name, f'<wsDr xmlns="{DRAWING}" xmlns:a="{DRAWING_MAIN}"></wsDr>'.encode(), DRAWING_TYPE)
+            self.add(name, drawing_xml("").encode(), DRAWING_TYPE)
             identity = self.relate(sheet_of(number), f"{OFFICE}/drawing", name)
             self.append_to_sheet(number, f'<drawing xmlns:r="{OFFICE}" r:id="{identity}"/>')
-        self.put(name, self.read(name).replace(b"</wsDr>", xml.encode() + b"</wsDr>"))
+        self.put(name, self.read(name).replace(b"</xdr:wsDr>", xml.encode() + b"</xdr:wsDr>"))
+
+
+def drawing_xml(objects: str) -> str:
+    """Return a drawing with anchored objects. With Excel's own prefix: some readers know the elements by it alone."""
+    return f'<xdr:wsDr xmlns:xdr="{DRAWING}" xmlns:a="{DRAWING_MAIN}">{objects}</xdr:wsDr>'
 
 
 def sheet_of(number: int) -> str:
@@ -78,13 +84,22 @@ def _mended(name: str, content: bytes) -> bytes:
     elif name == "xl/styles.xml":
         _order_fonts(root)
     elif name == "docProps/core.xml":
-        for tag in ("created", "modified"):
-            for stamp in root.iter(f"{{{_PREFIXES['dcterms']}}}{tag}"):
-                stamp.text = "2018-01-01T00:00:00Z"
+        for tag in ("created", "modified"):  # the time of the build: the bytes would depend on it
+            for stamp in root.findall(f"{{{_PREFIXES['dcterms']}}}{tag}"):
+                root.remove(stamp)
+    elif name == "docProps/app.xml":
+        _name_application(root)
     for prefix, uri in _PREFIXES.items():
         ElementTree.register_namespace(prefix, uri)
     ElementTree.register_namespace("", root.tag[1:].partition("}")[0])
     return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _name_application(root: ElementTree.Element) -> None:
+    # LibreOffice takes stored results for good where the name begins with Microsoft Excel, and recalculates others
+    for child in list(root):
+        root.remove(child)
+    ElementTree.SubElement(root, f"{{{_EXTENDED}}}Application").text = "Microsoft Excel Compatible / cf_excel"
 
 
 def _make_targets_relative(name: str, root: ElementTree.Element) -> None:

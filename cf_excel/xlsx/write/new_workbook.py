@@ -9,11 +9,13 @@ import zipfile
 from pathlib import Path
 
 from openpyxl import Workbook
+from openpyxl.packaging.core import DocumentProperties
 
 from cf_excel.files import replacing
 from cf_excel.xlsx.well_formed import check_part
 from cf_excel.xlsx.write.buttons import Macros, add_buttons, add_macros
 from cf_excel.xlsx.write.charts import Chart, add_charts
+from cf_excel.xlsx.write.data_bars import with_plain_bars
 from cf_excel.xlsx.write.frame import Frame, sheet_of
 from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 
@@ -26,15 +28,19 @@ def write_workbook(
     workbook: Workbook,
     cells: dict[str, SheetCells],
     *,
+    title: str = "",
     charts: dict[str, list[Chart]] | None = None,
     macros: Macros | None = None,
 ) -> None:
     """Write a workbook whose cells and charts are given by sheet name, whole or not at all.
 
-    Every sheet of the openpyxl workbook that is named in cells must hold no cell of its own, and none of its sheets a
-    chart. Every part that holds XML is parsed before the file is replaced. Raises FileError.
+    title: what the file's properties say. Every sheet of the openpyxl workbook that is named in cells must hold no cell
+    of its own, and none of its sheets a chart. Every part that holds XML is parsed before the file is replaced. Raises
+    FileError.
     """
     code_names = macros.name_sheets(workbook) if macros else []
+    workbook.properties = DocumentProperties(creator="cf_excel", title=title or None)
+    workbook.security = None  # openpyxl writes an empty protection otherwise
     saved = io.BytesIO()
     workbook.save(saved)
     with zipfile.ZipFile(saved) as source:
@@ -43,6 +49,7 @@ def write_workbook(
         add_charts(frame, number, (charts or {}).get(worksheet.title, []))
         if macros and macros.buttons.get(worksheet.title):
             add_buttons(frame, number, macros.buttons[worksheet.title])
+        frame.put(sheet_of(number), with_plain_bars(frame.read(sheet_of(number))))
     if macros:
         add_macros(frame, macros.project, code_names)
     sheets = {sheet_of(i): cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}

@@ -7,7 +7,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 INPUT_FILL, HEADER_FILL, RESULT_FILL = "FFF8E1", "ECEFF1", "E8F5E9"
 INPUT_INK, QUIET_INK, INK = "1F4FBF", "78909C", "263238"
 WARNING_INK = "D32F2F"
-PANEL_FILL, BAR = "E3ECFB", "90B4F0"
+PANEL_FILL, BAR = "E3ECFB", "FF90B4F0"
 LOW, MIDDLE, HIGH = "F8A9A0", "FFF3C4", "A5D6A7"
 
 # numbers that run away stay readable

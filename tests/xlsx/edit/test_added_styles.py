@@ -12,7 +12,7 @@ from cf_excel.errors import FileError
 from cf_excel.xlsx.edit.added_styles import TWO_DECIMALS, AddedStyles, Look
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
-LOOKS = [Look(), Look(bold=True), Look(number=TWO_DECIMALS, italic=True, ink="FF0000", fill="00FF00", box=True)]
+LOOKS = [Look(), Look(bold=True), Look(number=TWO_DECIMALS, italic=True, ink="FF0000", fill="00FF00", box=True), Look("0.0000"), Look("0.00000")]
 
 
 def rewritten(path, change):
@@ -49,7 +49,7 @@ def test_looks_are_added_once_and_found_again(tmp_path, change):
     path = rewritten(list_book(tmp_path / "own.xlsx"), change)
     book = OpenedBook(path)
     numbers = [AddedStyles(book).number(look) for look in LOOKS]
-    assert len(set(numbers)) == 3
+    assert len(set(numbers)) == len(LOOKS)
     assert numbers[0] == 0  # plain cells
     again = AddedStyles(book)
     assert [again.number(look) for look in LOOKS] == numbers
@@ -63,6 +63,8 @@ def test_looks_are_added_once_and_found_again(tmp_path, change):
     workbook = openpyxl.load_workbook(path)
     font, fill = workbook._fonts[found.fontId], workbook._fills[found.fillId]
     assert (font.i, font.color.rgb, fill.start_color.rgb, found.numFmtId) == (True, "FFFF0000", "FF00FF00", 2)
+    codes = [workbook._number_formats[workbook._cell_styles[number].numFmtId - 164] for number in numbers[3:]]
+    assert codes == ["0.0000", "0.00000"]
 
 
 def test_styles_without_fonts_are_damaged(tmp_path):

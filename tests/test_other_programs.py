@@ -1,0 +1,166 @@
+"""Every workbook that is written, in programs of other people: ExcelJS, SheetJS, calamine and Gnumeric."""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import warnings
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pytest
+from python_calamine import CalamineWorkbook
+from support.hosts import missing
+from support.own_books import list_book
+from support.recommenders import random_factors
+from support.zip_parts import rewritten
+
+import cf_excel
+from cf_excel.sheets.gradient.gradient_books import build_gradient
+from cf_excel.sheets.lesson.collab import build_collab
+from cf_excel.sheets.recommender.recommender_book import build_recommender
+
+pytestmark = pytest.mark.slow
+RECALCULATED = ("collab_filter.xlsx", "gradient_descent.xlsx", "solved.xlsx", "written.xlsx")
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory, busy_ratings) -> dict[str, Path]:
+    """One workbook of each sort, by name."""
+    folder = tmp_path_factory.mktemp("books")
+    build_gradient(folder)
+    build_collab(busy_ratings, folder / "collab_filter.xlsx")
+    cf_excel.solve(folder / "collab_filter.xlsx", out=folder / "solved.xlsx")
+    model = folder / "model.safetensors"
+    cf_excel.save_factors(cf_excel.train(busy_ratings, kind="bayes", split="none"), model)
+    cf_excel.write(folder / "collab_filter.xlsx", model=model, out=folder / "written.xlsx")
+    build_recommender(random_factors("bayes"), folder / "recommender.xlsx", made=date(2026, 1, 2))
+    cf_excel.fill(list_book(folder / "scores.xlsx"))
+    return {path.name: path for path in sorted(folder.glob("*.xls*"))}
+
+
+@pytest.fixture(scope="module")
+def by_node(books) -> dict[str, dict]:
+    """What ExcelJS and SheetJS find, by the workbook's path."""
+    modules = os.environ.get("CF_EXCEL_NODE_MODULES")
+    if not (modules and (Path(modules) / "exceljs").is_dir() and (Path(modules) / "xlsx").is_dir()):
+        missing("ExcelJS or SheetJS (npm: exceljs xlsx; CF_EXCEL_NODE_MODULES names the folder)")
+    script = Path(__file__).parent / "support" / "node_readers.js"
+    done = subprocess.run(
+        ["node", script, *books.values()],
+        env={**os.environ, "NODE_PATH": modules},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def by_gnumeric(tmp_path_factory):
+    """Return a function that gives all values of a workbook as Gnumeric calculates them, by sheet and place."""
+    if not shutil.which("ssconvert"):
+        missing("Gnumeric")
+
+    def recalculate(path: Path) -> dict[str, dict]:
+        out = tmp_path_factory.mktemp("gnumeric") / path.name
+        subprocess.run(["ssconvert", "--recalc", path, out], capture_output=True, check=True)
+        return values_of(out)
+
+    return recalculate
+
+
+def values_of(path: Path) -> dict[str, dict[tuple[int, int], object]]:
+    """Return what a workbook stores, blank cells left out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Gnumeric's files have no default style
+        book = openpyxl.load_workbook(path, data_only=True)
+    return {
+        sheet.title: {
+            (cell.row, cell.column): cell.value
+            for row in sheet.iter_rows()
+            for cell in row
+            if cell.value not in (None, "")
+        }
+        for sheet in book.worksheets
+    }
+
+
+def numbers_in(cells: dict) -> list[float]:
+    return [value for value in cells.values() if isinstance(value, (int, float)) and not isinstance(value, bool)]
+
+
+@pytest.mark.parametrize("program", ["exceljs", "sheetjs"])
+def test_programs_on_node_read_every_number(books, by_node, program):
+    assert len(books) == 7
+    for path in books.values():
+        found = by_node[str(path)][program]
+        stored = values_of(path)
+        assert list(found) == list(stored)
+        for title, cells in stored.items():
+            numbers = numbers_in(cells)
+            assert found[title]["n"] == sum(number != 0 for number in numbers), (path.name, title)
+            assert found[title]["sum"] == pytest.approx(math.fsum(numbers), rel=1e-9)
+
+
+def test_calamine_reads_every_number(books):
+    for path in books.values():
+        book = CalamineWorkbook.from_path(path)
+        for title, cells in values_of(path).items():
+            rows = book.get_sheet_by_name(title).to_python()
+            found = [value for row in rows for value in row if isinstance(value, float)]
+            numbers = numbers_in(cells)
+            assert len(found) == len(numbers), (path.name, title)
+            assert math.fsum(found) == pytest.approx(math.fsum(numbers), rel=1e-9)
+
+
+def check_equal(found: dict, expected: dict) -> None:
+    assert list(found) == list(expected)
+    for title, cells in expected.items():
+        assert found[title].keys() == cells.keys()
+        for place, value in cells.items():
+            wanted = pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, (int, float)) else value
+            assert found[title][place] == wanted, (title, place)
+
+
+@pytest.mark.parametrize("name", RECALCULATED)
+def test_gnumeric_calculates_what_is_stored(books, by_gnumeric, name):
+    check_equal(by_gnumeric(books[name]), values_of(books[name]))
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize(
+    ("name", "sheet"), [("collab_filter.xlsx", "dotprod"), ("solved.xlsx", "bias"), ("gradient_descent.xlsx", "data")]
+)
+def test_gnumeric_and_libreoffice_agree_once_inputs_change(books, by_gnumeric, office, tmp_path, name, sheet):
+    """The stored results are stale then: neither program can have taken them."""
+    path = tmp_path / name
+    shutil.copy(books[name], path)
+    part = f"xl/worksheets/sheet{list(values_of(path)).index(sheet) + 1}.xml"
+
+    def larger(match: re.Match[bytes]) -> bytes:  # whole numbers are ids or counts, but for the points
+        return (
+            match[1] + str(1.25 * float(match[2])).encode() + match[3]
+            if b"." in match[2] or sheet == "data"
+            else match[0]
+        )
+
+    def change(name: str, content: bytes) -> bytes:
+        constant = rb'(<c r="[A-Z]+[0-9]+" s="[0-9]+"><v>)(-?[0-9.]+)(</v></c>)'
+        return re.sub(constant, larger, content) if name == part else content
+
+    before = numbers_in(values_of(path)["intro"])
+    rewritten(path, change)
+    found = by_gnumeric(path)
+    assert any(abs(a - b) > 1e-3 for a, b in zip(numbers_in(found["intro"]), before, strict=True))
+    for title, sheet_found in office.recalculate(path).items():
+        for (row, column), value in found[title].items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                assert sheet_found["values"][row - 1][column - 1] == pytest.approx(value, rel=1e-9, abs=1e-9), (
+                    title,
+                    row,
+                )
