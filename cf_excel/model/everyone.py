@@ -34,36 +34,42 @@ def lists_of_users(factors: Factors, n: int, scores: Scores, *, exclude_seen: bo
         ends = factors.seen_offsets[[users[0], users[-1] + 1]] if exclude_seen else (0, 0)
         return np.repeat(users - users[0], factors.n_seen[users] * exclude_seen), factors.seen_movies[slice(*ends)]
 
-    return _lists(factors.n_users, factors.n_movies, n, scores, closed, width)
+    return _lists(factors.n_users, n, scores, closed, _SCORES_AT_ONCE // (factors.n_movies * width))
 
 
 def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) -> Lists:
     """Return the n other movies with the highest scores for each movie, of those with so many ratings or more."""
-    few = np.flatnonzero(factors.n_ratings < min_ratings)
+    often = np.flatnonzero(factors.n_ratings >= min_ratings)
+    if not len(often):
+        none = np.zeros(0, np.int32)
+        return Lists(none, none, none, none.astype(np.float32))
+    place = np.full(factors.n_movies, -1)
+    place[often] = np.arange(len(often))
 
     def closed(movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        block = np.arange(len(movies))
-        return np.append(np.repeat(block, len(few)), block), np.append(np.tile(few, len(movies)), movies)
+        places = place[movies]
+        return np.flatnonzero(places >= 0), places[places >= 0]
 
-    return _lists(factors.n_movies, factors.n_movies, n, scores, closed, 1)
+    step = _SCORES_AT_ONCE // factors.n_movies
+    lists = _lists(factors.n_movies, n, lambda movies: scores(movies)[:, often], closed, step)
+    return lists._replace(movies=often[lists.movies].astype(np.int32))
 
 
 def _lists(
     n_owners: int,
-    n_movies: int,
     n: int,
     scores: Scores,
     closed: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    width: int,
+    step: int,
 ) -> Lists:
-    """Return the lists of all rows; closed: rows of a block of them, from 0, and the movies that these can't have."""
-    step = max(1, _SCORES_AT_ONCE // (n_movies * width))
+    """Return the lists of all rows; closed: rows of a block of them, from 0, and the columns that these can't have."""
     parts = []
-    for start in range(0, n_owners, step):
-        owners = np.arange(start, min(start + step, n_owners))
-        is_open = np.ones((len(owners), n_movies), bool)
+    for start in range(0, n_owners, max(1, step)):
+        owners = np.arange(start, min(start + max(1, step), n_owners))
+        found = scores(owners)
+        is_open = np.ones(found.shape, bool)
         is_open[closed(owners)] = False
-        part = best_lists(scores(owners), is_open, n)
+        part = best_lists(found, is_open, n)
         parts.append(part._replace(owners=part.owners + start))
     return Lists(*map(np.concatenate, zip(*parts, strict=True)))
 
