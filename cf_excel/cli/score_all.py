@@ -158,8 +158,7 @@ def _give(args: argparse.Namespace, table: "AnswerTable") -> None:
     elif args.json:
         print_json(sys.stdout, table)
     else:
-        columns = zip(table.headers, table.columns.values(), strict=True)
-        texts = [header for header, values in columns if values.dtype == object]
+        texts = [header for header, kind in zip(table.headers, table.kinds.values(), strict=True) if kind == "text"]
         print_table(table.headers, table.shown_rows(), (*LEFT, *texts))
 
 

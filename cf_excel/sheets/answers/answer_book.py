@@ -5,6 +5,7 @@ from pathlib import Path
 
 from openpyxl import Workbook
 from openpyxl.packaging.core import DocumentProperties
+from openpyxl.styles import Alignment
 from openpyxl.worksheet.filters import AutoFilter
 from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
 
@@ -16,10 +17,16 @@ from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import STYLES, style_ids
 
-_WIDEST, _NARROWEST = 50, 9
-_FOR_BUTTON = 4  # characters that the button of a filter covers
-# as a text format has it, 007 stays what it is when somebody edits its cell, and =1+1 too
-_STYLES = STYLES | {"id": STYLES["id_left"] | {"number_format": "@"}}
+_WIDEST, _NARROWEST = 60, 9
+_FOR_BUTTON = 6  # characters that the button of a filter takes, on both sides of a header in the middle
+_LONGEST_TEXT = 255  # beyond, Excel shows a text as #### in the format of texts
+_WORDS = {"alignment": Alignment(horizontal="left", indent=1)}
+# in the format of texts, 007 stays what it is when somebody edits its cell, and so does =1+1
+_STYLES = STYLES | {
+    "header_words": STYLES["header_left"] | _WORDS,
+    "words": STYLES["plain"] | _WORDS,
+    "text": STYLES["plain"] | _WORDS | {"number_format": "@"},
+}
 
 
 def write_book(path: Path, table: AnswerTable) -> None:
@@ -34,35 +41,36 @@ def write_book(path: Path, table: AnswerTable) -> None:
     fit_to_page(worksheet)
     worksheet.add_table(_excel_table(table, sheet))
     cells = SheetCells(style_ids(workbook, _STYLES))
-    looks = [_look(table, name) for name in table.columns]
-    for i, (header, (header_style, _)) in enumerate(zip(table.headers, looks, strict=True)):
-        cells.put(sheet.headers.column(i), header_style, [[header]])
-        width = max(_NARROWEST, len(header) + _FOR_BUTTON, _longest(table, i) + 2)
+    looks = []
+    for i, (name, header) in enumerate(zip(table.columns, table.headers, strict=True)):
+        longest = _longest(table, name)
+        looks.append(_look(table, name, longest))
+        cells.put(sheet.headers.column(i), looks[i][0], [[header]])
+        width = max(_NARROWEST, len(header) + _FOR_BUTTON, longest + 3)
         set_widths(worksheet, {sheet.width_of(i): min(width, _WIDEST)})
     cells.put_pieces(sheet.cells, [style for _, style in looks], table.pieces())
     write_workbook(path, workbook, {table.title: cells})
 
 
-def _look(table: AnswerTable, name: str) -> tuple[str, str]:
+def _look(table: AnswerTable, name: str, longest: int) -> tuple[str, str]:
     """Return the styles of a column's header and of its cells."""
-    column = table.columns[name]
-    if name in table.own:
-        return ("header_left", "plain") if column.dtype == object else ("header_right", "plain")
+    kind = table.kinds[name]
     if name in RANKS:
         return "header", "point"
     if name in SCORES:
-        return "header_right", "mean"
-    is_text_id = name.endswith("_id") and column.dtype == object
-    return "header_left", "id" if is_text_id else "id_left"
+        return "header", "mean"
+    if name in table.own and kind in ("whole", "number"):
+        return "header", "plain"
+    return "header_words", "text" if kind == "text" and longest <= _LONGEST_TEXT else "words"
 
 
-def _longest(table: AnswerTable, i: int) -> int:
-    column = list(table.columns.values())[i]
-    if column.dtype.kind == "f":
+def _longest(table: AnswerTable, name: str) -> int:
+    """Return how many characters the longest value of a column has, about."""
+    column, kind = table.columns[name], table.kinds[name]
+    if kind == "number":
         return _NARROWEST
-    if column.dtype.kind == "i":
-        return max(len(str(column.min())), len(str(column.max())))
-    return max(len(str(value)) for value in set(column.tolist()))
+    ends = (column.min(), column.max()) if column.dtype.kind == "i" else set(column.tolist()) - {None}
+    return max((len(str(value)) for value in ends), default=0)
 
 
 def _excel_table(table: AnswerTable, sheet: AnswersSheet) -> Table:

@@ -77,18 +77,13 @@ def _write_parquet(path: Path, table: AnswerTable) -> None:
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    kinds = {"i": pyarrow.int64(), "f": pyarrow.float64(), "O": pyarrow.string()}
-    columns = list(table.columns.values())
-    schema = pyarrow.schema(
-        [(name, kinds[column.dtype.kind]) for name, column in zip(table.headers, columns, strict=True)]
-    )
+    kinds = {"whole": pyarrow.int64(), "number": pyarrow.float64(), "text": pyarrow.string(), "mixed": pyarrow.string()}
+    schema = pyarrow.schema(list(zip(table.headers, map(kinds.__getitem__, table.kinds.values()), strict=True)))
     with ParquetWriter(path, schema) as writer:
         for piece in table.pieces():
-            values = [
-                [_text(value) for value in some] if column.dtype == object else some
-                for column, some in zip(columns, piece, strict=True)
-            ]
-            writer.write_table(pyarrow.table(values, schema=schema))
+            columns = zip(piece, schema.types, strict=True)
+            arrays = [list(map(_text, values)) if kind == pyarrow.string() else values for values, kind in columns]
+            writer.write_table(pyarrow.table(arrays, schema=schema))
 
 
 def _text(value: object) -> str | None:

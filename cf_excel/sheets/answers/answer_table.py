@@ -39,6 +39,11 @@ class AnswerTable:
         usual = {name: name if name in self.own else ids.get(name, name.replace("_", " ")) for name in self.columns}
         return headers_apart(list(usual.values()))
 
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """What each column holds beside blanks: whole, number, text, or mixed, numbers and texts."""
+        return {name: _kind(column) for name, column in self.columns.items()}
+
     def pieces(self, n_rows: int = _ROWS_AT_ONCE) -> Iterator[list[list[CellValue]]]:
         """Yield the columns of some rows at a time, as Python's own values; a number as it was written: 3.7."""
         for start in range(0, len(self), n_rows):
@@ -48,6 +53,13 @@ class AnswerTable:
         """Yield the rows as a terminal shows them: scores with two decimals."""
         for piece in self.pieces():
             yield from zip(*map(_shown, self.columns, piece), strict=True)
+
+
+def _kind(column: np.ndarray) -> str:
+    if column.dtype != object:
+        return "number" if column.dtype.kind == "f" else "whole"
+    found = {type(value) for value in column.tolist()} - {type(None)}
+    return "text" if found <= {str} else "whole" if found == {int} else "mixed"
 
 
 def _shown(name: str, values: list[CellValue]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.nouns import id_headers, with_article
+from cf_excel.ratings.nouns import id_headers
 from cf_excel.ratings.pairs import Pairs
 from cf_excel.ratings.table import canonical_id
 from cf_excel.sheets.answers.answer_table import AnswerTable
@@ -63,4 +63,4 @@ def _ids(ids: np.ndarray, rows: np.ndarray, texts: np.ndarray) -> np.ndarray:
 def _told(texts: list[str], noun: str) -> str:
     example = next(filter(None, texts), "")
     such_as = f", such as {example[:_LONGEST_EXAMPLE]}" if example else ", all blank"
-    return f"{len(texts):,} with {with_article(f'unknown {noun}')}{such_as}"
+    return f"{len(texts):,} with an unknown {noun}{such_as}"
