@@ -35,7 +35,7 @@ def predict_pairs(predictor: Predictor, pairs: Pairs) -> tuple[AnswerTable, str]
     for name, score in scores.items():
         columns[name] = np.full(len(pairs), np.nan, np.float32)
         columns[name][known] = score(users[known], movies[known])
-    headers = [*columns, *id_headers(factors.nouns), *(name.replace("_", " ") for name in columns)]
+    headers = list(dict.fromkeys([*columns, *id_headers(factors.nouns), *(name.replace("_", " ") for name in columns)]))
     own = headers_apart([*headers, *(header for header, _ in pairs.own)])[len(headers) :]
     columns |= {name: values for name, (_, values) in zip(own, pairs.own, strict=True)}
     missing = [(users, pairs.users, factors.nouns.user), (movies, pairs.movies, factors.nouns.movie)]
