@@ -30,7 +30,10 @@ STANDARD_DEVIATIONS = 1.2816  # below the mean of a normal distribution, 90% lie
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the four commands to the parser."""
     predict = add_command(
-        commands, "predict", "Predict a user's rating of a movie.", 'python -m cf_excel predict 15 "The Matrix"'
+        commands,
+        "predict",
+        "Predict a user's rating of a movie, or those of a table of pairs.",
+        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out predictions.xlsx',
     )
     predict.add_argument("user", nargs="?", metavar="USER", help="the user's id")
     predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
@@ -38,7 +41,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     predict.set_defaults(run=run_predict)
 
     recommend = add_command(
-        commands, "recommend", "List the movies that a user will like best.", "python -m cf_excel recommend 15 -n 5"
+        commands,
+        "recommend",
+        "List the movies that a user will like best, or every user.",
+        "python -m cf_excel recommend 15 -n 5\n  python -m cf_excel recommend --all -n 5 --out recommendations.xlsx",
     )
     recommend.add_argument("user", nargs="?", metavar="USER", help="the user's id")
     recommend.add_argument("--all", action="store_true", help="of every user, in one table")
@@ -51,7 +57,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     recommend.set_defaults(run=run_recommend)
 
     similar = add_command(
-        commands, "similar", "List the movies whose factors are most alike.", 'python -m cf_excel similar "Toy Story"'
+        commands,
+        "similar",
+        "List the movies whose factors are most like those of one, or of every one.",
+        'python -m cf_excel similar "Toy Story"\n  python -m cf_excel similar --all -n 5 --out similar.csv',
     )
     similar.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
     similar.add_argument("--all", action="store_true", help="of every movie, in one table")
