@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
 # how to read a table of ratings, as load_ratings has it
 _HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format", "nouns")
-_INPUTS = ("ratings", "movies", "user_features", "movie_features")
+_INPUTS = ("ratings", "movies", "pairs", "user_features", "movie_features")
 _TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz")
 
 
@@ -70,10 +71,7 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
 
 def add_reading_options(group: argparse._ArgumentGroup) -> None:
     """Add the options that say where ratings are in a table, and how they are to be read."""
-    for column in _COLUMNS:
-        or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
-        names = [f"--{column}-column", *(["--item-column"] if column == "movie" else [])]
-        group.add_argument(*names, metavar="NAME", help=f"column of the {column} in the ratings{or_none}")
+    add_place_options(group, _COLUMNS, "ratings")
     group.add_argument(
         "--rating-range",
         type=float,
@@ -81,14 +79,10 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
         metavar=("LO", "HI"),
         help="lowest and highest rating there may be (default: those there are)",
     )
-    group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (default: the one with ratings)")
-    group.add_argument("--table", metavar="NAME", help="Excel's own table (.xlsx and .xlsm)")
-    group.add_argument("--range", dest="cells", metavar="CELLS", help="cells with the ratings, their headers included")
     group.add_argument("--form", choices=("list", "grid"), help="a row a rating, or users down and items across")
     group.add_argument("--items-down", action="store_true", help="a grid with items down and users across")
     group.add_argument("--not-rated", nargs="+", metavar="VALUE", help="values that mean no rating, as blanks do")
     group.add_argument("--skip-bad", action="store_true", help="leave rows out that can't be read, and count them")
-    group.add_argument("--encoding", metavar="NAME", help="of a text (default: UTF-8, or guessed)")
     group.add_argument("--date-format", metavar="FORM", help="order of days and months, such as DD/MM/YYYY")
     group.add_argument(
         "--nouns",
@@ -96,6 +90,18 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
         metavar=("USER", "MOVIE"),
         help="what they are called, such as customer product (default: as the headers have it)",
     )
+
+
+def add_place_options(group: argparse._ArgumentGroup, columns: Sequence[str], what: str) -> None:
+    """Add the options that say where the columns of a table are, what: ratings or pairs."""
+    for column in columns:
+        or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
+        names = [f"--{column}-column", *(["--item-column"] if column == "movie" else [])]
+        group.add_argument(*names, metavar="NAME", help=f"column of the {column} in the {what}{or_none}")
+    group.add_argument("--sheet", metavar="NAME", help=f"sheet of a workbook (default: the one with {what})")
+    group.add_argument("--table", metavar="NAME", help="Excel's own table (.xlsx and .xlsm)")
+    group.add_argument("--range", dest="cells", metavar="CELLS", help=f"cells with the {what}, their headers included")
+    group.add_argument("--encoding", metavar="NAME", help="of a text (default: UTF-8, or guessed)")
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:

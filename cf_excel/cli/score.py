@@ -6,6 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command, add_model_option, whole
+from cf_excel.cli.score_all import (
+    add_output_options,
+    add_pairs_options,
+    is_for_all,
+    is_of_pairs,
+    none_similar,
+    predict_all,
+    recommend_all,
+    similar_all,
+)
 from cf_excel.cli.tables import LEFT, print_table
 from cf_excel.errors import InputError
 from cf_excel.model.kinds import KINDS
@@ -20,16 +30,24 @@ STANDARD_DEVIATIONS = 1.2816  # below the mean of a normal distribution, 90% lie
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the four commands to the parser."""
     predict = add_command(
-        commands, "predict", "Predict a user's rating of a movie.", 'python -m cf_excel predict 15 "The Matrix"'
+        commands,
+        "predict",
+        "Predict a user's rating of a movie, or those of a table of pairs.",
+        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out predictions.xlsx',
     )
-    predict.add_argument("user", metavar="USER", help="the user's id")
-    predict.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
+    predict.add_argument("user", nargs="?", metavar="USER", help="the user's id")
+    predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
+    add_pairs_options(predict)
     predict.set_defaults(run=run_predict)
 
     recommend = add_command(
-        commands, "recommend", "List the movies that a user will like best.", "python -m cf_excel recommend 15 -n 5"
+        commands,
+        "recommend",
+        "List the movies that a user will like best, or every user.",
+        "python -m cf_excel recommend 15 -n 5\n  python -m cf_excel recommend --all -n 5 --out recommendations.xlsx",
     )
-    recommend.add_argument("user", metavar="USER", help="the user's id")
+    recommend.add_argument("user", nargs="?", metavar="USER", help="the user's id")
+    recommend.add_argument("--all", action="store_true", help="of every user, in one table")
     recommend.add_argument("--include-seen", action="store_true", help="list movies that the user rated, too")
     recommend.add_argument(
         "--lower-bound",
@@ -39,9 +57,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     recommend.set_defaults(run=run_recommend)
 
     similar = add_command(
-        commands, "similar", "List the movies whose factors are most alike.", 'python -m cf_excel similar "Toy Story"'
+        commands,
+        "similar",
+        "List the movies whose factors are most like those of one, or of every one.",
+        'python -m cf_excel similar "Toy Story"\n  python -m cf_excel similar --all -n 5 --out similar.csv',
     )
-    similar.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
+    similar.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
+    similar.add_argument("--all", action="store_true", help="of every movie, in one table")
     similar.add_argument(
         "--min-ratings",
         type=whole,
@@ -63,11 +85,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         parser.add_argument("-n", type=whole, default=10, metavar="N", help="how many movies (default: 10)")
     for parser in (predict, recommend, similar, rate):
         add_model_option(parser)
-        parser.add_argument("--json", action="store_true", help="print JSON")
+    for parser, where in ((predict, "--pairs"), (recommend, "--all"), (similar, "--all")):
+        add_output_options(parser, where)
+    rate.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run_predict(args: argparse.Namespace) -> None:
-    """Print one prediction."""
+    """Print one prediction, or answer for a file of pairs."""
+    if is_of_pairs(args):
+        return predict_all(args)
     from cf_excel.model.predictor import ScoredMovie
 
     predictor = _predictor(args)
@@ -85,8 +111,10 @@ def run_predict(args: argparse.Namespace) -> None:
 
 
 def run_recommend(args: argparse.Namespace) -> None:
-    """Print the movies with a user's highest predictions."""
+    """Print the movies with the highest predictions of a user, or answer for all."""
     lower_bound = STANDARD_DEVIATIONS if args.lower_bound else 0.0
+    if is_for_all(args, "user"):
+        return recommend_all(args, lower_bound)
     predictor = _predictor(args)
     user, movie = predictor.factors.nouns
     movies = predictor.recommend(args.user, args.n, not args.include_seen, lower_bound)
@@ -96,19 +124,14 @@ def run_recommend(args: argparse.Namespace) -> None:
 
 
 def run_similar(args: argparse.Namespace) -> None:
-    """Print the movies that are most like one."""
+    """Print the movies that are most like one, or answer for all."""
+    if is_for_all(args, "movie"):
+        return similar_all(args)
     predictor = _predictor(args)
     movie_id = predictor.movie_id(args.movie)
     movies = predictor.similar(movie_id, args.n, args.min_ratings)
     head = {"movie_id": movie_id, "title": predictor.title(movie_id)}
-    least = predictor.least_ratings if args.min_ratings is None else args.min_ratings
-    movie = predictor.factors.nouns.movie
-    empty = (
-        f"no other {movie} has {least} ratings: pass --min-ratings 0"
-        if len(predictor.n_ratings) > 1
-        else f"the model has no other {movie}"
-    )
-    _print_movies(args, predictor, head, "similar", "similarity", movies, empty)
+    _print_movies(args, predictor, head, "similar", "similarity", movies, none_similar(args, predictor))
 
 
 def run_rate(args: argparse.Namespace) -> None:

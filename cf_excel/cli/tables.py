@@ -20,17 +20,31 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], left:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # for titles that the output's encoding lacks
     console = Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = 10_000  # a line a row: files and pipes don't wrap
     cells = [[shown(" ".join(str(cell).split())) for cell in row] for row in rows]
+    if not console.is_terminal:
+        _print_lines(headings, cells, left)
+        return
     for columns in _beside(headings, cells, console.width):
-        table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
+        table = Table(box=box.SIMPLE_HEAD)
         for i in columns:
             justify: Literal["left", "right"] = "left" if headings[i] in left else "right"
             table.add_column(headings[i], justify=justify, overflow="fold")
         for row in cells:
             table.add_row(*(Text(row[i]) for i in columns))
         console.print(table)
+
+
+def _print_lines(headings: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str]) -> None:
+    """Print a line a row, however wide: files and pipes don't wrap, and may take a hundred thousand of them."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    for row in (headings, *rows):
+        cells = []
+        for heading, cell, width in zip(headings, row, widths, strict=True):
+            blank = " " * (width - cell_len(cell))
+            cells.append(cell + blank if heading in left else blank + cell)
+        print("  ".join(cells))
 
 
 def _beside(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:

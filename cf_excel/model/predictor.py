@@ -1,7 +1,7 @@
 """Score with a trained model of any kind. numpy is all that it needs."""
 
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
+from cf_excel.model.everyone import best_lists, columns_of, lists_of_movies, lists_of_users
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, fit_user, user_prior
@@ -78,11 +79,17 @@ class Predictor:
         """
         row = self.user_row(user_id)
         seen = self.factors.seen(row) if exclude_seen else self.factors.seen_movies[:0]
-        sums = self._join(self._left[row], self._right[:-1])
-        if lower_bound:
-            left, right = self._spread
-            sums = sums - np.float32(lower_bound) * np.sqrt(right @ left[row])
-        return self._best(sums, n, seen)
+        return self._best(self._list_scores(np.array([row]), lower_bound)[0], n, seen)
+
+    def recommend_all(self, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0) -> dict[str, np.ndarray]:
+        """Return what recommend does for every user, list after list, as columns of one length, which pandas takes.
+
+        They are user_id, rank, movie_id, title (where the model has any) and prediction; arguments and errors as there.
+        """
+        width = self._right.shape[1] if self._kind.is_net else 1
+        scores = partial(self._list_scores, lower_bound=lower_bound)
+        lists = lists_of_users(self.factors, _count(n), scores, exclude_seen=exclude_seen, width=width)
+        return columns_of(self.factors, lists._replace(scores=self._scale(lists.scores)), "user", "prediction")
 
     def uncertainty(self, user_ids: ArrayLike, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the standard deviation of predictions, in rating units, in the shape the ids broadcast to.
@@ -105,8 +112,17 @@ class Predictor:
         """
         row = self.movie_row(movie)
         min_ratings = self.least_ratings if min_ratings is None else min_ratings
-        cosines = self._unit_factors @ self._unit_factors[row]
+        cosines = self._similarities(np.array([row]))[0]
         return self._top(cosines, n, np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
+
+    def similar_all(self, n: int = 10, min_ratings: int | None = None) -> dict[str, np.ndarray]:
+        """Return what similar does for every movie, as columns: movie_id, rank, similar_movie_id and similarity.
+
+        Both movies have their titles beside them, where the model has any.
+        """
+        least = self.least_ratings if min_ratings is None else min_ratings
+        lists = lists_of_movies(self.factors, _count(n), self._similarities, least)
+        return columns_of(self.factors, lists, "movie", "similarity")
 
     def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
         """Recommend n movies to a user who is not in the data, from the ratings that the user gave; see fit_user."""
@@ -236,6 +252,23 @@ class Predictor:
         lengths = np.linalg.norm(self.factors.movie_factors, axis=1, keepdims=True)
         return self.factors.movie_factors / np.where(lengths > 0, lengths, 1)
 
+    def _list_scores(self, users: np.ndarray, lower_bound: float) -> np.ndarray:
+        """Return the scores by which movies rank for users in these rows, (n, n_movies), the same for one as for all.
+
+        A product of matrices would round otherwise for many users than for one; matrix times vector, each, does not.
+        """
+        if self._kind.is_net:
+            sums = self._join(self._left[users, None], self._right[:-1])
+        else:
+            sums = _times_each(self._right[:-1], self._left[users])
+        if lower_bound:
+            left, right = self._spread
+            sums = sums - np.float32(lower_bound) * np.sqrt(_times_each(right, left[users]))
+        return sums
+
+    def _similarities(self, movies: np.ndarray) -> np.ndarray:
+        return _times_each(self._unit_factors, self._unit_factors[movies])
+
     def _close(self, text: str) -> list[int | str]:
         """Return the titles, or ids where there are none, of up to 3 movies that a text may have meant."""
         found = [title or identity for identity, title in self.find(text, 3)]
@@ -309,15 +342,11 @@ class Predictor:
 
     def _top(self, scores: np.ndarray, n: int, leave_out: np.ndarray | list[int]) -> list[ScoredMovie]:
         """Return the n movies with the highest scores, ties in the model's order."""
-        left = np.ones(len(scores), bool)
-        left[leave_out] = False
-        rows = np.flatnonzero(left)
-        n = min(_count(n), len(rows))
-        if n < len(rows):
-            rows = rows[scores[rows] >= np.partition(scores[rows], len(rows) - n)[len(rows) - n]]
-        rows = rows[np.argsort(-scores[rows], kind="stable")[:n]]
-        ids, titles = self.factors.movie_ids[rows].tolist(), self.factors.titles[rows].tolist()
-        return list(map(ScoredMovie, ids, titles, scores[rows].tolist()))
+        is_open = np.ones((1, len(scores)), bool)
+        is_open[0, leave_out] = False
+        best = best_lists(scores[None], is_open, _count(n))
+        ids, titles = self.factors.movie_ids[best.movies].tolist(), self.factors.titles[best.movies].tolist()
+        return list(map(ScoredMovie, ids, titles, best.scores.tolist()))
 
 
 def usual_least_ratings(n_ratings: np.ndarray) -> int:
@@ -358,6 +387,11 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _with_mean(array: np.ndarray) -> np.ndarray:
     return np.concatenate([array, array.mean(axis=0, keepdims=True)])
+
+
+def _times_each(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return matrix @ vector for each of the vectors (n, n_columns), as (n, n_rows)."""
+    return (matrix @ vectors[..., None])[..., 0]
 
 
 def _one(identity: object) -> object:

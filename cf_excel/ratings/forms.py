@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, text_of
-from cf_excel.ratings.column_names import REQUIRED, Headed, are_positions, find_columns, is_usual
+from cf_excel.ratings.column_names import Headed, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
 from cf_excel.ratings.rating_rows import as_number
@@ -36,8 +36,8 @@ def refuse(cells: TableCells, how: Reading) -> NoReturn:
     if not any(headers):
         raise InputError(f"{cells.name} is empty: expected a header such as userId,movieId,rating, then the rows")
     likeliest = max(headers, key=lambda header: sum(as_number(name, decimal_comma=True) is None for name in header))
-    find_columns(ListOfCells(cells, likeliest), REQUIRED, how.optional, how.names)
-    raise InputError(f"{cells.name} has no table of ratings: name its place with --range, or its columns")
+    find_columns(ListOfCells(cells, likeliest), how.wanted, how.optional, how.names)
+    raise InputError(f"{cells.name} has no table of {how.content}: name its place with --range, or its columns")
 
 
 def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:
@@ -46,7 +46,7 @@ def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:
         header = _header(row)
         for part in _runs(header):
             names = header[part]
-            if len(names) < len(REQUIRED):
+            if len(names) < len(how.wanted):
                 continue
             has_header = not (is_first and is_first_row(names, how))
             if has_columns(ListOfCells(cells.part(slice(0), part), names, has_header), how):
@@ -59,15 +59,23 @@ def is_first_row(cells: list[str], how: Reading) -> bool:
     """Return whether cells are no header but a rating already."""
     if how.names and not are_positions(how.names):
         return False
+    if how.is_of_pairs:
+        return _are_ids(cells, how)
     if how.names and (at := int(how.names.get("rating", "3")) - 1) < len(cells):
         return are_data(["", "", cells[at].strip()])
     return are_data(cells) and not is_usual(cells[0], "user") and not is_usual(cells[0], "movie")
 
 
+def _are_ids(cells: list[str], how: Reading) -> bool:
+    """Return whether a first row of pairs is no header, but ids already: both have a digit."""
+    at = [int(how.names.get(kind, str(i))) - 1 for i, kind in enumerate(how.wanted, 1)]
+    return all(0 <= i < len(cells) and any(map(str.isdigit, cells[i])) for i in at)
+
+
 def has_columns(table: Headed, how: Reading) -> bool:
     """Return whether a table has the columns of a list of ratings."""
     try:
-        find_columns(table, REQUIRED, how.optional, how.names)
+        find_columns(table, how.wanted, how.optional, how.names)
     except InputError:
         return False
     return True

@@ -83,7 +83,7 @@ def load_ratings(
     if path is None and how == Reading() and not movies:
         return load_lesson_ratings()
     sources = list_sources(LESSON_DATA if path is None else Path(path))
-    found = _find(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
+    found = find_rows(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
     column = _columns(found, how)
     if isinstance(found, TextTable):
         rows = replace(found, number_column=column["rating"]).read_with(lambda table: read_rows(table, column, how))
@@ -118,8 +118,8 @@ def _movies_source(sources: list[Source], movies: Path | str | None) -> Source |
     return next((source for name in _MOVIES_FILES for source in sources if source.file_name == name), None)
 
 
-def _find(source: Source, how: Reading) -> RatingsTable:
-    """Return the table of ratings in a file. Raises FileError or InputError where there is none."""
+def find_rows(source: Source, how: Reading) -> RatingsTable:
+    """Return the table of ratings, or of pairs, in a file. Raises FileError or InputError where there is none."""
     if source.kind == "workbook":
         from cf_excel.ratings.workbooks import read_workbook
 
@@ -145,7 +145,7 @@ def _find_in_text(source: Source, how: Reading) -> RatingsTable:
     missing: InputError | None = None  # columns, of a list from the first line on
     if how.cells is None and how.form != "grid" and not how.items_down:
         try:
-            find_columns(table, REQUIRED, how.optional, how.names)
+            find_columns(table, how.wanted, how.optional, how.names)
         except InputError as error:
             missing = error
         else:
@@ -166,7 +166,7 @@ def _find_in_text(source: Source, how: Reading) -> RatingsTable:
             return listed  # else another table stands beside it
     found = find_table(head if how.cells is not None else _cells(whole, None, how), how)
     if found is None:
-        raise missing or InputError(f"{source.name} has no table of ratings")
+        raise missing or InputError(f"{source.name} has no table of {how.content}")
     return found
 
 

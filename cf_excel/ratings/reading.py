@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.column_names import REQUIRED
 from cf_excel.ratings.nouns import Nouns
 
 FORMS = ("list", "grid")
@@ -19,7 +20,8 @@ class Reading:
     form: "list", a row a rating, or "grid", users down and items across; items_down: the other way round.
     not_rated: values that mean no rating. skip_bad: leave rows out that can't be read, instead of stopping.
     encoding: of a text. date_format: such as DD.MM.YYYY. nouns: what a user and a movie are called, whatever the
-    headers say. notes: lines, for people, on what was found and left out.
+    headers say. wanted: the columns that a list must have; without "rating" it is one of pairs to predict. notes:
+    lines, for people, on what was found and left out.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Reading:
     encoding: str | None = None
     date_format: str | None = None
     nouns: Nouns | None = None
+    wanted: tuple[str, ...] = REQUIRED
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,7 +60,17 @@ class Reading:
     @property
     def optional(self) -> tuple[str, ...]:
         """The columns of a list that need not be there."""
-        return () if self.columns.get("timestamp") == "none" else ("timestamp",)
+        return () if self.is_of_pairs or self.columns.get("timestamp") == "none" else ("timestamp",)
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether there are no ratings to read, but users and movies alone."""
+        return "rating" not in self.wanted
+
+    @property
+    def content(self) -> str:
+        """What messages call the rows."""
+        return "pairs" if self.is_of_pairs else "ratings"
 
     def note(self, text: str) -> None:
         """Keep a line for people."""

@@ -119,17 +119,18 @@ def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
     if len(found) > 1:
         listed = ", ".join(shorten(name) for name in found)
         raise InputError(
-            f"{source.name} has {len(found)} sheets that may hold the ratings ({listed}): pass --sheet NAME"
+            f"{source.name} has {len(found)} sheets that may hold the {how.content} ({listed}): pass --sheet NAME"
         )
     if not found:
         listed = ", ".join(shorten(name) for name in names[:12]) or "none"
         raise InputError(
-            f"{source.name} has no sheet with ratings (looked at: {listed}): expected columns such as customer, "
-            "product, rating, or a grid of users down and items across; pass --sheet NAME to hear more"
+            f"{source.name} has no sheet with {how.content} (looked at: {listed}): expected columns such as customer, "
+            f"product{'' if how.is_of_pairs else ', rating, or a grid of users down and items across'}; "
+            "pass --sheet NAME to hear more"
         )
     (name,) = found
     if len(sheets) > 1 and how.sheet is None:
-        how.note(f"the ratings are in sheet {name}")
+        how.note(f"the {how.content} are in sheet {name}")
     for note in notes[name]:
         how.note(note)
     return found[name]

@@ -88,3 +88,14 @@ def shown_ids(kinds: str, ids: Iterable[int | str]) -> list[int | str]:
                 )
             first[cell] = identity
     return shown
+
+
+def headers_apart(headers: list[str]) -> list[str]:
+    """Return headers of a table, of which no two may be the same in any case."""
+    found: list[str] = []
+    for header in headers:
+        wanted, n = header, 2
+        while wanted.casefold() in {other.casefold() for other in found}:
+            wanted, n = f"{header} {n}", n + 1
+        found.append(wanted)
+    return found

@@ -25,7 +25,7 @@ from cf_excel.sheets.own.own_layout import (
 )
 from cf_excel.xlsx.cells import MAX_ROWS
 from cf_excel.xlsx.edit.added_table import TableArea
-from cf_excel.xlsx.texts import CellValue
+from cf_excel.xlsx.texts import CellValue, headers_apart
 
 _LONG_NAME = 8  # characters, from which on names stand upright
 _WIDEST = 44
@@ -188,7 +188,7 @@ def _ranked(
 def _table(title: str, about: str, headers: list[str], rows: list[list]) -> SheetDraft:
     rows = rows or [[None] * len(headers)]  # a table has a row at least
     layout = RankedSheet(title, len(headers), len(rows))
-    headers = _apart(headers)
+    headers = headers_apart(headers)
     draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
     looks = ("header", "text"), ("header_rank", "rank"), ("header", "text"), ("header_number", "number")
     for i, (header_look, look) in enumerate(looks):
@@ -249,14 +249,3 @@ def _rows(ids: list[int | str], known: np.ndarray) -> np.ndarray:
 
 def _width(texts: Iterable[object]) -> float:
     return min(_WIDEST, max(8, 2 + max((len(str(text)) for text in texts if text is not None), default=0)))
-
-
-def _apart(headers: list[str]) -> list[str]:
-    """Return headers of a table, of which no two may be the same in any case."""
-    found: list[str] = []
-    for header in headers:
-        wanted, n = header, 2
-        while wanted.casefold() in {other.casefold() for other in found}:
-            wanted, n = f"{header} {n}", n + 1
-        found.append(wanted)
-    return found

@@ -6,7 +6,7 @@ row, so that millions of cells need little memory.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import islice
@@ -66,6 +66,24 @@ class _Values:
             yield "".join(
                 [f'<c r="{name}{style}{_content(value)}' for name, value in zip(letters, values, strict=True)]
             )
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Columns of values, each with its style, of which some rows at a time are there."""
+
+    block: Block
+    styles: list[int]
+    pieces: Iterable[Sequence[Sequence[CellValue]]]
+
+    def rows_xml(self) -> Iterator[str]:
+        """Yield the cells of each row."""
+        row, letters = self.block.top, self.block.letters
+        for columns in self.pieces:
+            for values in zip(*columns, strict=True):
+                cells = zip(letters, self.styles, values, strict=True)
+                yield "".join([f'<c r="{name}{row}" s="{style}"{_content(value)}' for name, style, value in cells])
+                row += 1
 
 
 @dataclass(frozen=True)
@@ -192,7 +210,7 @@ class SheetCells:
     styles: dict[str, int]
     row_heights: dict[int, float] = field(default_factory=dict)
     hidden_rows: set[int] = field(default_factory=set)
-    _regions: list["_Values | _Filled | _SideBySide"] = field(default_factory=list)
+    _regions: list["_Values | _Pieces | _Filled | _SideBySide"] = field(default_factory=list)
     _n_filled: int = 0
 
     def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
@@ -204,6 +222,10 @@ class SheetCells:
         names, places = np.unique(styles, return_inverse=True)
         numbers = np.array([self.styles[name] for name in names.tolist()])[places.reshape(styles.shape)]
         self._regions.append(_Dressed(block, 0, _as_rows(block, rows), numbers.tolist()))
+
+    def put_pieces(self, block: Block, styles: list[str], pieces: Iterable[Sequence[Sequence[CellValue]]]) -> None:
+        """Put columns into a block, each with its style; pieces: the columns of some rows after those of others."""
+        self._regions.append(_Pieces(block, [self.styles[style] for style in styles], pieces))
 
     def fill(
         self, block: Block, style: str, formula: str, results: np.ndarray | Sequence, *, array: bool = False

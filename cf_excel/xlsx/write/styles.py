@@ -98,10 +98,10 @@ STYLES: dict[str, dict[str, object]] = {
 }
 
 
-def style_ids(workbook: Workbook) -> dict[str, int]:
+def style_ids(workbook: Workbook, styles: dict[str, dict[str, object]] = STYLES) -> dict[str, int]:
     """Register every style in a workbook and return the numbers by which its cells name them."""
     ids = {}
-    for name, parts in STYLES.items():
+    for name, parts in styles.items():
         scratch = Cell(workbook.worksheets[0], row=1, column=1)
         for attribute, value in parts.items():
             setattr(scratch, attribute, value)

@@ -1,0 +1,111 @@
+"""Answers for everybody at once: the best of many rows of scores, in blocks that need little memory."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from cf_excel.model.factors import Factors
+
+_SCORES_AT_ONCE = 1 << 21  # of all users' movies: 8 MB, and a few arrays of their shape
+
+Scores = Callable[[np.ndarray], np.ndarray]  # the scores of all movies, (n, n_movies), for n rows of a model
+
+
+class Lists(NamedTuple):
+    """Lists of movies, one list after another, as arrays of one length.
+
+    owners: rows of the users or movies whose lists they are. ranks: from 1 on. movies: rows. scores: float32.
+    """
+
+    owners: np.ndarray
+    ranks: np.ndarray
+    movies: np.ndarray
+    scores: np.ndarray
+
+
+def lists_of_users(factors: Factors, n: int, scores: Scores, *, exclude_seen: bool, width: int = 1) -> Lists:
+    """Return the n movies with the highest scores for each user, ties in the model's order; fewer where there are.
+
+    exclude_seen leaves out what the user rated. width: how many numbers the scores need at a time for each of theirs.
+    """
+
+    def closed(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ends = factors.seen_offsets[[users[0], users[-1] + 1]] if exclude_seen else (0, 0)
+        return np.repeat(users - users[0], factors.n_seen[users] * exclude_seen), factors.seen_movies[slice(*ends)]
+
+    return _lists(factors.n_users, n, scores, closed, _SCORES_AT_ONCE // (factors.n_movies * width))
+
+
+def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) -> Lists:
+    """Return the n other movies with the highest scores for each movie, of those with so many ratings or more."""
+    often = np.flatnonzero(factors.n_ratings >= min_ratings)
+    if not len(often):
+        none = np.zeros(0, np.int32)
+        return Lists(none, none, none, none.astype(np.float32))
+    place = np.full(factors.n_movies, -1)
+    place[often] = np.arange(len(often))
+
+    def closed(movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        places = place[movies]
+        return np.flatnonzero(places >= 0), places[places >= 0]
+
+    step = _SCORES_AT_ONCE // factors.n_movies
+    lists = _lists(factors.n_movies, n, lambda movies: scores(movies)[:, often], closed, step)
+    return lists._replace(movies=often[lists.movies].astype(np.int32))
+
+
+def _lists(
+    n_owners: int,
+    n: int,
+    scores: Scores,
+    closed: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    step: int,
+) -> Lists:
+    """Return the lists of all rows; closed: rows of a block of them, from 0, and the columns that these can't have."""
+    parts = []
+    for start in range(0, n_owners, max(1, step)):
+        owners = np.arange(start, min(start + max(1, step), n_owners))
+        found = scores(owners)
+        is_open = np.ones(found.shape, bool)
+        is_open[closed(owners)] = False
+        part = best_lists(found, is_open, n)
+        parts.append(part._replace(owners=part.owners + start))
+    return Lists(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def best_lists(scores: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
+    """Return the lists of rows of scores, of the movies that are open to each, both (n_rows, n_movies)."""
+    n = min(n, scores.shape[1])
+    found = np.where(is_open, scores, -np.inf)
+    least = np.partition(found, -n, axis=1)[:, -n]
+    rows, movies = np.nonzero(is_open & (found >= least[:, None]))  # of ties at the end there are too many
+    best = scores[rows, movies]
+    order = np.lexsort((-best, rows))  # stable, so that ties stay in the model's order
+    rows = rows[order]
+    ranks = np.arange(1, len(rows) + 1) - np.searchsorted(rows, rows)
+    kept = ranks <= n
+    order = order[kept]
+    return Lists(rows[kept].astype(np.int32), ranks[kept].astype(np.int32), movies[order].astype(np.int32), best[order])
+
+
+def columns_of(factors: Factors, lists: Lists, of: str, score: str) -> dict[str, np.ndarray]:
+    """Return lists as columns by their names: ids as the model has them, titles where it has any.
+
+    of: "user" or "movie", whose lists they are. score: what the last column is called.
+    """
+    similar = "similar_" if of == "movie" else ""
+    columns = named(factors, of, lists.owners) | {"rank": lists.ranks}
+    columns |= {f"{similar}{name}": values for name, values in named(factors, "movie", lists.movies).items()}
+    return columns | {score: lists.scores}
+
+
+def named(factors: Factors, kind: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns that say who or what is in these rows of the model: ids, and of movies titles if it has any.
+
+    kind: "user" or "movie".
+    """
+    if kind == "user":
+        return {"user_id": factors.user_ids[rows]}
+    titles = {"title": factors.titles[rows]} if factors.titles.any() else {}
+    return {"movie_id": factors.movie_ids[rows]} | titles

@@ -1,0 +1,82 @@
+"""Write answers as a workbook: one of Excel's tables, its rows streamed."""
+
+from html import unescape
+from pathlib import Path
+
+from openpyxl import Workbook
+from openpyxl.packaging.core import DocumentProperties
+from openpyxl.styles import Alignment
+from openpyxl.worksheet.filters import AutoFilter
+from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
+
+from cf_excel.sheets.answers.answer_table import RANKS, SCORES, AnswerTable
+from cf_excel.sheets.answers.answers_layout import AnswersSheet
+from cf_excel.sheets.page_setup import fit_to_page, set_widths
+from cf_excel.xlsx.texts import xml_text
+from cf_excel.xlsx.write.new_workbook import write_workbook
+from cf_excel.xlsx.write.sheet_cells import SheetCells
+from cf_excel.xlsx.write.styles import STYLES, style_ids
+
+_WIDEST, _NARROWEST = 60, 9
+_FOR_BUTTON = 6  # characters that the button of a filter takes, on both sides of a header in the middle
+_LONGEST_TEXT = 255  # beyond, Excel shows a text as #### in the format of texts
+_WORDS = {"alignment": Alignment(horizontal="left", indent=1)}
+# in the format of texts, 007 stays what it is when somebody edits its cell, and so does =1+1
+_STYLES = STYLES | {
+    "header_words": STYLES["header_left"] | _WORDS,
+    "words": STYLES["plain"] | _WORDS,
+    "text": STYLES["plain"] | _WORDS | {"number_format": "@"},
+}
+
+
+def write_book(path: Path, table: AnswerTable) -> None:
+    """Write a workbook with one sheet, whole or not at all. Raises FileError."""
+    sheet = AnswersSheet(len(table.columns), len(table))
+    workbook = Workbook()
+    workbook.properties = DocumentProperties(creator="cf_excel", title=table.title.capitalize())
+    worksheet = workbook.active
+    worksheet.title = table.title
+    worksheet.freeze_panes = sheet.freeze
+    worksheet.print_title_rows = sheet.rows_on_every_page
+    fit_to_page(worksheet)
+    worksheet.add_table(_excel_table(table, sheet))
+    cells = SheetCells(style_ids(workbook, _STYLES))
+    looks = []
+    for i, (name, header) in enumerate(zip(table.columns, table.headers, strict=True)):
+        longest = _longest(table, name)
+        looks.append(_look(table, name, longest))
+        cells.put(sheet.headers.column(i), looks[i][0], [[header]])
+        width = max(_NARROWEST, len(header) + _FOR_BUTTON, longest + 3)
+        set_widths(worksheet, {sheet.width_of(i): min(width, _WIDEST)})
+    cells.put_pieces(sheet.cells, [style for _, style in looks], table.pieces())
+    write_workbook(path, workbook, {table.title: cells})
+
+
+def _look(table: AnswerTable, name: str, longest: int) -> tuple[str, str]:
+    """Return the styles of a column's header and of its cells."""
+    kind = table.kinds[name]
+    if name in RANKS:
+        return "header", "point"
+    if name in SCORES:
+        return "header", "mean"
+    if name in table.own and kind in ("whole", "number"):
+        return "header", "plain"
+    return "header_words", "text" if kind == "text" and longest <= _LONGEST_TEXT else "words"
+
+
+def _longest(table: AnswerTable, name: str) -> int:
+    """Return how many characters the longest value of a column has, about."""
+    column, kind = table.columns[name], table.kinds[name]
+    if kind == "number":
+        return _NARROWEST
+    ends = (column.min(), column.max()) if column.dtype.kind == "i" else set(column.tolist()) - {None}
+    return max((len(str(value)) for value in ends), default=0)
+
+
+def _excel_table(table: AnswerTable, sheet: AnswersSheet) -> Table:
+    columns = [TableColumn(id=i, name=unescape(xml_text(header))) for i, header in enumerate(table.headers, 1)]
+    style = TableStyleInfo(name="TableStyleLight1", showRowStripes=True)
+    area = sheet.table.address
+    found = Table(displayName=table.title, ref=area, tableColumns=columns, tableStyleInfo=style)
+    found.autoFilter = AutoFilter(ref=area)
+    return found
