@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from cf_excel.udf.functions_workbook import add_functions, remove_functions
 
     act = add_functions if args.action == "add" else remove_functions
-    print_report(act(args.file, out=args.out, backup=args.backup, force=args.force))
-    if args.action == "add":
+    report = act(args.file, out=args.out, backup=args.backup, force=args.force)
+    print_report(report)
+    if args.action == "add" and report.path:
         say("open it in Excel on Windows, choose Enable Content, and type =CF_FILL( into a cell")

@@ -1,13 +1,12 @@
 """Take a worksheet out of a workbook that somebody owns."""
 
 import re
-from html import escape
 
 from cf_excel.xlsx.edit.markup import tag_prefix
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.opc import rels_of
 
-_SHEET = rb"<%(p)ssheet(?=\s)(?=[^>]*\sname\s*=\s*[\"']%(name)s[\"'])[^>]*?(?:/>|>\s*</%(p)ssheet\s*>)"
+_SHEET = rb"<%(p)ssheet(?=\s)(?=[^>]*:id\s*=\s*[\"']%(id)s[\"'])[^>]*?(?:/>|>\s*</%(p)ssheet\s*>)"
 _DEFINED = rb"<%(p)sdefinedName(?=\s)([^>]*)(?:/>|>[^<]*</%(p)sdefinedName\s*>)"
 _NO_NAMES = rb"<%(p)sdefinedNames\s*(?:/>|>\s*</%(p)sdefinedNames\s*>)"
 _SHEET_NUMBER = re.compile(rb"""(\s(?:localSheetId|activeTab|firstSheet)\s*=\s*["'])(\d{1,5})(?=["'])""")
@@ -23,7 +22,7 @@ def drop_sheet(book: OpenedBook, title: str) -> None:
     archive.drop_relation(book.root, identity, part)
     archive.drop(archive.find(rels_of(part)))
     xml = archive.read(book.root)
-    names = {b"p": tag_prefix(xml, b"workbook"), b"name": re.escape(escape(title).encode())}
+    names = {b"p": tag_prefix(xml, b"workbook"), b"id": re.escape(identity.encode())}
 
     def kept(found: re.Match[bytes]) -> bytes:
         number = _SHEET_NUMBER.search(found[1])
