@@ -143,10 +143,15 @@ def is_ours(vba: VbaSources) -> bool:
     return f'CallUDF("{UDF_MODULE}"' in vba.modules.get("xlwings_udfs", "")
 
 
-def has_functions(vba: VbaSources) -> bool:
-    """Whether a project holds the functions as this version has them, whoever saved it."""
+def has_functions(vba: VbaSources, *, with_addin: bool = False) -> bool:
+    """Whether a project holds the functions as this version has them, whoever saved it.
+
+    with_addin: whether xlwings' add-in may stand in for its modules.
+    """
     project = own_project()
     wanted = project.modules | project.classes
+    if with_addin and "xlwings" not in vba.modules:
+        wanted = {"xlwings_udfs": wanted["xlwings_udfs"]}
     return all(_compared(vba.modules.get(name, "")) == _compared(source) for name, source in wanted.items())
 
 

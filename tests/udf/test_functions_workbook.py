@@ -108,7 +108,7 @@ def test_a_workbook_of_libreoffice_opens_there_with_macros_and_its_values(tmp_pa
     assert conf["values"][0][0] == "Interpreter_Win"
     before = office.recalculate(path)
     after = office.recalculate(with_functions)
-    assert {title: sheet for title, sheet in after.items() if title != CONF} == before
+    assert {title: sheet for title, sheet in after.items() if title != CONF} == before == sheets
     assert validator_errors(with_functions) == validator_errors(path)
 
 
