@@ -12,7 +12,7 @@ from cf_excel.errors import CfExcelError
 
 COMMANDS = (
     *("build", "solve", "train", "write", "fill", "score", "plot", "evaluate", "export"),
-    *("libreoffice", "doctor", "serve"),
+    *("functions", "libreoffice", "doctor", "serve"),
 )
 
 

@@ -10,6 +10,7 @@ from cf_excel.cli.messages import note, say
 
 if TYPE_CHECKING:
     from cf_excel.udf.fill_workbook import FillReport, SolveReport, WriteReport
+    from cf_excel.udf.functions_workbook import FunctionsReport
 
 
 def add_workbook_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def noting_faults() -> Iterator[None]:
         raise
 
 
-def print_report(report: "FillReport | SolveReport | WriteReport") -> None:
+def print_report(report: "FillReport | FunctionsReport | SolveReport | WriteReport") -> None:
     """Print what was done, and what the workbook's owner may want to know."""
     for text in report.notes:
         note(text)

@@ -5,7 +5,9 @@ this is no Windows or a part can't be read, is said to be so.
 """
 
 import os
+import re
 import struct
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,9 +20,13 @@ from cf_excel.errors import CfExcelError, FileError
 from cf_excel.files import check_source
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.udf.functions_vba import BUILT_WITH, UDF_MODULE
+from cf_excel.udf.functions_workbook import BUILT_MACROS, has_functions, is_ours
+from cf_excel.xlsx.vba.read_project import VbaSources, read_project
 
+_ADD = "python -m cf_excel functions add"
 _SECURITY = r"Software\Microsoft\Office\16.0\Excel\Security"
 _POLICIES = r"Software\Policies\Microsoft\Office\16.0\Excel\Security"
+_SECONDS = 60  # that another Python may take to import the functions
 _CLICK_TO_RUN = r"SOFTWARE\Microsoft\Office\ClickToRun\Configuration"
 
 
@@ -51,6 +57,23 @@ def read_registry(root: str, key: str, name: str) -> object | None:
         return None
 
 
+def has_package(interpreter: str) -> bool | None:
+    """Whether another Python imports the functions, None where it isn't asked: no Python by its name, or far away.
+
+    The name comes from a workbook, which anybody may have written.
+    """
+    is_far = interpreter.startswith((r"\\", "//"))
+    if is_far or not re.fullmatch(r"pythonw?[\d.]*(\.exe)?", re.split(r"[\\/]", interpreter)[-1], re.IGNORECASE):
+        return None
+    try:
+        done = subprocess.run(
+            [interpreter, "-c", f"import {UDF_MODULE}"], capture_output=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
 @dataclass(frozen=True)
 class Machine:
     """The surroundings that the checks look at."""
@@ -60,6 +83,7 @@ class Machine:
     bits: int = struct.calcsize("P") * 8
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     registry: Callable[[str, str, str], object | None] = read_registry
+    has_package: Callable[[str], bool | None] = has_package
 
     @property
     def is_windows(self) -> bool:
@@ -173,21 +197,35 @@ def _workbook(path: Path, machine: Machine) -> Iterator[Check]:
     check_source(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            has_vba = "xl/vbaProject.bin" in archive.namelist()
+            part = next((name for name in archive.namelist() if name.lower() == "xl/vbaproject.bin"), None)
+            project = archive.read(part) if part else None
         settings = _settings(path)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise FileError(f"{path} can't be read as a workbook ({error}): expected an .xlsm") from None
-    build = "python -m cf_excel build writes collab_filter.xlsm"
-    if not has_vba:
-        yield Check("VBA", "wrong", f"{path.name} has no VBA project", build)
-    yield from _interpreter(settings, machine)
+    vba = None if project is None else read_project(project, path.name)
+    build = "python -m cf_excel build" if vba and BUILT_MACROS in vba.modules else f"{_ADD} {path}"
+    yield _functions(vba, path, build)
+    yield from _interpreter(settings, machine, build)
     if settings is not None and settings.get("UDF MODULES") != UDF_MODULE:
         yield Check("UDF Modules", "wrong", str(settings.get("UDF MODULES")), f"write {UDF_MODULE} into xlwings.conf")
     built = (settings or {}).get(BUILT_WITH.upper())
     if built and _installed() and built != _installed():
         found = f"the workbook has the VBA of {built}, this Python has {_installed()}"
-        yield Check("xlwings' VBA", "wrong", found, "build the workbook again, or install that xlwings")
+        yield Check("xlwings' VBA", "wrong", found, f"{build}, or install that xlwings")
     yield from _place(path, machine)
+
+
+def _functions(vba: VbaSources | None, path: Path, build: str) -> Check:
+    if vba is None:
+        return Check("VBA", "wrong", f"{path.name} has no VBA project", build)
+    if not is_ours(vba):
+        return Check("VBA", "wrong", f"{path.name} has VBA, but not the functions", build)
+    if _installed() is None:
+        return Check("VBA", "unknown", "the functions are there; of which version, only xlwings can tell")
+    if not has_functions(vba, with_addin=True):
+        return Check("VBA", "wrong", "the functions are those of another version", build)
+    addin = "" if "xlwings" in vba.modules else ", through xlwings' add-in"
+    return Check("VBA", "ok", f"the functions of this version{addin}")
 
 
 def _settings(path: Path) -> dict[str, str] | None:
@@ -203,20 +241,27 @@ def _settings(path: Path) -> dict[str, str] | None:
         book.close()
 
 
-def _interpreter(settings: dict[str, str] | None, machine: Machine) -> Iterator[Check]:
+def _interpreter(settings: dict[str, str] | None, machine: Machine, build: str) -> Iterator[Check]:
     if settings is None:
-        advice = "python -m cf_excel build writes one"
-        yield Check("xlwings.conf", "wrong", "the workbook has no such sheet", advice)
+        yield Check("xlwings.conf", "wrong", "the workbook has no such sheet", build)
         return
     name = "Interpreter_Win" if machine.is_windows else "Interpreter_Mac"
     interpreter = settings.get(name.upper(), "")
     is_path = "/" in interpreter or "\\" in interpreter
     if is_path and not Path(interpreter).exists():
-        yield Check(name, "wrong", f"{interpreter} is not there", "build the workbook again with the Python you use")
+        yield Check(name, "wrong", f"{interpreter} is not there", f"{build}, with the Python you use")
     elif interpreter == machine.executable:
         yield Check(name, "ok", f"{interpreter}, this Python")
+    elif is_path and (found := machine.has_package(interpreter)) is not None:
+        advice = f"{build}, with a Python that has cf_excel; or install it there"
+        yield Check(
+            name,
+            "ok" if found else "wrong",
+            f"{interpreter}, another Python, {'with' if found else 'without'} cf_excel",
+            "" if found else advice,
+        )
     else:
-        advice = f"write {machine.executable} there, or build the workbook again on this machine"
+        advice = f"write {machine.executable} there, or run {build} on this machine"
         yield Check(name, "unknown", f"{interpreter or 'nothing'}: not the Python that you asked", advice)
 
 

@@ -20,6 +20,10 @@ DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 DRAWING_MAIN = "http://schemas.openxmlformats.org/drawingml/2006/main"
 DRAWING_TYPE = "application/vnd.openxmlformats-officedocument.drawing+xml"
 CHART_TYPE = "application/vnd.openxmlformats-officedocument.drawingml.chart+xml"
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+XLSM_TYPE = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+VBA_TYPE = "application/vnd.ms-office.vbaProject"
+VBA_RELATION = "http://schemas.microsoft.com/office/2006/relationships/vbaProject"
 CONTENT_TYPES = "[Content_Types].xml"
 _RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 _NO_RELATIONS = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"></Relationships>'
@@ -99,12 +103,16 @@ class Package(ABC):
         """Take out the parts of one type, given by its last word, that a part leads to; say whether there were any."""
         related = {i: part for i, (found, part) in self.relations(owner).items() if found.endswith(f"/{kind}")}
         for identity, part in related.items():
-            # the part's name may be written there in another way than in the zip
-            same = rb"/(?:(?i:%s)|%s)" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
-            self._take_out(rels_of(owner), b"Relationship", b"Id", re.escape(identity.encode()))
-            self._take_out(CONTENT_TYPES, b"Override", b"PartName", same)
-            self.drop(part)
+            self.drop_relation(owner, identity, part)
         return bool(related)
+
+    def drop_relation(self, owner: str, identity: str, part: str) -> None:
+        """Take out a part to which another one has the relation with this id."""
+        # the part's name may be written there in another way than in the zip
+        same = rb"/(?:(?i:%s)|%s)" % tuple(re.escape(name.encode()) for name in (part, quote(part)))
+        self._take_out(rels_of(owner), b"Relationship", b"Id", re.escape(identity.encode()))
+        self._take_out(CONTENT_TYPES, b"Override", b"PartName", same)
+        self.drop(part)
 
     def free_name(self, folder: str, stem: str) -> str:
         """Return a part name that is free in a folder, counted up from 1.

@@ -33,3 +33,9 @@ def recalculation(desktop, context, path, repeat):
             document.calculateAll()
             times.append(time.perf_counter() - start)
         return sorted(times[1:])[repeat // 2]
+
+
+def modules(desktop, context, path):
+    """Open a workbook with its macros, as its user would; return the modules' names and all sheets."""
+    with opened(desktop, path, macros=True) as document:
+        return [list(document.BasicLibraries.getByName("VBAProject").ElementNames), read_sheets(document)]

@@ -1,16 +1,21 @@
 """The doctor on made-up machines."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
+from support.own_books import list_book
+from support.zip_parts import rewritten
 
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.udf import checks as doctor
-from cf_excel.udf.checks import Check, Machine, examine
+from cf_excel.udf.checks import Check, Machine, examine, has_package
+from cf_excel.udf.functions_workbook import add_functions, own_project
 from cf_excel.udf.panel_workbooks import excel_extension
 
 EXCEL = r"C:\Program Files\Microsoft Office\root\Office16\EXCEL.EXE"
@@ -117,6 +122,61 @@ def test_a_workbook_of_another_machine(workbook, tmp_path, monkeypatch):
     assert "in OneDrive" in found(checks, "folder").found
     Path(f"{copy}:Zone.Identifier").unlink()
     assert found(examine(copy, windows()), "Mark of the Web").state == "ok"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A workbook of one's own with the functions."""
+    return add_functions(list_book(tmp_path / "scores.xlsx")).path
+
+
+def with_modules(path, modules, classes):
+    """Put other VBA into a workbook with the functions."""
+    content = replace(own_project(), modules=modules, classes=classes).packed(["Sheet1", "xlwings_conf"])
+    return rewritten(path, lambda name, old: content if name == "xl/vbaProject.bin" else old)
+
+
+def test_a_workbook_of_ones_own(own):
+    checks = examine(own)
+    assert [check.name for check in checks if check.state == "wrong"] == []
+    assert found(checks, "VBA") == Check("VBA", "ok", "the functions of this version")
+    project = own_project()
+    udfs = {"xlwings_udfs": project.modules["xlwings_udfs"]}
+    checks = examine(with_modules(own, udfs, {}))
+    assert found(checks, "VBA").found == "the functions of this version, through xlwings' add-in"
+    modules = project.modules | {"xlwings_udfs": project.modules["xlwings_udfs"].partition("Function CF_TOP")[0]}
+    check = found(examine(with_modules(own, modules, project.classes)), "VBA")
+    assert (check.state, check.found) == ("wrong", "the functions are those of another version")
+    assert check.advice == f"python -m cf_excel functions add {own}"
+    check = found(examine(with_modules(own, {"Module1": ""}, {})), "VBA")
+    assert (check.state, check.found) == ("wrong", "scores.xlsm has VBA, but not the functions")
+
+
+@pytest.mark.parametrize(("answer", "state"), [(True, "ok"), (False, "wrong"), (None, "unknown")])
+def test_the_python_of_a_workbook_imports_the_functions_or_not(own, answer, state):
+    asked = []
+    machine = Machine(executable="/another/python", has_package=lambda path: asked.append(path) or answer)
+    name = "Interpreter_Win" if machine.is_windows else "Interpreter_Mac"
+    check = found(examine(own, machine), name)
+    assert (asked, check.state) == ([sys.executable], state)
+    assert check.advice if state == "wrong" else True
+
+
+def test_another_python_is_asked(tmp_path, monkeypatch):
+    assert has_package(sys.executable)
+    monkeypatch.setattr(doctor, "UDF_MODULE", "cf_excel.nothing")
+    assert has_package(sys.executable) is False
+    evil = tmp_path / "evil.exe"
+    evil.write_text("#!/bin/sh\ntouch done\n")
+    evil.chmod(0o700)
+    for name in (str(evil), r"\\far\python.exe", "//far/python"):
+        assert has_package(name) is None
+
+
+def test_damaged_vba_is_one_line(own, capsys):
+    rewritten(own, lambda name, content: content[:700] if name == "xl/vbaProject.bin" else content)
+    assert main(["doctor", str(own)]) == 2
+    assert capsys.readouterr().err == "cf_excel doctor: scores.xlsm is damaged: its VBA project can't be read\n"
 
 
 def test_workbooks_that_are_none_of_ours(tmp_path, capsys):

@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 from support.function_calls import CALLS, MISSING, NOT_AVAILABLE
 from support.hosts import missing
+from support.own_books import grid_book
 
 import cf_excel
 from cf_excel.model.file import save_factors
@@ -16,6 +17,7 @@ from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.udf import panel_workbooks as workbook
 from cf_excel.udf.descriptions import signatures
 from cf_excel.udf.functions import Functions
+from cf_excel.udf.functions_workbook import add_functions
 from cf_excel.udf.panel_workbooks import excel_extension
 
 HERE = Path(__file__).parents[1] / "windows"
@@ -119,6 +121,21 @@ def excel(windows, sheet, busy_ratings, tmp_path_factory):
     excel = Excel(windows, command, windows_environment(windows, sheet.path))
     yield excel
     excel.close()
+
+
+def test_a_workbook_of_ones_own_asks_the_same_python(excel, windows, sheet, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workbook.sys, "platform", "win32")
+        patch.setattr(workbook.sys, "executable", windows_path(windows / "py" / "python.exe"))
+        path = add_functions(grid_book(tmp_path / "scores.xlsx")).path
+    book = openpyxl.load_workbook(path, keep_vba=True)
+    command = server_command(dict(book["xlwings.conf"].iter_rows(values_only=True)), windows_path(path))
+    table = [[cell.value for cell in row] for row in book["Stars"]["A3:M27"]]
+    own = Excel(windows, command, excel.environment)
+    try:
+        assert own.call("CF_FILL", [table]) == {"result": close_to(expected(sheet, "CF_FILL", [table]))}
+    finally:
+        own.close()
 
 
 def test_the_doctor_runs_there(excel, windows):

@@ -38,7 +38,7 @@ class OpenedBook:
         roots = self._targets("", "officeDocument")
         if not roots:
             raise FileError(f"{self.path.name} names no workbook: its relations are damaged")
-        self._root = roots[0]
+        self.root = roots[0]
         self._sheets: dict[str, SheetXml] = {}
         self.notes: list[str] = []  # what somebody may want to know about a change
 
@@ -67,11 +67,12 @@ class OpenedBook:
         """Return a sheet's name if it is free, else the name with a number behind it."""
         return free_title(title, self.all_titles)
 
-    def add_sheet(self, name: str, part: str, xml: bytes) -> None:
+    def add_sheet(self, name: str, part: str, xml: bytes, *, has_formulas: bool = True) -> None:
         """Add a worksheet under a name and as a part that are free."""
         self.archive.add(part, xml, _SHEET_TYPE)
-        self._list_sheet(name, self.archive.relate(self._root, f"{OFFICE}/worksheet", part))
-        self.calculate_on_load()
+        self._list_sheet(name, self.archive.relate(self.root, f"{OFFICE}/worksheet", part))
+        if has_formulas:
+            self.calculate_on_load()
 
     def replace_sheet(self, title: str, xml: bytes) -> None:
         """Give a worksheet other XML, formulas included; its name, its place and what it relates to stay."""
@@ -85,14 +86,14 @@ class OpenedBook:
 
     def root_target(self, kind: str) -> str | None:
         """Return the part of a type, given by its last word, that the workbook itself leads to."""
-        return next(iter(self._targets(self._root, kind)), None)
+        return next(iter(self._targets(self.root, kind)), None)
 
     def add_root_target(self, kind: str, content: bytes, content_type: str) -> str:
         """Add a part that the workbook itself leads to, and return its name."""
-        usual = posixpath.join(posixpath.dirname(self._root), f"{kind}.xml")  # the only name that some programs know
+        usual = posixpath.join(posixpath.dirname(self.root), f"{kind}.xml")  # the only name that some programs know
         part = self.free_name("", kind) if self.archive.find(usual) in self.archive.names else usual
         self.archive.add(part, content, content_type)
-        self.archive.relate(self._root, f"{OFFICE}/{kind}", part)
+        self.archive.relate(self.root, f"{OFFICE}/{kind}", part)
         return part
 
     def related(self, title: str) -> list[str]:
@@ -102,11 +103,11 @@ class OpenedBook:
 
     def free_name(self, folder: str, stem: str) -> str:
         """Return a part name that is free in a folder beside the workbook's part."""
-        return self.archive.free_name(posixpath.join(posixpath.dirname(self._root), folder), stem)
+        return self.archive.free_name(posixpath.join(posixpath.dirname(self.root), folder), stem)
 
     @cached_property
     def _workbook(self) -> ElementTree.Element:
-        xml = self.archive.read_xml(self._root)
+        xml = self.archive.read_xml(self.root)
         if _STRICT.encode() in xml:
             raise FileError(f"{self.path.name} is a strict Open XML workbook: save it as a plain .xlsx and pass that")
         return ElementTree.fromstring(xml)
@@ -116,20 +117,24 @@ class OpenedBook:
         """Names of all sheets, chart sheets included, in order."""
         return [sheet.get("name", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
 
-    @cached_property
-    def _sheet_parts(self) -> dict[str, str]:
-        relations = self.archive.relations(self._root)
-        parts = {}
+    @property
+    def sheet_parts(self) -> list[tuple[str, str, str]]:
+        """Name, kind ("worksheet", "chartsheet", ...) and part of every sheet, in order."""
+        relations = self.archive.relations(self.root)
+        parts = []
         for sheet in self._workbook.iter(f"{_MAIN}sheet"):
             kind, target = relations.get(sheet.get(f"{{{OFFICE}}}id", ""), ("", ""))
-            if kind.endswith("/worksheet"):
-                parts[sheet.get("name", "")] = target
+            parts.append((sheet.get("name", ""), kind.rpartition("/")[2], target))
         return parts
+
+    @cached_property
+    def _sheet_parts(self) -> dict[str, str]:
+        return {title: part for title, kind, part in self.sheet_parts if kind == "worksheet"}
 
     @cached_property
     def _strings(self) -> list[str]:
         roots = [
-            ElementTree.fromstring(self.archive.read_xml(part)) for part in self._targets(self._root, "sharedStrings")
+            ElementTree.fromstring(self.archive.read_xml(part)) for part in self._targets(self.root, "sharedStrings")
         ]
         return [_plain_text(item) for root in roots[:1] for item in root.iter(f"{_MAIN}si")]
 
@@ -165,7 +170,7 @@ class OpenedBook:
 
     def calculate_on_load(self) -> None:
         """Let whoever opens the workbook calculate it anew."""
-        xml = self.archive.read(self._root)
+        xml = self.archive.read(self.root)
         prefix = tag_prefix(xml, b"workbook")
         tag = re.search(rb"<%scalcPr(?=[\s/>])[^>]*>" % prefix, xml)
         if tag:
@@ -176,11 +181,11 @@ class OpenedBook:
             new = b'<%scalcPr fullCalcOnLoad="1"/>' % prefix
             place = _end_of(xml, prefix, _BEFORE_CALC)
             xml = xml[:place] + new + xml[place:]
-        self.archive.put(self._root, xml)
+        self.archive.put(self.root, xml)
 
     def drop_calculation_chain(self) -> None:
         """Take out the list of the cells with formulas: Excel makes it again, but distrusts a wrong one."""
-        if self.archive.drop_related(self._root, "calcChain"):
+        if self.archive.drop_related(self.root, "calcChain"):
             self.notes.append(
                 "formulas are added or removed, so that Excel's calculation chain goes; Excel makes it anew"
             )
@@ -188,17 +193,17 @@ class OpenedBook:
     @property
     def has_calculation_chain(self) -> bool:
         """Whether a list of the cells with formulas is there."""
-        return bool(self._targets(self._root, "calcChain"))
+        return bool(self._targets(self.root, "calcChain"))
 
     def _list_sheet(self, name: str, identity: str) -> None:
-        xml = self.archive.read_xml(self._root)
+        xml = self.archive.read_xml(self.root)
         numbers = [sheet.get("sheetId", "") for sheet in self._workbook.iter(f"{_MAIN}sheet")]
         if not all(_SHEET_NUMBER.fullmatch(number) for number in numbers):
             raise FileError(f"{self.path.name} is damaged: its sheets have the numbers {', '.join(numbers)[:80]}")
         number = max(map(int, numbers)) + 1
         shown = escape(name)
         new = f'sheet xmlns:r="{OFFICE}" name="{shown}" sheetId="{number}" r:id="{identity}"/>'
-        self.archive.put(self._root, with_child(xml, b"sheets", new.encode()))
+        self.archive.put(self.root, with_child(xml, b"sheets", new.encode()))
         vars(self).pop("_workbook"), vars(self).pop("all_titles", None), vars(self).pop("_sheet_parts", None)
         vars(self).pop("titles", None)
 

@@ -7,6 +7,7 @@ nothing but the sources.
 import re
 import struct
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cf_excel.xlsx.vba.compound_file import compound_file
@@ -15,6 +16,7 @@ _CODE_PAGE = "cp1252"
 _CHUNK = 4096
 _WORKBOOK_CLASS = "0{00020819-0000-0000-C000-000000000046}"
 _SHEET_CLASS = "0{00020820-0000-0000-C000-000000000046}"
+_CHART_CLASS = "0{00020821-0000-0000-C000-000000000046}"
 _CLASS_CLASS = "0{FCFB3D2A-A0FA-1068-A738-08002B3371B5}"
 _LIBRARIES = {
     "stdole": r"*\G{00020430-0000-0000-C000-000000000046}#2.0#0#C:\Windows\System32\stdole2.tlb#OLE Automation",
@@ -33,14 +35,14 @@ class VbaProject:
     documents: dict[str, str] = field(default_factory=dict)
     name: str = "VBAProject"
 
-    def packed(self, sheets: list[str]) -> bytes:
+    def packed(self, sheets: list[str], chart_sheets: Sequence[str] = ()) -> bytes:
         """Return the bytes of vbaProject.bin for a workbook whose sheets have these code names.
 
         Raises ValueError for a module name that VBA does not take or a character outside Windows-1252.
         """
-        modules = self._modules(sheets)
+        modules = self._modules(sheets, chart_sheets)
         for module in modules:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", module.name):
+            if not is_module_name(module.name):
                 raise ValueError(f"{module.name!r} is no name of a VBA module")
         identity = "{" + str(uuid.uuid5(uuid.NAMESPACE_OID, repr(modules))).upper() + "}"
         streams = {module.name: compress(module.text.encode(_CODE_PAGE)) for module in modules}
@@ -54,13 +56,14 @@ class VbaProject:
             }
         )
 
-    def _modules(self, sheets: list[str]) -> list["_Module"]:
-        unknown = set(self.documents) - {WORKBOOK_CODE_NAME, *sheets}
+    def _modules(self, sheets: list[str], chart_sheets: Sequence[str]) -> list["_Module"]:
+        unknown = set(self.documents) - {WORKBOOK_CODE_NAME, *sheets, *chart_sheets}
         if unknown:
             raise ValueError(f"no sheet has the code name {sorted(unknown)[0]}")
+        bases = {WORKBOOK_CODE_NAME: _WORKBOOK_CLASS} | dict.fromkeys(sheets, _SHEET_CLASS)
         documents = [
             _Module("Document", name, _text(name, self.documents.get(name, ""), base, predeclared=True))
-            for name, base in [(WORKBOOK_CODE_NAME, _WORKBOOK_CLASS), *((sheet, _SHEET_CLASS) for sheet in sheets)]
+            for name, base in (bases | dict.fromkeys(chart_sheets, _CHART_CLASS)).items()
         ]
         modules = [_Module("Module", name, _text(name, source)) for name, source in self.modules.items()]
         classes = [
@@ -75,6 +78,11 @@ class _Module:
     kind: str
     name: str
     text: str
+
+
+def is_module_name(name: str) -> bool:
+    """Whether VBA, and every code page, takes a name for a module."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", name) is not None
 
 
 def _text(name: str, source: str, base: str | None = None, *, predeclared: bool = False) -> str:

@@ -10,14 +10,12 @@ from xml.sax.saxutils import escape, quoteattr
 from openpyxl import Workbook
 
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.opc import CONTENT_TYPES, DRAWING, OFFICE
+from cf_excel.xlsx.opc import CONTENT_TYPES, DRAWING, OFFICE, VBA_RELATION, VBA_TYPE, XLSM_TYPE, XLSX_TYPE
 from cf_excel.xlsx.vba.vba_project import WORKBOOK_CODE_NAME, VbaProject
 from cf_excel.xlsx.write.charts import corners_xml
 from cf_excel.xlsx.write.frame import Frame, sheet_of
 
 _COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
-_XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
-_XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 _X14 = "http://schemas.microsoft.com/office/spreadsheetml/2009/9/main"
 _A14 = "http://schemas.microsoft.com/office/drawing/2010/main"
 _PROPERTIES = f'<formControlPr xmlns="{_X14}" objectType="Button" lockText="1"/>'
@@ -51,9 +49,9 @@ class Macros:
 def add_macros(frame: Frame, project: VbaProject, code_names: list[str]) -> None:
     """Add a VBA project to a workbook whose sheets have these code names."""
     name = "xl/vbaProject.bin"
-    frame.put(CONTENT_TYPES, frame.read(CONTENT_TYPES).replace(_XLSX, _XLSM))
-    frame.add(name, project.packed(code_names), "application/vnd.ms-office.vbaProject")
-    frame.relate("xl/workbook.xml", "http://schemas.microsoft.com/office/2006/relationships/vbaProject", name)
+    frame.put(CONTENT_TYPES, frame.read(CONTENT_TYPES).replace(XLSX_TYPE.encode(), XLSM_TYPE.encode()))
+    frame.add(name, project.packed(code_names), VBA_TYPE)
+    frame.relate("xl/workbook.xml", VBA_RELATION, name)
 
 
 def add_buttons(frame: Frame, number: int, buttons: list[Button]) -> None:
