@@ -1,9 +1,10 @@
 """Score with a trained model of any kind. numpy is all that it needs."""
 
 import threading
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,12 +12,12 @@ from numpy.typing import ArrayLike
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import default_model_path, load_factors
-from cf_excel.model.fold_in import UserPrior, fit_user, user_prior
+from cf_excel.model.fold_in import UserPrior, checked_rating, fit_user, user_prior
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.lookup import IdIndex, TitleIndex, cut, did_you_mean, shown
+from cf_excel.model.lists import explored, top_rows, usual_least_ratings
+from cf_excel.model.lookup import IdIndex, MovieIndex, cut
 from cf_excel.model.uncertainty import spread_vectors
 
-_LEAST_RATINGS, _LISTED = 20, 10
 _CHUNK = 1 << 14  # pairs scored at a time: their factors stay in the processor's cache
 
 
@@ -39,7 +40,7 @@ class Predictor:
         self.factors = factors
         self._kind = KINDS[factors.kind]
         self._user_index = IdIndex(factors.nouns.user, factors.user_ids)
-        self._movie_index = IdIndex(factors.nouns.movie, factors.movie_ids)
+        self._movie_index = MovieIndex(factors.nouns.movie, factors.movie_ids, factors.titles)
         # Each user and movie becomes one vector, so that a prediction is one product (or, for "net", its second layer);
         # the last row of each is the mean one, which row -1, an unknown id, picks.
         users, movies = _with_mean(factors.user_factors), _with_mean(factors.movie_factors)
@@ -68,21 +69,27 @@ class Predictor:
         return self._scale(self._pairs(self._left, self._right, users, movies))[()]
 
     def recommend(
-        self, user_id: object, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0
+        self,
+        user_id: object,
+        n: int = 10,
+        exclude_seen: bool = True,
+        lower_bound: float = 0.0,
+        *,
+        min_ratings: int = 0,
+        explore: float = 0.0,
     ) -> list[ScoredMovie]:
-        """Return the n movies with the highest predictions, ties in the model's order; fewer where there are fewer.
+        """Return the n movies to recommend first, with their predicted ratings; fewer where there are fewer.
 
-        exclude_seen leaves out the movies that the user rated. lower_bound takes that many standard deviations off
-        each prediction first: 1.28 ranks by the rating that 9 of 10 will pass. Raises UnknownIdError, and InputError
-        for n under 1 and as uncertainty does.
+        They rank by their list score (see ListFactors) or, in a model without, by the predicted rating; ties in the
+        model's order. exclude_seen leaves out the movies that the user rated, min_ratings those with fewer ratings.
+        lower_bound takes that many standard deviations off each prediction first: 1.28 ranks by the rating that 9 of 10
+        will pass. explore, 0 to 1, prefers what fewer people rated. Raises UnknownIdError, and InputError for n under
+        1, for explore out of its range or in a model that ranks by the rating, and as uncertainty does.
         """
         row = self.user_row(user_id)
-        seen = self.factors.seen(row) if exclude_seen else self.factors.seen_movies[:0]
-        sums = self._join(self._left[row], self._right[:-1])
-        if lower_bound:
-            left, right = self._spread
-            sums = sums - np.float32(lower_bound) * np.sqrt(right @ left[row])
-        return self._best(sums, n, seen)
+        sums = self._sums_of(np.array([row]), lower_bound)
+        seen = self.factors.seen(row)
+        return self._listed(sums, seen, n, seen if exclude_seen else seen[:0], min_ratings, explore)
 
     def uncertainty(self, user_ids: ArrayLike, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the standard deviation of predictions, in rating units, in the shape the ids broadcast to.
@@ -106,12 +113,19 @@ class Predictor:
         row = self.movie_row(movie)
         min_ratings = self.least_ratings if min_ratings is None else min_ratings
         cosines = self._unit_factors @ self._unit_factors[row]
-        return self._top(cosines, n, np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
+        rows = top_rows(cosines, _count(n), np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
+        return self._named(rows, cosines[rows])
 
-    def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
-        """Recommend n movies to a user who is not in the data, from the ratings that the user gave; see fit_user."""
+    def fold_in(
+        self, movies: ArrayLike, ratings: ArrayLike, n: int = 10, *, min_ratings: int = 0, explore: float = 0.0
+    ) -> list[ScoredMovie]:
+        """Recommend n movies to a user who is not in the data, from the ratings that the user gave.
+
+        See fit_user, and recommend for the order, min_ratings and explore.
+        """
         sums = self._sums_for(*self.fit_user(movies, ratings), self._right[:-1])
-        return self._best(sums, n, [self.movie_row(movie) for movie in _flat(movies)])
+        rated = np.unique([self.movie_row(movie) for movie in _flat(movies)])
+        return self._listed(sums[None], rated, n, rated, min_ratings, explore)
 
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
         """Return the factors (n_factors,) and bias of a user who is not in the data: ridge regression (see fold_in.py).
@@ -123,7 +137,8 @@ class Predictor:
         if len(movies) != len(ratings) or not movies:
             n = f"{len(movies)} {self.factors.nouns.movies} and {len(ratings)} ratings"
             raise InputError(f"{n}: expected equally many, 1 or more")
-        rated = {self.movie_row(movie): self._rating(rating) for movie, rating in zip(movies, ratings, strict=True)}
+        value = partial(checked_rating, rating_range=self.factors.rating_range)
+        rated = {self.movie_row(movie): value(rating) for movie, rating in zip(movies, ratings, strict=True)}
         return fit_user(self.factors, self._prior, np.array(list(rated)), np.array(list(rated.values())))
 
     def predict_for(self, factors: ArrayLike, bias: float, movie_ids: ArrayLike) -> np.ndarray | np.float32:
@@ -157,30 +172,11 @@ class Predictor:
 
     def movie_rows(self, movies: ArrayLike) -> np.ndarray:
         """Return the row of each movie, by id or title, in the shape of movies; -1 where none or several have it."""
-        movies = np.asarray(movies)
-        rows = self._movie_index.rows(movies)
-        for position in np.argwhere(rows < 0):
-            movie = movies[tuple(position)]
-            found = self._titles.rows(movie.strip()) if isinstance(movie, str) else []
-            if len(found) == 1:
-                rows[tuple(position)] = found[0]
-        return rows
+        return self._movie_index.rows_of(np.asarray(movies))
 
     def movie_row(self, movie: object, *, with_hint: bool = True) -> int:
         """Return the row of a movie named by id or title; errors as movie_id raises them, with_hint as in user_row."""
-        row = int(self._movie_index.rows(_one(movie)))
-        if row >= 0:
-            return row
-        rows = self._titles.rows(movie.strip()) if isinstance(movie, str) else []
-        if len(rows) > 1:
-            named = [cut(f"{self.factors.movie_ids[row]} {self.factors.titles[row]}".strip(), 80) for row in rows[:5]]
-            more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-            found = f"{shown(movie)} is {len(rows)} {self.factors.nouns.movies}: {', '.join(named)}{more}"
-            raise InputError(f"{found}: give the id or the year")
-        if not rows:
-            hint = did_you_mean(self._close(movie)) if with_hint and isinstance(movie, str) else ""
-            raise self._movie_index.unknown(movie, hint)
-        return rows[0]
+        return self._movie_index.row_of(_one(movie), self.n_ratings if with_hint else None)
 
     def movie_id(self, movie: object) -> int | str:
         """Return the raw id of a movie named by id or title.
@@ -198,14 +194,13 @@ class Predictor:
 
         Ids that are texts count as titles do.
         """
-        found = {*self._titles.containing(text), *self._movie_index.containing(text)}
-        rows = sorted(sorted(found), key=lambda row: -self.n_ratings[row])[: _count(n)]
+        rows = self._movie_index.find(text, self.n_ratings)[: _count(n)]
         return [(self.factors.movie_ids[[row]].tolist()[0], self.factors.titles[row]) for row in rows]
 
     @cached_property
     def labels(self) -> np.ndarray:
         """The title of each movie, (n_movies,), or its id where it has none."""
-        return np.where(self.factors.titles == "", self.factors.movie_ids.astype(object), self.factors.titles)
+        return self._movie_index.labels
 
     @cached_property
     def n_ratings(self) -> np.ndarray:
@@ -216,10 +211,6 @@ class Predictor:
     def least_ratings(self) -> int:
         """How many ratings `similar` asks of a movie unless told otherwise, see usual_least_ratings."""
         return usual_least_ratings(self.n_ratings)
-
-    @cached_property
-    def _titles(self) -> TitleIndex:
-        return TitleIndex(self.factors.titles)
 
     @cached_property
     def _prior(self) -> UserPrior:
@@ -235,23 +226,6 @@ class Predictor:
     def _unit_factors(self) -> np.ndarray:
         lengths = np.linalg.norm(self.factors.movie_factors, axis=1, keepdims=True)
         return self.factors.movie_factors / np.where(lengths > 0, lengths, 1)
-
-    def _close(self, text: str) -> list[int | str]:
-        """Return the titles, or ids where there are none, of up to 3 movies that a text may have meant."""
-        found = [title or identity for identity, title in self.find(text, 3)]
-        return found or self.labels[(self._titles.close(text) or self._movie_index.close(text))[:3]].tolist()
-
-    def _rating(self, value: Any) -> float:
-        low, high = self.factors.rating_range
-        try:
-            rating = np.nan if isinstance(value, (bool, np.bool_)) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            rating = np.nan
-        if rating != rating:
-            raise InputError(f"rating {shown(value)}: expected a number from {low:g} to {high:g}")
-        if not low <= rating <= high:
-            raise InputError(f"rating {rating:g} is out of the model's range: expected {low:g} to {high:g}")
-        return rating
 
     def _sums_for(self, factors: np.ndarray, bias: float, right: np.ndarray) -> np.ndarray:
         """Return the sums before the sigmoid of a user who is not in the data, for rows of _right."""
@@ -298,35 +272,53 @@ class Predictor:
 
     def _scale(self, sums: np.ndarray) -> np.ndarray:
         """Return the ratings for sums without the mean rating."""
+        return self._kind.ratings(self._with_mean_rating(sums), *self.factors.rating_range)
+
+    def _with_mean_rating(self, sums: np.ndarray) -> np.ndarray:
         mean = self.factors.global_mean
-        return self._kind.ratings(sums + np.float32(mean) if mean else sums, *self.factors.rating_range)
+        return sums + np.float32(mean) if mean else sums
 
-    def _best(self, sums: np.ndarray, n: int, leave_out: np.ndarray | list[int]) -> list[ScoredMovie]:
-        """Return the movies with the highest sums, which differ where predictions are cut off at the highest rating."""
-        best = self._top(sums, n, leave_out)
-        ratings = self._scale(np.array([movie.score for movie in best], np.float32)).tolist()
-        return [movie._replace(score=rating) for movie, rating in zip(best, ratings, strict=True)]
+    def _list_scores(self, user_rows: np.ndarray, lower_bound: float = 0.0, explore: float = 0.0) -> np.ndarray:
+        """Return what the lists of users rank by, (n_rows, n_movies): the highest first, ties in the model's order."""
+        seen = [self.factors.seen(row) for row in user_rows]
+        return self._ranked_by(self._sums_of(user_rows, lower_bound), seen, explore)
 
-    def _top(self, scores: np.ndarray, n: int, leave_out: np.ndarray | list[int]) -> list[ScoredMovie]:
-        """Return the n movies with the highest scores, ties in the model's order."""
-        left = np.ones(len(scores), bool)
-        left[leave_out] = False
-        rows = np.flatnonzero(left)
-        n = min(_count(n), len(rows))
-        if n < len(rows):
-            rows = rows[scores[rows] >= np.partition(scores[rows], len(rows) - n)[len(rows) - n]]
-        rows = rows[np.argsort(-scores[rows], kind="stable")[:n]]
+    def _sums_of(self, user_rows: np.ndarray, lower_bound: float = 0.0) -> np.ndarray:
+        """Return the sums before the sigmoid of users and every movie, (n_rows, n_movies)."""
+        sums = self._grid(self._left[user_rows], self._right[:-1])
+        if lower_bound:
+            left, right = self._spread
+            sums = sums - np.float32(lower_bound) * np.sqrt(left[user_rows] @ right.T)
+        return sums
+
+    def _ranked_by(self, sums: np.ndarray, seen: Sequence[np.ndarray], explore: float = 0.0) -> np.ndarray:
+        """Return what lists rank by, in the shape of sums (n_users, n_movies); seen: the rows that each user rated.
+
+        Sums and not ratings: they differ where predictions are cut off at the highest rating.
+        """
+        if not 0 <= explore <= 1:
+            raise InputError(f"explore {explore:g}: expected 0 to 1")
+        lists = self.factors.lists
+        if lists is None:
+            if explore:
+                raise InputError("this model's lists rank by the rating: to explore, train one with --lists score")
+            return sums
+        ratings = self._kind.uncut(self._with_mean_rating(sums), *self.factors.rating_range)
+        watch = explored(lists.watch(seen), self.n_ratings, explore)
+        return lists.scores(watch, ratings, self.factors.rating_range)
+
+    def _listed(
+        self, sums: np.ndarray, seen: np.ndarray, n: int, leave_out: np.ndarray, min_ratings: int, explore: float
+    ) -> list[ScoredMovie]:
+        """Return the best movies of one user, whose sums are (1, n_movies)."""
+        if min_ratings:
+            leave_out = np.append(leave_out, np.flatnonzero(self.n_ratings < min_ratings))
+        rows = top_rows(self._ranked_by(sums, [seen], explore)[0], _count(n), leave_out)
+        return self._named(rows, self._scale(sums[0, rows]))
+
+    def _named(self, rows: np.ndarray, scores: np.ndarray) -> list[ScoredMovie]:
         ids, titles = self.factors.movie_ids[rows].tolist(), self.factors.titles[rows].tolist()
-        return list(map(ScoredMovie, ids, titles, scores[rows].tolist()))
-
-
-def usual_least_ratings(n_ratings: np.ndarray) -> int:
-    """Return how many ratings, of the numbers that movies have, one must have to be listed as similar to another.
-
-    20, or in a table of fewer ratings so many that a movie and ten like it have them.
-    """
-    most = np.sort(n_ratings)[::-1]
-    return min(_LEAST_RATINGS, int(most[min(_LISTED, len(most) - 1)]))
+        return list(map(ScoredMovie, ids, titles, scores.tolist()))
 
 
 def load_predictor(path: Path | str | None = None) -> Predictor:

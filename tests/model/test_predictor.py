@@ -14,7 +14,7 @@ from cf_excel.errors import FileError, InputError, UnknownIdError
 from cf_excel.model import predictor as predictor_module
 from cf_excel.model.file import save_factors
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.predictor import Predictor, load_predictor, usual_least_ratings
+from cf_excel.model.predictor import Predictor, load_predictor
 from cf_excel.ratings.nouns import Nouns
 
 
@@ -195,21 +195,6 @@ def test_similar_is_the_cosine(predictor):
         assert [m.movie_id for m in found] == predictor.factors.movie_ids[order].tolist()
         assert [m.score for m in found] == pytest.approx(cosines[order], abs=1e-6)
     assert {m.movie_id for m in predictor.similar(2571, 20, min_ratings=2)} == {1}  # rated twice, as no other movie
-
-
-@pytest.mark.parametrize(
-    ("n_ratings", "least"),
-    [
-        ([500] * 11, 20),
-        ([500] * 10 + [3, 2, 1], 3),
-        ([19] * 30, 19),
-        ([4, 2, 9], 2),
-        ([4, 0], 0),
-        ([7], 7),
-    ],
-)
-def test_similar_asks_of_movies_what_the_table_has(n_ratings, least):
-    assert usual_least_ratings(np.array(n_ratings)) == least
 
 
 def test_similar_takes_the_usual_number_unless_told(tiny_factors):
