@@ -1,7 +1,7 @@
 """Learn from who rated what, whatever the rating, how likely users are to pick movies.
 
 X~ (n_users, n_movies) is n_u ** -1/2 where user u rated, times the root of the mean n_u, so that nobody who rated much
-outweighs the others. With precisions L_i = 100 + 2 sum_u X~_ui^2, the least squares |X~ - X~ B|^2 + |L^1/2 B|^2 with
+outweighs the others. With precisions L_i = 100 + 3 sum_u X~_ui^2, the least squares |X~ - X~ B|^2 + |L^1/2 B|^2 with
 zeros on B's diagonal, each movie predicted by the others, has a solution in closed form (Steck 2019, "Embarrassingly
 shallow autoencoders"; the precisions as in Steck 2020, "Autoencoders that don't overfit towards the identity"). Of the
 singular values s and vectors V of X~ L^-1/2 the largest do, so that the cost grows with the ratings and not with the
@@ -28,7 +28,7 @@ from cf_excel.ratings.table import Ratings, row_numbers
 
 N_COLUMNS = 24
 _N_SINGULAR = 64
-_PRECISION, _PRECISION_OF_RATING = 100.0, 2.0
+_PRECISION, _PRECISION_OF_RATING = 100.0, 3.0
 _TEMPERING = 0.2  # power of a movie's number of ratings
 _HALF_LIFE = 365.0 * 86400  # seconds in which a rating comes to count half for the popularity
 _OVERSAMPLED, _POWER_STEPS = 8, 4
@@ -116,8 +116,21 @@ def _right_singular(
     width = min(k + _OVERSAMPLED, *shape)
     basis = transposed_times(rng.normal(size=(shape[0], width)))
     for _ in range(_POWER_STEPS):
-        basis = transposed_times(times(np.linalg.qr(basis)[0]))
-    basis = np.linalg.qr(basis)[0]
+        basis = transposed_times(times(_orthonormal(basis)))
+    basis = _orthonormal(_orthonormal(basis))  # the second time to full precision
     product = times(basis)
     squares, rotation = np.linalg.eigh(product.T @ product)
-    return basis @ rotation[:, ::-1][:, :k], np.sqrt(np.maximum(squares[::-1][:k], 0))
+    missing = max(0, k - len(squares))  # of a matrix of a lower rank
+    vectors = np.pad(basis @ rotation[:, ::-1][:, :k], ((0, 0), (0, missing)))
+    return vectors, np.sqrt(np.pad(np.maximum(squares[::-1][:k], 0), (0, missing)))
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Return orthonormal columns that span what columns (n, k) do; fewer where some depend on others.
+
+    By the small matrix of their products: a QR factorization of so high a matrix takes many times longer where other
+    programs want the processor, too.
+    """
+    squares, rotation = np.linalg.eigh(columns.T @ columns)
+    kept = squares > 1e-13 * squares.max(initial=0)
+    return columns @ (rotation[:, kept] / np.sqrt(squares[kept]))
