@@ -40,7 +40,9 @@ class ListFactors:
         """
         n = np.array([[len(rows)] for rows in seen], np.float64)
         users = np.array([self.given[rows].sum(axis=0, dtype=np.float64) for rows in seen]) / (n + CAUTION)
-        return np.maximum(users @ self.asked.T.astype(np.float64), 0) + CAUTION / (n + CAUTION) * self.popularity
+        # matrix times vector, each: a product of matrices would round otherwise for many users than for one
+        watch = (self.asked.astype(np.float64) @ users[..., None])[..., 0]
+        return np.maximum(watch, 0) + CAUTION / (n + CAUTION) * self.popularity
 
     def scores(self, watch: np.ndarray, ratings: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:
         """Return what lists rank by, in the shape of watch: watch * (rating - floor), or watch.

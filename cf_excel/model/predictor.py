@@ -284,11 +284,17 @@ class Predictor:
         return self._ranked_by(self._sums_of(user_rows, lower_bound), seen, explore)
 
     def _sums_of(self, user_rows: np.ndarray, lower_bound: float = 0.0) -> np.ndarray:
-        """Return the sums before the sigmoid of users and every movie, (n_rows, n_movies)."""
-        sums = self._grid(self._left[user_rows], self._right[:-1])
+        """Return the sums before the sigmoid of users and every movie, (n_rows, n_movies), the same for one as for all.
+
+        A product of matrices would round otherwise for many users than for one; matrix times vector, each, does not.
+        """
+        if self._kind.is_net:
+            sums = self._join(self._left[user_rows, None], self._right[:-1])
+        else:
+            sums = _times_each(self._right[:-1], self._left[user_rows])
         if lower_bound:
             left, right = self._spread
-            sums = sums - np.float32(lower_bound) * np.sqrt(left[user_rows] @ right.T)
+            sums = sums - np.float32(lower_bound) * np.sqrt(_times_each(right, left[user_rows]))
         return sums
 
     def _ranked_by(self, sums: np.ndarray, seen: Sequence[np.ndarray], explore: float = 0.0) -> np.ndarray:
@@ -350,6 +356,11 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _with_mean(array: np.ndarray) -> np.ndarray:
     return np.concatenate([array, array.mean(axis=0, keepdims=True)])
+
+
+def _times_each(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return matrix @ vector for each of the vectors (n, n_columns), as (n, n_rows)."""
+    return (matrix @ vectors[..., None])[..., 0]
 
 
 def _one(identity: object) -> object:
