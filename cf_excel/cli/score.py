@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         commands,
         "predict",
         "Predict a user's rating of a movie, or those of a table of pairs.",
-        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out predictions.xlsx',
+        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out scores.xlsx',
     )
     predict.add_argument("user", nargs="?", metavar="USER", help="the user's id")
     predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
@@ -81,6 +81,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     rate.add_argument("ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's id or title, =, and your rating")
     rate.set_defaults(run=run_rate)
 
+    for parser in (recommend, rate):
+        parser.add_argument("--min-ratings", type=whole, default=0, metavar="N", help="only movies with N ratings")
+        parser.add_argument(
+            "--explore",
+            type=float,
+            default=0.0,
+            metavar="X",
+            help="prefer what fewer people rated, the more the nearer X is to 1 (a model trained with --lists score)",
+        )
+
     for parser in (recommend, similar, rate):
         parser.add_argument("-n", type=whole, default=10, metavar="N", help="how many movies (default: 10)")
     for parser in (predict, recommend, similar, rate):
@@ -117,9 +127,11 @@ def run_recommend(args: argparse.Namespace) -> None:
         return recommend_all(args, lower_bound)
     predictor = _predictor(args)
     user, movie = predictor.factors.nouns
-    movies = predictor.recommend(args.user, args.n, not args.include_seen, lower_bound)
+    movies = predictor.recommend(
+        args.user, args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
+    )
     head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
-    empty = f"the {user} rated every {movie}: add --include-seen"
+    empty = f"the {user} rated every {movie}{_with_ratings(args)}: add --include-seen"
     _print_movies(args, predictor, head, "recommendations", score, movies, empty)
 
 
@@ -140,12 +152,14 @@ def run_rate(args: argparse.Namespace) -> None:
     noun = predictor.factors.nouns.movie
     named = [_split_rating(text, noun) for text in args.ratings]
     ids = [predictor.movie_id(movie) for movie, _ in named]
-    movies = predictor.fold_in(ids, [rating for _, rating in named], args.n)
+    movies = predictor.fold_in(
+        ids, [rating for _, rating in named], args.n, min_ratings=args.min_ratings, explore=args.explore
+    )
     rated = [
         {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
         for movie_id, (_, rating) in zip(ids, named, strict=True)
     ]
-    empty = f"you rated every {noun} in the model"
+    empty = f"you rated every {noun} in the model{_with_ratings(args)}"
     _print_movies(args, predictor, {"rated": rated}, "recommendations", "prediction", movies, empty)
 
 
@@ -153,6 +167,10 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
     from cf_excel.model.predictor import load_predictor
 
     return load_predictor(args.model)
+
+
+def _with_ratings(args: argparse.Namespace) -> str:
+    return f" that has {args.min_ratings} ratings" if args.min_ratings else ""
 
 
 def _raw(user: str) -> int | str:
@@ -182,21 +200,33 @@ def _print_movies(
     """Print scored movies, as JSON behind head, or as a table; where there are none, raise InputError with a reason."""
     if not movies:
         raise InputError(empty)
+    n_ratings = predictor.n_ratings[predictor.movie_rows([movie.movie_id for movie in movies])].tolist()
     if args.json:
-        listed = [{"movie_id": movie.movie_id, "title": movie.title, score: movie.score} for movie in movies]
+        listed = [
+            {"movie_id": movie.movie_id, "title": movie.title, score: movie.score, "n_ratings": n}
+            for movie, n in zip(movies, n_ratings, strict=True)
+        ]
         _print_json(head | {name: listed})
     else:
-        _print_table(predictor, movies, score)
+        _print_table(predictor, movies, score, n_ratings=n_ratings)
 
 
-def _print_table(predictor: "Predictor", movies: "Sequence[ScoredMovie]", score: str, user: str | None = None) -> None:
-    """Print scored movies, behind the user where there is one; without titles where the model has none."""
+def _print_table(
+    predictor: "Predictor",
+    movies: "Sequence[ScoredMovie]",
+    score: str,
+    user: str | None = None,
+    n_ratings: "Sequence[int] | None" = None,
+) -> None:
+    """Print scored movies, behind the user and before how many rated them, where given; titles where there are any."""
     nouns, has_titles = predictor.factors.nouns, predictor.factors.titles.any()
     columns: dict[str, Sequence[object]] = {} if user is None else {nouns.user: [user] * len(movies)}
     columns[nouns.movie] = [movie.movie_id for movie in movies]
     if has_titles:
         columns["title"] = [movie.title for movie in movies]
     columns[score.replace("_", " ")] = [f"{movie.score:.2f}" for movie in movies]
+    if n_ratings is not None:
+        columns["ratings"] = n_ratings
     ids_are_names = not has_titles and isinstance(movies[0].movie_id, str)
     left = (*LEFT, nouns.movie) if ids_are_names else LEFT
     print_table(list(columns), list(zip(*columns.values(), strict=True)), left)

@@ -17,7 +17,7 @@ from cf_excel.cli.options import (
     whole,
 )
 from cf_excel.errors import FileError, InputError
-from cf_excel.model.kinds import KINDS
+from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--factors", type=whole, metavar="N", help="numbers per user and movie (default: 15 for bayes, else 50)"
+    )
+    parser.add_argument(
+        "--lists",
+        default=DEFAULT_LISTS,
+        choices=tuple(LISTS),
+        help="what lists of recommendations rank by: score, how likely a user is to pick a movie times how far its "
+        f"predicted rating is above the low end; watch, the former alone; or rating (default: {DEFAULT_LISTS})",
     )
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="same seed, same numbers (default: 0)")
     parser.add_argument(
@@ -115,6 +122,7 @@ def run(args: argparse.Namespace) -> None:
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, verdict
+    from cf_excel.learn.list_fit import with_lists
     from cf_excel.ratings.table import validation_rows
 
     _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors)
@@ -125,6 +133,7 @@ def run(args: argparse.Namespace) -> None:
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:
         history, factors = train(ratings, val_rows, report)
+        factors = with_lists(factors, ratings, val_rows, args.lists, args.seed)
         baselines = baseline_scores(ratings, val_rows)
         report.baselines(baselines)
     if history.stopped:

@@ -38,7 +38,7 @@ def training_record(trained: Any, ratings: Ratings, split: str, versions: dict[s
     }
 
 
-def seen_by_user(ratings: Ratings) -> dict[str, np.ndarray]:
+def seen_by_user(ratings: Ratings) -> dict[str, Any]:
     """Return Factors' seen_offsets (n_users + 1,), seen_movies and seen_ratings (n_ratings,): what each user rated."""
     by_user = np.argsort(ratings.user_idx, kind="stable")
     n_seen = np.bincount(ratings.user_idx, minlength=ratings.n_users)
@@ -50,6 +50,6 @@ def seen_by_user(ratings: Ratings) -> dict[str, np.ndarray]:
     }
 
 
-def identities(ratings: Ratings) -> dict[str, np.ndarray]:
+def identities(ratings: Ratings) -> dict[str, Any]:
     """Return Factors' ids, titles, years and genres."""
     return {name: getattr(ratings, name) for name in ("user_ids", "movie_ids", "titles", "years", "genres")}

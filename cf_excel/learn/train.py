@@ -5,9 +5,10 @@ from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.learn.lesson import recipes
 from cf_excel.learn.lesson.lesson_factors import to_factors
+from cf_excel.learn.list_fit import check_lists, with_lists
 from cf_excel.learn.progress import Progress
 from cf_excel.model.factors import Factors
-from cf_excel.model.kinds import KINDS
+from cf_excel.model.kinds import DEFAULT_LISTS, KINDS
 from cf_excel.ratings.table import Ratings, validation_rows
 
 
@@ -17,21 +18,25 @@ def train(
     *,
     split: str = "none",
     seed: int = 0,
+    lists: str = DEFAULT_LISTS,
     progress: Progress | None = None,
     **settings: object,
 ) -> Factors:
     """Train a model and return what it learnt, as save_factors, load_predictor and export take it.
 
     kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab. split: which fifth of the ratings is
-    held back to measure the error, as in validation_rows; progress is told the losses (MSE). settings: those of
-    BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors, epochs, lr, wd, ...).
-    Raises InputError for another kind or split and for values that can't work.
+    held back to measure the error, as in validation_rows; progress is told the losses (MSE). lists: what lists rank by,
+    one of LISTS. settings: those of BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors,
+    epochs, lr, wd, ...). Raises InputError for another kind, split or lists and for values that can't work.
     """
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
+    check_lists(lists)
     val_rows = validation_rows(ratings, split, seed)
     if not KINDS[kind].of_lesson:
         fit = fit_bayes(ratings, val_rows, BayesSettings(seed=seed, **settings), progress=progress)  # type: ignore[arg-type]
-        return bayes_to_factors(fit, ratings, split)
-    trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
-    return to_factors(trained, ratings, split)
+        factors = bayes_to_factors(fit, ratings, split)
+    else:
+        trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
+        factors = to_factors(trained, ratings, split)
+    return with_lists(factors, ratings, val_rows, lists, seed)

@@ -9,7 +9,8 @@ from cf_excel.model.factors import Factors
 
 _SCORES_AT_ONCE = 1 << 21  # of all users' movies: 8 MB, and a few arrays of their shape
 
-Scores = Callable[[np.ndarray], np.ndarray]  # the scores of all movies, (n, n_movies), for n rows of a model
+# what ranks all movies for n rows of a model, and what is said of them, each (n, n_movies)
+Scores = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Lists(NamedTuple):
@@ -24,21 +25,29 @@ class Lists(NamedTuple):
     scores: np.ndarray
 
 
-def lists_of_users(factors: Factors, n: int, scores: Scores, *, exclude_seen: bool, width: int = 1) -> Lists:
-    """Return the n movies with the highest scores for each user, ties in the model's order; fewer where there are.
+def lists_of_users(
+    factors: Factors, n: int, scores: Scores, exclude_seen: bool, min_ratings: int, width: int = 1
+) -> Lists:
+    """Return the n movies that rank first for each user, ties in the model's order; fewer where there are.
 
-    exclude_seen leaves out what the user rated. width: how many numbers the scores need at a time for each of theirs.
+    exclude_seen leaves out what the user rated, min_ratings what fewer users rated. width: how many numbers the scores
+    need at a time for each of theirs.
     """
+    rare = np.flatnonzero(factors.n_ratings < min_ratings)
 
-    def closed(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ends = factors.seen_offsets[[users[0], users[-1] + 1]] if exclude_seen else (0, 0)
-        return np.repeat(users - users[0], factors.n_seen[users] * exclude_seen), factors.seen_movies[slice(*ends)]
+    def close(users: np.ndarray, is_open: np.ndarray) -> None:
+        is_open[:, rare] = False
+        if exclude_seen:
+            start, end = factors.seen_offsets[[users[0], users[-1] + 1]]
+            is_open[np.repeat(users - users[0], factors.n_seen[users]), factors.seen_movies[start:end]] = False
 
-    return _lists(factors.n_users, n, scores, closed, _SCORES_AT_ONCE // (factors.n_movies * width))
+    return _lists(factors.n_users, n, scores, close, _SCORES_AT_ONCE // (factors.n_movies * width))
 
 
-def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) -> Lists:
-    """Return the n other movies with the highest scores for each movie, of those with so many ratings or more."""
+def lists_of_movies(
+    factors: Factors, n: int, similarities: Callable[[np.ndarray], np.ndarray], min_ratings: int
+) -> Lists:
+    """Return the n other movies with the highest similarity for each movie, of those with so many ratings or more."""
     often = np.flatnonzero(factors.n_ratings >= min_ratings)
     if not len(often):
         none = np.zeros(0, np.int32)
@@ -46,36 +55,36 @@ def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) 
     place = np.full(factors.n_movies, -1)
     place[often] = np.arange(len(often))
 
-    def closed(movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def close(movies: np.ndarray, is_open: np.ndarray) -> None:
         places = place[movies]
-        return np.flatnonzero(places >= 0), places[places >= 0]
+        is_open[np.flatnonzero(places >= 0), places[places >= 0]] = False
 
-    step = _SCORES_AT_ONCE // factors.n_movies
-    lists = _lists(factors.n_movies, n, lambda movies: scores(movies)[:, often], closed, step)
+    def scores(movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = similarities(movies)[:, often]
+        return found, found
+
+    lists = _lists(factors.n_movies, n, scores, close, _SCORES_AT_ONCE // factors.n_movies)
     return lists._replace(movies=often[lists.movies].astype(np.int32))
 
 
-def _lists(
-    n_owners: int,
-    n: int,
-    scores: Scores,
-    closed: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    step: int,
-) -> Lists:
-    """Return the lists of all rows; closed: rows of a block of them, from 0, and the columns that these can't have."""
+def _lists(n_owners: int, n: int, scores: Scores, close: Callable[[np.ndarray, np.ndarray], None], step: int) -> Lists:
+    """Return the lists of all rows, block by block; close: marks what the rows of a block can't have."""
     parts = []
     for start in range(0, n_owners, max(1, step)):
         owners = np.arange(start, min(start + max(1, step), n_owners))
-        found = scores(owners)
-        is_open = np.ones(found.shape, bool)
-        is_open[closed(owners)] = False
-        part = best_lists(found, is_open, n)
+        ranking, said = scores(owners)
+        is_open = np.ones(ranking.shape, bool)
+        close(owners, is_open)
+        part = best_lists(ranking, said, is_open, n)
         parts.append(part._replace(owners=part.owners + start))
     return Lists(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def best_lists(scores: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
-    """Return the lists of rows of scores, of the movies that are open to each, both (n_rows, n_movies)."""
+def best_lists(scores: np.ndarray, said: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
+    """Return the lists of rows of scores, of the movies that are open to each; all (n_rows, n_movies).
+
+    said: what the lists say of a movie, in the place of what ranks it.
+    """
     n = min(n, scores.shape[1])
     found = np.where(is_open, scores, -np.inf)
     least = np.partition(found, -n, axis=1)[:, -n]
@@ -86,7 +95,12 @@ def best_lists(scores: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
     ranks = np.arange(1, len(rows) + 1) - np.searchsorted(rows, rows)
     kept = ranks <= n
     order = order[kept]
-    return Lists(rows[kept].astype(np.int32), ranks[kept].astype(np.int32), movies[order].astype(np.int32), best[order])
+    return Lists(
+        rows[kept].astype(np.int32),
+        ranks[kept].astype(np.int32),
+        movies[order].astype(np.int32),
+        said[rows[kept], movies[order]],
+    )
 
 
 def columns_of(factors: Factors, lists: Lists, of: str, score: str) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cf_excel.model.kinds import KINDS
+from cf_excel.model.lists import ListFactors
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
@@ -31,7 +32,7 @@ class Factors(Parameters):
     (n_ratings,) float32 is what they were rated, None in models from before it was kept.
     record: the training record (data hash, split, seed, versions, metrics), ready for JSON.
     global_mean: rating that x is added to, in "bayes"; 0 in every other kind.
-    nouns: what a user and a movie are called.
+    nouns: what a user and a movie are called. lists: what lists rank by, None where that is the predicted rating.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Factors(Parameters):
     record: dict = field(default_factory=dict)
     global_mean: float = 0.0
     nouns: Nouns = USUAL_NOUNS
+    lists: ListFactors | None = None
 
     @property
     def n_ratings(self) -> np.ndarray:
@@ -93,7 +95,9 @@ class Factors(Parameters):
         names = ("movie_ids", "titles", "genres", "years", "movie_factors", "movie_bias")
         arrays = {name: getattr(self, name)[rows] for name in names}
         kept = self._seeing(offsets, np.flatnonzero(seen >= 0))
-        return replace(kept, **arrays, seen_movies=seen[seen >= 0], layers=self._layers_of("movies", rows))
+        lists = None if self.lists is None else self.lists.of_movies(rows)
+        layers = self._layers_of("movies", rows)
+        return replace(kept, **arrays, seen_movies=seen[seen >= 0], layers=layers, lists=lists)
 
     def _seeing(self, offsets: np.ndarray, places: np.ndarray) -> "Factors":
         """Return the model with some of its ratings."""

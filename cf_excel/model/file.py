@@ -14,7 +14,8 @@ from safetensors.numpy import load, save
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source, make_folder, replacing
 from cf_excel.model.factors import Factors
-from cf_excel.model.kinds import KINDS
+from cf_excel.model.kinds import KINDS, LISTS
+from cf_excel.model.lists import ListFactors
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, is_noun
 
 FORMAT = "cf_excel model"
@@ -23,6 +24,7 @@ _IDS, _TEXTS = ("user_ids", "movie_ids"), ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
 _DTYPES = {"years": np.int16, "seen_offsets": np.int64, "seen_movies": np.int32} | dict.fromkeys(_MATRICES, np.float32)
 _OPTIONAL = {"seen_ratings": np.float32}  # files from before it was kept have none
+_OF_LISTS = ("given", "asked", "popularity")
 _LARGEST = 1e36  # of sums in single precision, which ends at 3e38
 _TRAIN = "python -m cf_excel train"
 
@@ -56,6 +58,8 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     }
     if factors.nouns != USUAL_NOUNS:
         head["nouns"] = list(factors.nouns)
+    if factors.lists is not None:
+        head["lists"] = factors.lists.by
     try:
         metadata = {"cf_excel": json.dumps(head, allow_nan=False)}
     except (TypeError, ValueError) as error:
@@ -66,6 +70,7 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     ids = {name: getattr(factors, name) for name in _IDS}
     arrays |= {name: array if array.dtype == np.int64 else _as_bytes(array) for name, array in ids.items()}
     arrays |= {f"layers.{name}": layer for name, layer in factors.layers.items()}
+    arrays |= _list_arrays(factors)
     data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
     path = Path(path)
     make_folder(path.parent)
@@ -163,12 +168,20 @@ def _assemble(head: dict, arrays: dict[str, np.ndarray]) -> Factors:
         record=head["record"],
         global_mean=float(head.get("global_mean", 0.0)),  # files from before there was one have none
         nouns=Nouns(*head.get("nouns", USUAL_NOUNS)),
+        lists=_lists_of(head, arrays),
         layers={name: arrays[f"layers.{name}"] for name in names if f"layers.{name}" in arrays},
         **{name: array if array.dtype == np.int64 else _as_texts(array) for name, array in ids.items()},
         **{name: _as_texts(arrays[name]) for name in _TEXTS},
         **{name: arrays[name] for name in _DTYPES},
         **{name: arrays[name] for name in _OPTIONAL if name in arrays},
     )
+
+
+def _lists_of(head: dict, arrays: dict[str, np.ndarray]) -> ListFactors | None:
+    """Return what lists rank by; files that have nothing of the kind rank by the rating."""
+    if "lists" not in head:
+        return None
+    return ListFactors(**{name: arrays[f"lists.{name}"] for name in _OF_LISTS}, by=head["lists"])
 
 
 def _fault(factors: Factors) -> str:
@@ -189,6 +202,7 @@ def _fault(factors: Factors) -> str:
     return (
         _record_fault(factors.record)
         or _array_fault(factors)
+        or _list_fault(factors)
         or _size_fault(factors)
         or _id_fault(factors)
         or _seen_fault(factors)
@@ -231,14 +245,41 @@ def _array_fault(factors: Factors) -> str:
     if set(arrays) != set(shapes):
         return f"kind {factors.kind} with layers {', '.join(sorted(factors.layers)) or 'none'}"
     for name, array in arrays.items():
-        if array.shape != shapes[name]:
-            return f"{name} has shape {array.shape}, expected {shapes[name]}"
-        if array.dtype != dtypes.get(name, array.dtype):
-            return f"{name} holds {array.dtype}, expected {np.dtype(dtypes[name])}"
-        if array.dtype == np.float32 and not np.isfinite(array).all():
-            return f"{name} has values that are not finite"
+        fault = _numbers_fault(name, array, shapes[name], np.dtype(dtypes.get(name, array.dtype)))
+        if fault:
+            return fault
         if kind.knows_spread and name in kind.layers and array.min() < 0:
             return f"{name} has values below 0"
+    return ""
+
+
+def _list_arrays(factors: Factors) -> dict[str, np.ndarray]:
+    lists = factors.lists
+    return {} if lists is None else {f"lists.{name}": getattr(lists, name) for name in _OF_LISTS}
+
+
+def _list_fault(factors: Factors) -> str:
+    lists = factors.lists
+    if lists is None:
+        return ""
+    if lists.by not in LISTS or lists.by == "rating":
+        return f"lists by {str(lists.by)[:40]!r}, expected score or watch"
+    n_columns = lists.given.shape[-1] if lists.given.ndim else 0
+    shapes = [(factors.n_movies, max(n_columns, 1))] * 2 + [(factors.n_movies,)]
+    for (name, array), shape in zip(_list_arrays(factors).items(), shapes, strict=True):
+        fault = _numbers_fault(name, array, shape, np.dtype(np.float32))
+        if fault:
+            return fault
+    return "lists.popularity has values below 0" if lists.popularity.min() < 0 else ""
+
+
+def _numbers_fault(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> str:
+    if array.shape != shape:
+        return f"{name} has shape {array.shape}, expected {shape}"
+    if array.dtype != dtype:
+        return f"{name} holds {array.dtype}, expected {dtype}"
+    if array.dtype == np.float32 and not np.isfinite(array).all():
+        return f"{name} has values that are not finite"
     return ""
 
 

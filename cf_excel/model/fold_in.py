@@ -10,12 +10,14 @@ the new prediction (Gauss-Newton), which "net" alone needs.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
+from cf_excel.model.lookup import shown
 
 _STEPS = 8
 _DEFAULT_MSE = 0.04  # of the squared rating range: .81 on the lesson's 0.5 to 5, about its validation MSE
@@ -60,6 +62,20 @@ def fit_user(
     if not np.isfinite(single).all():
         raise InputError(_TOO_FAR_APART)
     return single[:-1], float(user[-1])
+
+
+def checked_rating(value: Any, rating_range: tuple[float, float]) -> float:
+    """Return a rating that somebody gave. Raises InputError for what is no number and what is out of the range."""
+    low, high = rating_range
+    try:
+        rating = np.nan if isinstance(value, (bool, np.bool_)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        rating = np.nan
+    if rating != rating:
+        raise InputError(f"rating {shown(value)}: expected a number from {low:g} to {high:g}")
+    if not low <= rating <= high:
+        raise InputError(f"rating {rating:g} is out of the model's range: expected {low:g} to {high:g}")
+    return rating
 
 
 def solve(system: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -130,3 +130,11 @@ KINDS = {
     ),
     "collab": Kind(SIGMOID, "factors and biases, squeezed into the range by the sigmoid"),
 }
+
+LISTS = {
+    "score": "how likely the user is to pick a movie, times how far its predicted rating is above the low end",
+    "watch": "how likely the user is to pick it",
+    "rating": "the predicted rating",
+}
+"""What lists of recommendations can rank by."""
+DEFAULT_LISTS = "rating"

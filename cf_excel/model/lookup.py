@@ -140,6 +140,57 @@ class TitleIndex:
         return levels
 
 
+class MovieIndex(IdIndex):
+    """Movies by raw id or, where none has that id, by title."""
+
+    def __init__(self, kind: str, ids: np.ndarray, titles: np.ndarray) -> None:
+        super().__init__(kind, ids)
+        self._titles = TitleIndex(titles)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The title of each movie, (n_movies,), or its id where it has none."""
+        titles = self._titles.titles
+        return np.where(titles == "", self.ids.astype(object), titles)
+
+    def rows_of(self, movies: np.ndarray) -> np.ndarray:
+        """Return the row of each movie, in the shape of movies; -1 where none or several have the title."""
+        rows = self.rows(movies)
+        for position in np.argwhere(rows < 0):
+            found = self._titled(movies[tuple(position)])
+            if len(found) == 1:
+                rows[tuple(position)] = found[0]
+        return rows
+
+    def row_of(self, movie: object, n_ratings: np.ndarray | None = None) -> int:
+        """Return the row of one movie; the UnknownIdError names those that come close, if n_ratings is given.
+
+        Raises InputError with the candidates where several movies have the title.
+        """
+        row = int(self.rows(movie))
+        rows = [row] if row >= 0 else self._titled(movie)
+        if len(rows) > 1:
+            named = [cut(f"{self.ids[row]} {self._titles.titles[row]}".strip(), 80) for row in rows[:5]]
+            more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+            found = f"{shown(movie)} is {len(rows)} {plural(self.kind)}: {', '.join(named)}{more}"
+            raise InputError(f"{found}: give the id or the year")
+        if not rows:
+            close = [] if n_ratings is None or not isinstance(movie, str) else self._meant(movie, n_ratings)
+            raise self.unknown(movie, did_you_mean(self.labels[close].tolist()))
+        return rows[0]
+
+    def find(self, text: str, n_ratings: np.ndarray) -> list[int]:
+        """Return the rows of the movies whose title or id has every word of a text, the most rated first."""
+        found = {*self._titles.containing(text), *self.containing(text)}
+        return sorted(sorted(found), key=lambda row: -n_ratings[row])
+
+    def _titled(self, movie: object) -> list[int]:
+        return self._titles.rows(movie.strip()) if isinstance(movie, str) else []
+
+    def _meant(self, text: str, n_ratings: np.ndarray) -> list[int]:
+        return (self.find(text, n_ratings) or self._titles.close(text) or self.close(text))[:3]
+
+
 def look_alikes(text: str, rows_by_name: dict[str, list[int]]) -> list[int]:
     """Return the rows of the three folded names that look most like a text; none for a number."""
     folded = _fold(text)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.models import list_factors
 
 from cf_excel.cli import main
 from cf_excel.model.file import save_factors
@@ -29,6 +30,12 @@ def answer(predictor, capsys):
     return run
 
 
+def listed(predictor, movies, score):
+    """What JSON says of scored movies."""
+    n_ratings = dict(zip(predictor.factors.movie_ids.tolist(), predictor.n_ratings.tolist(), strict=True))
+    return [{"movie_id": i, "title": t, score: s, "n_ratings": n_ratings[i]} for i, t, s in movies]
+
+
 def test_predict(answer, predictor):
     rating = predictor.predict(15, 2571)
     lines = answer("predict", "15", "the matrix").splitlines()
@@ -39,11 +46,37 @@ def test_predict(answer, predictor):
 
 
 def test_recommend(answer, predictor):
-    expected = [{"movie_id": i, "title": t, "prediction": s} for i, t, s in predictor.recommend(42, 2)]
+    expected = listed(predictor, predictor.recommend(42, 2), "prediction")
     found = json.loads(answer("recommend", "42", "-n", "2", "--json"))
     assert found == {"user_id": 42, "recommendations": expected}
     assert len(answer("recommend", "42").splitlines()) == 1 + 4
     assert len(answer("recommend", "42", "--include-seen").splitlines()) == 1 + 8
+
+
+def test_lists_of_what_enough_people_rated_and_of_what_few_did(answer, predictor, tmp_path, monkeypatch, capsys):
+    assert [line.split()[0] for line in answer("recommend", "3", "--min-ratings", "2").splitlines()] == ["movie", "1"]
+    assert answer("rate", "The Matrix=3", "--min-ratings", "2").split()[:4] == [
+        "movie",
+        "title",
+        "prediction",
+        "ratings",
+    ]
+    assert main(["recommend", "1", "--min-ratings", "2"]) == 2
+    assert "the user rated every movie that has 2 ratings: add --include-seen" in capsys.readouterr().err
+    assert main(["rate", "Toy Story=3", "--min-ratings", "2"]) == 2
+    assert "you rated every movie in the model that has 2 ratings" in capsys.readouterr().err
+    assert main(["recommend", "42", "--explore", "0.5"]) == 2
+    assert "lists rank by the rating: to explore, train one with --lists score" in capsys.readouterr().err
+    listing = Predictor(replace(predictor.factors, lists=list_factors()))
+    save_factors(listing.factors, tmp_path / "lists")
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "lists"))
+    found = json.loads(answer("recommend", "42", "--explore", "0.9", "--json"))["recommendations"]
+    assert found == listed(listing, listing.recommend(42, explore=0.9), "prediction")
+    for command in (["recommend", "42"], ["rate", "Toy Story=5"]):
+        assert main([*command, "--explore", "2"]) == 2
+        assert "explore 2: expected 0 to 1" in capsys.readouterr().err
+    found = json.loads(answer("rate", "Toy Story=5", "--explore", "0.9", "--json"))["recommendations"]
+    assert found == listed(listing, listing.fold_in([1], [5], explore=0.9), "prediction")
 
 
 def test_a_bayes_model_says_how_sure_it_is(tiny_factors, tmp_path, monkeypatch, capsys):
@@ -58,7 +91,7 @@ def test_a_bayes_model_says_how_sure_it_is(tiny_factors, tmp_path, monkeypatch, 
         movie.score for movie in expected
     ]
     assert main(["recommend", "42", "--lower-bound"]) == 0
-    assert capsys.readouterr().out.splitlines()[0].split() == ["movie", "title", "lower", "bound"]
+    assert capsys.readouterr().out.splitlines()[0].split() == ["movie", "title", "lower", "bound", "ratings"]
 
 
 def test_a_lower_bound_needs_a_bayes_model(predictor, capsys):
@@ -67,14 +100,14 @@ def test_a_lower_bound_needs_a_bayes_model(predictor, capsys):
 
 
 def test_similar(answer, predictor):
-    expected = [{"movie_id": i, "title": t, "similarity": s} for i, t, s in predictor.similar(1, 3)]
+    expected = listed(predictor, predictor.similar(1, 3), "similarity")
     found = json.loads(answer("similar", "Toy Story", "-n", "3", "--min-ratings", "0", "--json"))
     assert json.loads(answer("similar", "Toy Story", "-n", "3", "--json")) == found
     assert found == {"movie_id": 1, "title": "Toy Story (1995)", "similar": expected}
 
 
 def test_rate(answer, predictor):
-    expected = [{"movie_id": i, "title": t, "prediction": s} for i, t, s in predictor.fold_in([1, 10], [5, 2.5], 3)]
+    expected = listed(predictor, predictor.fold_in([1, 10], [5, 2.5], 3), "prediction")
     found = json.loads(answer("rate", "Toy Story=5", "a=b = 2.5", "-n", "3", "--json"))
     assert found["recommendations"] == expected
     assert found["rated"] == [
@@ -167,16 +200,16 @@ def shop(tiny_factors, tmp_path, monkeypatch):
     ("argv", "headings"),
     [
         (["predict", "15", "mug 3"], ["customer", "product", "prediction"]),
-        (["recommend", "15", "-n", "3"], ["product", "prediction"]),
-        (["similar", "Mug 0", "--min-ratings", "0"], ["product", "similarity"]),
-        (["rate", "Mug 0=5"], ["product", "prediction"]),
+        (["recommend", "15", "-n", "3"], ["product", "prediction", "ratings"]),
+        (["similar", "Mug 0", "--min-ratings", "0"], ["product", "similarity", "ratings"]),
+        (["rate", "Mug 0=5"], ["product", "prediction", "ratings"]),
     ],
 )
 def test_tables_say_what_they_are_called_and_have_no_empty_titles(shop, capsys, argv, headings):
     assert main(argv) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == headings
-    assert lines[1].split()[-3:-1][0] == "Mug"
+    assert lines[1].split()[headings.index("product")] == "Mug"
 
 
 @pytest.mark.parametrize(

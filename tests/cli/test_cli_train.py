@@ -105,6 +105,20 @@ def test_a_model_is_trained_and_kept(
     assert float(rows["mean"][0]) == pytest.approx(np.square(truth - truth.mean()).mean(), rel=0.1)
 
 
+@pytest.mark.parametrize("kind", ["bayes", "dot"])
+def test_what_lists_rank_by_is_kept_with_the_model(kind: str, small: Ratings, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    options = ["--kind", kind, "--epochs", "1", "--out", str(out)]
+    for lists in ("score", "watch"):
+        assert train(*options, "--lists", lists) == 0
+        found = load_factors(out).lists
+        assert found is not None
+        assert found.by == lists
+        assert found.given.shape == (40, 24)
+    assert train(*options, "--lists", "rating") == 0
+    assert load_factors(out).lists is None
+
+
 def test_the_optimizer_is_kept_with_the_model(small: Ratings, tmp_path: Path) -> None:
     out = tmp_path / "model"
     for optimizer, kept, wd in (("lesson", "adam", 2e-4), ("sparse-adam", "sparse-adam", 3e-3)):

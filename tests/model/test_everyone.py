@@ -95,9 +95,10 @@ def test_ties_stay_in_the_models_order(seed, n_rows, n_movies, n):
     rng = np.random.default_rng(seed)
     scores = rng.integers(-2, 3, (n_rows, n_movies)).astype(np.float32)
     is_open = rng.random((n_rows, n_movies)) < 0.6
-    best = everyone.best_lists(scores, is_open, n)
+    best = everyone.best_lists(scores, 2 * scores, is_open, n)
     found = list(zip(best.owners.tolist(), best.ranks.tolist(), best.movies.tolist(), strict=True))
     assert found == ranked_slowly(scores, is_open, n)
+    np.testing.assert_array_equal(best.scores, 2 * scores[best.owners, best.movies])
 
 
 def test_ids_are_those_of_the_model_and_titles_come_where_there_are_some(tiny_factors):
@@ -125,10 +126,10 @@ def test_what_can_not_be_ranked_is_refused_as_for_one(tiny_factors):
 def test_memory_does_not_grow_with_the_users(tiny_factors, monkeypatch):
     factors = some_factors(tiny_factors(), 0, 900, 50, with_ties=False)
     predictor, largest = Predictor(factors), []
-    score = predictor._list_scores
+    score = predictor.row_scores.sums
     monkeypatch.setattr(everyone, "_SCORES_AT_ONCE", 1000)
     monkeypatch.setattr(
-        predictor, "_list_scores", lambda users, lower_bound: largest.append(len(users)) or score(users, lower_bound)
+        predictor.row_scores, "sums", lambda users, bound: largest.append(len(users)) or score(users, bound)
     )
     assert len(predictor.recommend_all(3)["rank"]) == sum(len(predictor.recommend(i, 3)) for i in factors.user_ids)
     assert max(largest) == 1000 // 50

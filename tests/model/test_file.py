@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from support.models import list_factors
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.model import file as model_file
 from cf_excel.model.file import default_model_path, load_factors, save_factors
 from cf_excel.model.kinds import KINDS
+from cf_excel.model.lists import ListFactors
 from cf_excel.model.predictor import Predictor
 from cf_excel.plots.figures import principal_components
 from cf_excel.ratings.nouns import Nouns
@@ -31,6 +33,8 @@ def assert_equal(left, right):
             assert a.tolist() == b.tolist()
         elif field.name == "layers":
             assert {k: v.tolist() for k, v in a.items()} == {k: v.tolist() for k, v in b.items()}
+        elif isinstance(a, ListFactors):
+            assert_equal(a, b)
         else:
             assert a == b
 
@@ -41,6 +45,26 @@ def test_round_trip(kind, tiny_factors, tmp_path):
     save_factors(factors, tmp_path / "new folder" / "model.safetensors")
     assert_equal(factors, load_factors(tmp_path / "new folder" / "model.safetensors"))
     assert os.listdir(tmp_path / "new folder") == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("by", ["score", "watch"])
+def test_what_lists_rank_by_is_kept(by, tiny_factors, tmp_path):
+    factors = replace(tiny_factors(), lists=list_factors(by))
+    save_factors(factors, tmp_path / "m")
+    read = load_factors(tmp_path / "m")
+    assert_equal(factors, read)
+    rows = np.array([6, 2])
+    assert_equal(read.of_users(rows - 2).lists, factors.lists)
+    assert_equal(read.of_movies(rows).lists, factors.lists.of_movies(rows))
+    assert Predictor(read.of_movies(rows)).recommend(42, 2)
+
+
+def test_a_file_without_list_factors_ranks_by_the_rating(tiny_factors, tmp_path):
+    save_factors(tiny_factors(), tmp_path / "m")
+    head, arrays = model_file._unpack((tmp_path / "m").read_bytes())
+    assert "lists" not in head
+    assert not [name for name in arrays if name.startswith("lists")]
+    assert load_factors(tmp_path / "m").lists is None
 
 
 def test_the_same_model_is_the_same_bytes(tiny_factors, tmp_path):
@@ -152,6 +176,23 @@ FAULTS = {
     "number in record": (lambda f: {"record": {"metrics": {"val_mse": 10**400}}}, "a number that is not finite"),
     "deep in record": (lambda f: {"record": {"a": [{"b": -(10**400)}]}}, "a number that is not finite"),
     "nouns": (lambda f: {"nouns": Nouns("customer", "two\nlines")}, "words for a user and a movie can't be shown"),
+    "lists": (lambda f: {"lists": list_factors("rating")}, "lists by 'rating', expected score or watch"),
+    "list shape": (lambda f: {"lists": list_factors(n_movies=7)}, r"lists.given has shape \(7, 3\), expected \(8, 3\)"),
+    "no list columns": (lambda f: {"lists": list_factors(n_columns=0)}, r"lists.given has shape \(8, 0\)"),
+    "asked": (lambda f: {"lists": replace(list_factors(), asked=list_factors().given[:, 1:])}, "lists.asked has shape"),
+    "flat lists": (lambda f: {"lists": replace(list_factors(), given=np.float32(1))}, "lists.given has shape"),
+    "nan in lists": (
+        lambda f: {"lists": replace(list_factors(), asked=nan_at(list_factors().asked))},
+        "lists.asked has values that are not finite",
+    ),
+    "list dtype": (
+        lambda f: {"lists": replace(list_factors(), popularity=np.ones(8))},
+        "lists.popularity holds float64, expected float32",
+    ),
+    "popularity": (
+        lambda f: {"lists": replace(list_factors(), popularity=-list_factors().popularity)},
+        "lists.popularity has values below 0",
+    ),
     "record": (lambda f: {"record": ["no"]}, "training record is not"),
 }
 
@@ -300,6 +341,7 @@ def uses_of(path):
     yield lambda: model.uncertainty(users[:, None], movies)
     yield lambda: scores(model.recommend(42, 8))
     yield lambda: scores(model.recommend(42, 8, lower_bound=1.3))
+    yield lambda: model.row_scores.of_lists(np.arange(5))[0]
     yield lambda: scores(model.similar(1, 8))
     yield lambda: scores(model.fold_in([1, 2571, 10], [low, high, high], 8))
     yield lambda: model.predict_for(*model.fit_user([1], [high]), movies)
@@ -312,6 +354,10 @@ def uses_of(path):
 def test_every_use_of_a_model_that_loads_gives_finite_numbers_or_says_why_not(data, tiny_factors, scratch):
     factors = tiny_factors(data.draw(st.sampled_from(list(KINDS))))
     change = {"record": data.draw(records)} if data.draw(st.booleans()) else {}
+    if data.draw(st.booleans()):
+        lists = list_factors(data.draw(st.sampled_from(["score", "watch"])))
+        change["lists"] = replace(lists, asked=np.clip(lists.asked * np.float64(data.draw(sizes)), -3e38, 3e38))
+        change["lists"] = replace(change["lists"], asked=change["lists"].asked.astype(np.float32))
     for name in data.draw(st.sets(st.sampled_from(["user_factors", "movie_factors", "user_bias", "movie_bias"]))):
         array = getattr(factors, name).copy()
         where = slice(None) if data.draw(st.booleans()) else data.draw(st.integers(0, array.size - 1))

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.models import list_factors
 
 from cf_excel.errors import FileError, InputError, UnknownIdError
 from cf_excel.model import predictor as predictor_module
+from cf_excel.model import row_scores
 from cf_excel.model.file import save_factors
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.predictor import Predictor, load_predictor, usual_least_ratings
+from cf_excel.model.predictor import Predictor, load_predictor
 from cf_excel.ratings.nouns import Nouns
 
 
@@ -65,7 +67,7 @@ def test_predictions_broadcast(predictor, shapes, seed):
 
 def test_a_million_pairs_are_scored_in_chunks_and_a_grid_of_any_length(predictor, monkeypatch):
     factors = predictor.factors
-    monkeypatch.setattr(predictor_module, "_CHUNK", 7)
+    monkeypatch.setattr(row_scores, "_CHUNK", 7)
     users, movies = np.repeat(factors.user_ids, 8), np.tile(factors.movie_ids, 5)
     pairs = predictor.predict(users, movies)
     grid = predictor.predict(factors.user_ids[:, None], factors.movie_ids)
@@ -150,6 +152,92 @@ def test_ties_keep_the_order_of_the_model(tiny_factors):
     assert found == (halves[best // 4] + halves[1 - best // 4])[:6]
 
 
+@pytest.fixture(params=["score", "watch"])
+def listing(request, predictor):
+    """A model of any kind whose lists rank by the list score or by watch."""
+    return Predictor(replace(predictor.factors, lists=list_factors(request.param)))
+
+
+def list_score(factors, seen, movie, rating, explore=0.0):
+    """The definition, for a user who rated the movies seen, in float64."""
+    lists, (low, high), n = factors.lists, factors.rating_range, len(seen)
+    p = lists.given[seen].sum(axis=0, dtype=float) / (n + 10)
+    watch = max(p @ lists.asked[movie], 0) + 10 / (n + 10) * lists.popularity[movie]
+    watch /= (factors.n_ratings[movie] + 10) ** explore
+    return watch * max(rating - low - (high - low) / 3, (high - low) / 300) if lists.by == "score" else watch
+
+
+@pytest.mark.parametrize("explore", [0.0, 0.6])
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_a_model_with_list_factors_ranks_by_the_list_score_and_shows_the_rating(listing, exclude_seen, explore):
+    factors = listing.factors
+    all_scores = listing.row_scores.of_lists(np.arange(5), explore=explore)[0]
+    for row, user in enumerate(factors.user_ids.tolist()):
+        seen = factors.seen(row)
+        ratings = [one_prediction(factors, row, movie, cut_off=False) for movie in range(8)]
+        scores = [list_score(factors, seen, movie, ratings[movie], explore) for movie in range(8)]
+        np.testing.assert_allclose(all_scores[row], scores, rtol=1e-4)
+        best = [movie for movie in np.argsort(np.negative(scores)) if not exclude_seen or movie not in seen]
+        found = listing.recommend(user, 8, exclude_seen, explore=explore)
+        assert [movie.movie_id for movie in found] == factors.movie_ids[best].tolist()
+        assert [movie.score for movie in found] == pytest.approx(
+            [one_prediction(factors, row, movie) for movie in best], abs=1e-5
+        )
+
+
+def test_a_new_user_is_listed_by_the_movies_that_they_rated(listing):
+    factors = listing.factors
+    user = listing.fit_user([1, 10, 1], [5, 2, 4])
+    scores = [
+        list_score(factors, [0, 4], movie, one_prediction(factors, None, movie, user, cut_off=False))
+        for movie in range(8)
+    ]
+    best = [movie for movie in np.argsort(np.negative(scores)) if movie not in (0, 4)]
+    found = listing.fold_in([1, 10, 1], [5, 2, 4])
+    assert [movie.movie_id for movie in found] == factors.movie_ids[best].tolist()
+    ratings = listing.predict_for(*user, factors.movie_ids[best])
+    assert [movie.score for movie in found] == pytest.approx(ratings.tolist(), abs=1e-5)
+
+
+def test_a_lower_bound_stands_for_the_rating_in_the_list_score(tiny_factors):
+    predictor = Predictor(replace(tiny_factors("bayes"), lists=list_factors()))
+    factors = predictor.factors
+    bounds = [one_prediction(factors, 3, movie, cut_off=False) for movie in range(8)]
+    bounds -= 0.7 * predictor.uncertainty(42, factors.movie_ids)
+    scores = [list_score(factors, factors.seen(3), movie, bounds[movie]) for movie in range(8)]
+    found = predictor.recommend(42, 8, exclude_seen=False, lower_bound=0.7)
+    best = np.argsort(np.negative(scores))
+    assert [movie.movie_id for movie in found] == factors.movie_ids[best].tolist()
+    assert [movie.score for movie in found] == pytest.approx(np.clip(bounds[best], 0.5, 5), abs=1e-5)
+
+
+def test_equal_list_scores_keep_the_order_of_the_model(tiny_factors):
+    lists = list_factors()
+    same = {name: np.repeat(getattr(lists, name)[:1], 8, axis=0) for name in ("given", "asked", "popularity")}
+    predictor = Predictor(replace(tiny_factors(), lists=replace(lists, **same, by="watch")))
+    found = predictor.recommend(42, 8, exclude_seen=False)
+    assert [movie.movie_id for movie in found] == predictor.factors.movie_ids.tolist()
+
+
+def test_lists_of_what_enough_people_rated(predictor, listing):
+    for model in (predictor, listing):
+        found = {movie.movie_id for movie in model.recommend(3, 8, min_ratings=1)}
+        assert found == {1, 2571, 1411, 3598, 10, 4973, 12}
+        assert [movie.movie_id for movie in model.recommend(3, 8, min_ratings=2)] == [1]
+        assert [movie.movie_id for movie in model.fold_in([2571], [4], min_ratings=2)] == [1]
+        assert model.fold_in([1], [4], min_ratings=2) == []
+
+
+def test_what_can_not_be_explored(tiny_factors):
+    listing = Predictor(replace(tiny_factors(), lists=list_factors()))
+    for explore in (-0.1, 1.1, float("nan")):
+        with pytest.raises(InputError, match=r"explore .*: expected 0 to 1"):
+            listing.recommend(42, explore=explore)
+    for work in (lambda model: model.recommend(42, explore=0.5), lambda model: model.fold_in([1], [4], explore=0.5)):
+        with pytest.raises(InputError, match="lists rank by the rating: to explore, train one with --lists score"):
+            work(Predictor(tiny_factors()))
+
+
 def test_uncertainty_is_the_spread_of_the_numbers_behind_a_prediction(tiny_factors):
     factors = replace(tiny_factors("bayes"), rating_range=(-1e6, 1e6))
     predictor, rng, n = Predictor(factors), np.random.default_rng(0), 400_000
@@ -195,21 +283,6 @@ def test_similar_is_the_cosine(predictor):
         assert [m.movie_id for m in found] == predictor.factors.movie_ids[order].tolist()
         assert [m.score for m in found] == pytest.approx(cosines[order], abs=1e-6)
     assert {m.movie_id for m in predictor.similar(2571, 20, min_ratings=2)} == {1}  # rated twice, as no other movie
-
-
-@pytest.mark.parametrize(
-    ("n_ratings", "least"),
-    [
-        ([500] * 11, 20),
-        ([500] * 10 + [3, 2, 1], 3),
-        ([19] * 30, 19),
-        ([4, 2, 9], 2),
-        ([4, 0], 0),
-        ([7], 7),
-    ],
-)
-def test_similar_asks_of_movies_what_the_table_has(n_ratings, least):
-    assert usual_least_ratings(np.array(n_ratings)) == least
 
 
 def test_similar_takes_the_usual_number_unless_told(tiny_factors):

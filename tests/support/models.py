@@ -7,6 +7,7 @@ import numpy as np
 
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import save_factors
+from cf_excel.model.lists import ListFactors
 from cf_excel.xlsx.cells import Block
 from support.owned import (
     MOVIES,
@@ -80,3 +81,10 @@ def small_factors(kind: str) -> Factors:
 def block_values(sheet: dict, block: Block) -> np.ndarray:
     rows = sheet["values"][block.top - 1 : block.bottom]
     return np.array([row[block.left - 1 : block.right] for row in rows])
+
+
+def list_factors(by: str = "score", n_movies: int = 8, n_columns: int = 3) -> ListFactors:
+    """What lists of a model with so many movies rank by, of random numbers fixed by a seed."""
+    rng = np.random.default_rng(3)
+    given, asked = (rng.normal(0, 0.7, (n_movies, n_columns)).astype(np.float32) for _ in range(2))
+    return ListFactors(given, asked, rng.dirichlet(np.ones(n_movies)).astype(np.float32), by)

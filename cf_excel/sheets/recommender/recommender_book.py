@@ -12,7 +12,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.predictor import usual_least_ratings
+from cf_excel.model.lists import usual_least_ratings
 from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.page_setup import set_widths
 from cf_excel.sheets.rating_choices import rating_choices

@@ -13,7 +13,7 @@ _ENDS = re.compile(r'<cfvo type="num" val="([^"]*)" ?/>')
 
 
 def with_plain_bars(xml: bytes) -> bytes:
-    """Return the XML of a new sheet, complete but for extensions, whose rules of data bars have their newer part, too."""
+    """Return the XML of a sheet, complete but for extensions, whose rules of data bars have their newer part, too."""
     numbers, newer = count(1), []
 
     def extended(match: re.Match[bytes]) -> bytes:

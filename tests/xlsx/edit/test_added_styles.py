@@ -12,7 +12,13 @@ from cf_excel.errors import FileError
 from cf_excel.xlsx.edit.added_styles import TWO_DECIMALS, AddedStyles, Look
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
-LOOKS = [Look(), Look(bold=True), Look(number=TWO_DECIMALS, italic=True, ink="FF0000", fill="00FF00", box=True), Look("0.0000"), Look("0.00000")]
+LOOKS = [
+    Look(),
+    Look(bold=True),
+    Look(number=TWO_DECIMALS, italic=True, ink="FF0000", fill="00FF00", box=True),
+    Look("0.0000"),
+    Look("0.00000"),
+]
 
 
 def rewritten(path, change):

@@ -1,0 +1,136 @@
+"""Learn from who rated what, whatever the rating, how likely users are to pick movies.
+
+X~ (n_users, n_movies) is n_u ** -1/2 where user u rated, times the root of the mean n_u, so that nobody who rated much
+outweighs the others. With precisions L_i = 100 + 3 sum_u X~_ui^2, the least squares |X~ - X~ B|^2 + |L^1/2 B|^2 with
+zeros on B's diagonal, each movie predicted by the others, has a solution in closed form (Steck 2019, "Embarrassingly
+shallow autoencoders"; the precisions as in Steck 2020, "Autoencoders that don't overfit towards the identity"). Of the
+singular values s and vectors V of X~ L^-1/2 the largest do, so that the cost grows with the ratings and not with the
+square of the movies:
+
+    f = s^2 / (1 + s^2),  h_i = sum_k f_k V_ik^2,  B = L^-1/2 V f V' L^1/2 / (1 - h) - diag(h / (1 - h))
+
+B is then narrowed to a few columns T, the main right singular vectors of X~ B C, where C = diag(n_i ** -.2) keeps the
+movies that everybody rates from taking them all: given = B C T, asked = C^-1 T, and a user's sum of given times asked
+is what B says of the user.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from cf_excel.errors import InputError
+from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import DEFAULT_LISTS, LISTS
+from cf_excel.model.lists import ListFactors
+from cf_excel.ratings.table import Ratings, row_numbers
+
+N_COLUMNS = 24
+_N_SINGULAR = 64
+_PRECISION, _PRECISION_OF_RATING = 100.0, 3.0
+_TEMPERING = 0.2  # power of a movie's number of ratings
+_HALF_LIFE = 365.0 * 86400  # seconds in which a rating comes to count half for the popularity
+_OVERSAMPLED, _POWER_STEPS = 8, 4
+Product = Callable[[np.ndarray], np.ndarray]
+
+
+def check_lists(lists: str) -> None:
+    """Raise InputError for what lists can't be ranked by."""
+    if lists not in LISTS:
+        raise InputError(f"lists {lists!r}: expected one of {', '.join(LISTS)}")
+
+
+def with_lists(
+    factors: Factors, ratings: Ratings, val_rows: np.ndarray, lists: str = DEFAULT_LISTS, seed: int = 0
+) -> Factors:
+    """Return a model whose lists rank by one of LISTS, learnt from the ratings outside val_rows.
+
+    Raises InputError for other lists.
+    """
+    check_lists(lists)
+    return factors if lists == "rating" else replace(factors, lists=fit_lists(ratings, val_rows, lists, seed))
+
+
+def fit_lists(ratings: Ratings, val_rows: np.ndarray, by: str = "score", seed: int = 0) -> ListFactors:
+    """Return what ranks lists, from the ratings outside val_rows; the same seed, the same numbers."""
+    is_training = np.ones(len(ratings), bool)
+    is_training[row_numbers(val_rows, len(ratings))] = False
+    users, movies = ratings.user_idx[is_training], ratings.movie_idx[is_training]
+    time = None if ratings.timestamp is None else ratings.timestamp[is_training]
+    given, asked = _autoencoder(users, movies, (ratings.n_users, ratings.n_movies), np.random.default_rng(seed))
+    popularity = _popularity(movies, time, ratings.n_movies)
+    arrays = {"given": given, "asked": asked, "popularity": popularity}
+    return ListFactors(**{name: array.astype(np.float32) for name, array in arrays.items()}, by=by)
+
+
+def _popularity(movies: np.ndarray, time: np.ndarray | None, n_movies: int) -> np.ndarray:
+    """Return each movie's share of the ratings, (n_movies,), each halved for every year before the newest."""
+    weights = None if time is None else 0.5 ** ((time.max() - time) / _HALF_LIFE)
+    counts = np.bincount(movies, weights, n_movies).astype(np.float64)
+    return counts / counts.sum()
+
+
+def _autoencoder(
+    users: np.ndarray, movies: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return given and asked, (n_movies, n_columns), float64, from the rows of who rated and what, (n_ratings,)."""
+    rated = csr_array((np.ones(len(users)), (users, movies)), shape)
+    n_by_user = np.diff(rated.indptr)
+    rated.data = np.repeat((np.maximum(n_by_user, 1) / n_by_user[n_by_user > 0].mean()) ** -0.5, n_by_user)
+    rated_t = rated.T.tocsr()
+    n_by_movie = np.diff(rated_t.indptr)
+    root = np.sqrt(_PRECISION + _PRECISION_OF_RATING * rated.power(2).sum(axis=0))[:, None]
+    n_singular, n_columns = min(_N_SINGULAR, *shape), min(N_COLUMNS, *shape)
+
+    vectors, values = _right_singular(
+        lambda z: rated @ (z / root), lambda z: rated_t @ z / root, shape, n_singular, rng
+    )
+    kept = values**2 / (1 + values**2)
+    own = (vectors**2 @ kept)[:, None]
+    left, right, own = vectors * kept / root, vectors * root / (1 - own), own / (1 - own)
+    tempering = np.maximum(n_by_movie, 1)[:, None] ** -_TEMPERING
+
+    def times(z: np.ndarray) -> np.ndarray:
+        """Return B C z."""
+        z = tempering * z
+        return left @ (right.T @ z) - own * z
+
+    def transposed_times(z: np.ndarray) -> np.ndarray:
+        return tempering * (right @ (left.T @ z) - own * z)
+
+    columns, _ = _right_singular(
+        lambda z: rated @ times(z), lambda z: transposed_times(rated_t @ z), shape, n_columns, rng
+    )
+    columns *= np.sign(columns[np.abs(columns).argmax(axis=0), np.arange(n_columns)])  # either sign would do: keep one
+    return times(columns), columns / tempering
+
+
+def _right_singular(
+    times: Product, transposed_times: Product, shape: tuple[int, int], k: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k main right singular vectors (n_movies, k) and values (k,), falling, of a matrix of this shape.
+
+    Randomized power iteration (Halko, Martinsson & Tropp 2011), which asks for no more than products with the matrix.
+    """
+    width = min(k + _OVERSAMPLED, *shape)
+    basis = transposed_times(rng.normal(size=(shape[0], width)))
+    for _ in range(_POWER_STEPS):
+        basis = transposed_times(times(_orthonormal(basis)))
+    basis = _orthonormal(_orthonormal(basis))  # the second time to full precision
+    product = times(basis)
+    squares, rotation = np.linalg.eigh(product.T @ product)
+    missing = max(0, k - len(squares))  # of a matrix of a lower rank
+    vectors = np.pad(basis @ rotation[:, ::-1][:, :k], ((0, 0), (0, missing)))
+    return vectors, np.sqrt(np.pad(np.maximum(squares[::-1][:k], 0), (0, missing)))
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Return orthonormal columns that span what columns (n, k) do; fewer where some depend on others.
+
+    By the small matrix of their products: a QR factorization of so high a matrix takes many times longer where other
+    programs want the processor, too.
+    """
+    squares, rotation = np.linalg.eigh(columns.T @ columns)
+    kept = squares > 1e-13 * squares.max(initial=0)
+    return columns @ (rotation[:, kept] / np.sqrt(squares[kept]))
