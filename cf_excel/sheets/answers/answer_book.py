@@ -4,7 +4,6 @@ from html import unescape
 from pathlib import Path
 
 from openpyxl import Workbook
-from openpyxl.packaging.core import DocumentProperties
 from openpyxl.styles import Alignment
 from openpyxl.worksheet.filters import AutoFilter
 from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
@@ -33,7 +32,6 @@ def write_book(path: Path, table: AnswerTable) -> None:
     """Write a workbook with one sheet, whole or not at all. Raises FileError."""
     sheet = AnswersSheet(len(table.columns), len(table))
     workbook = Workbook()
-    workbook.properties = DocumentProperties(creator="cf_excel", title=table.title.capitalize())
     worksheet = workbook.active
     worksheet.title = table.title
     worksheet.freeze_panes = sheet.freeze
@@ -49,7 +47,7 @@ def write_book(path: Path, table: AnswerTable) -> None:
         width = max(_NARROWEST, len(header) + _FOR_BUTTON, longest + 3)
         set_widths(worksheet, {sheet.width_of(i): min(width, _WIDEST)})
     cells.put_pieces(sheet.cells, [style for _, style in looks], table.pieces())
-    write_workbook(path, workbook, {table.title: cells})
+    write_workbook(path, workbook, {table.title: cells}, title=table.title.capitalize())
 
 
 def _look(table: AnswerTable, name: str, longest: int) -> tuple[str, str]:
