@@ -15,11 +15,10 @@ from support.vba_projects import sources
 from support.zip_parts import rewritten
 
 from cf_excel.errors import CfExcelError
-from cf_excel.udf import functions_workbook
 from cf_excel.udf.fill_workbook import fill
-from cf_excel.udf.functions_workbook import CONF, add_functions, own_project, remove_functions
+from cf_excel.udf.found_functions import own_project
+from cf_excel.udf.functions_workbook import CONF, add_functions, remove_functions
 from cf_excel.udf.panel_workbooks import settings
-from cf_excel.xlsx.vba.vba_project import VbaProject
 
 SCRIPTS = Path(__file__).parents[1] / "support" / "functions_scripts.py"
 CONVERT = Path(__file__).parents[1] / "support" / "office_scripts.py"
@@ -317,17 +316,3 @@ def test_names_that_hide_a_function_and_formulas_that_call_one_are_told(tmp_path
     assert report.notes == ("the workbook's own name CF_TOP hides the function: Excel shows what the name stands for",)
     report = remove_functions(report.path, out=tmp_path / "back.xlsx")
     assert report.notes == ("formulas that call the functions stay, and show #NAME? once Excel calculates them",)
-
-
-def test_functions_that_others_imported_are_theirs(tmp_path):
-    project = own_project()
-    udfs = project.modules["xlwings_udfs"] + project.modules["xlwings_udfs"].replace("cf_excel.udf.excel", "mine")
-    vba = functions_workbook.read_project(
-        replace(project, modules=project.modules | {"xlwings_udfs": udfs}).packed(["Sheet1"]), "a.xlsm"
-    )
-    assert functions_workbook.others_in(vba) == ["xlwings_udfs"]
-    assert functions_workbook.others_in(
-        functions_workbook.read_project(
-            VbaProject({}, documents={"Sheet1": "Sub A()\nEnd Sub"}).packed(["Sheet1"]), "a"
-        )
-    ) == ["Sheet1"]
