@@ -5,6 +5,7 @@ What is put in: the VBA project, the sheet xlwings.conf, and the code names by w
 
 import os
 import posixpath
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ GIVEN_NAMES = "cf_excel: code names given"  # a line of xlwings.conf that xlwing
 _ADDIN = (
     "xlwings' add-in brings the functions into it: docs/excel-windows.md, 'A workbook with macros of its own', says how"
 )
+_CALL = re.compile(rb"<(?:[\w.-]+:)?f(?:\s[^>]*)?>[^<]*\bCF_")
 
 Rows = list[tuple[str, str]]
 
@@ -65,7 +67,7 @@ def add_functions(
     path = Path(workbook)
     book, target = _opened(path, (".xlsx", ".xlsm"), None if out is None else Path(out), ".xlsm")
     vba, conf = vba_of(book), _conf_of(book)
-    if conf is not None and BUILT_WITH not in dict(conf):
+    if BUILT_WITH not in dict(conf or []) and CONF in (title.lower() for title in book.all_titles):
         raise FileError(f"{path.name} has a sheet {CONF} of its own, which is left alone: {_ADDIN}")
     others = [] if vba is None else others_in(vba)
     is_current = vba is not None and has_functions(vba)
@@ -76,6 +78,8 @@ def add_functions(
         book.notes.append(
             f"the workbook's own name {hidden[0]} hides the function: Excel shows what the name stands for"
         )
+    if vba is None and _has_calls(book):
+        book.notes.append("formulas that call the functions are there: press Ctrl+Alt+F9 in Excel to calculate them")
     given = _given_names(conf or [])
     if conf is None:
         book.add_sheet(
@@ -114,7 +118,9 @@ def remove_functions(
     others = others_in(vba)
     if others:
         raise FileError(f"{path.name} has VBA of its own ({_shown(others)}), which an .xlsx can't hold: left alone")
-    if any(b"CF_" in book.sheet_bytes(title) for title in book.titles):
+    if book.all_titles == [CONF]:
+        raise FileError(f"{path.name} has no sheet but {CONF}: nothing would be left")
+    if _has_calls(book):
         book.notes.append("formulas that call the functions stay, and show #NAME? once Excel calculates them")
     take_code_names_back(book, _given_names(conf or []))
     book.archive.drop_related(book.root, "vbaProject")
@@ -128,6 +134,11 @@ def vba_of(book: OpenedBook) -> VbaSources | None:
     """Return the sources of a workbook's VBA, None where it has none. Raises FileError for a damaged project."""
     part = book.root_target("vbaProject")
     return None if part is None else read_project(book.archive.read(part), book.path.name)
+
+
+def _has_calls(book: OpenedBook) -> bool:
+    """Whether formulas call the functions."""
+    return any(_CALL.search(book.sheet_bytes(title)) for title in book.titles)
 
 
 def _opened(path: Path, endings: tuple[str, ...], out: Path | None, ending: str) -> tuple[OpenedBook, Path]:
