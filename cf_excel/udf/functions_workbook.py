@@ -79,7 +79,9 @@ def add_functions(
             f"the workbook's own name {hidden[0]} hides the function: Excel shows what the name stands for"
         )
     if vba is None and _has_calls(book):
-        book.notes.append("formulas that call the functions are there: press Ctrl+Alt+F9 in Excel to calculate them")
+        book.notes.append(
+            "formulas that call the functions are there already: let Excel calculate everything anew once"
+        )
     given = _given_names(conf or [])
     if conf is None:
         book.add_sheet(

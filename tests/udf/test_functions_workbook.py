@@ -339,7 +339,7 @@ def test_names_that_hide_a_function_and_formulas_that_call_one_are_told(tmp_path
     report = add_functions(tmp_path / "own.xlsx")
     assert report.notes == (
         "the workbook's own name CF_TOP hides the function: Excel shows what the name stands for",
-        "formulas that call the functions are there: press Ctrl+Alt+F9 in Excel to calculate them",
+        "formulas that call the functions are there already: let Excel calculate everything anew once",
     )
     report = remove_functions(report.path, out=tmp_path / "back.xlsx")
     assert report.notes == ("formulas that call the functions stay, and show #NAME? once Excel calculates them",)
