@@ -19,8 +19,8 @@ from pathlib import Path
 from cf_excel.errors import CfExcelError, FileError
 from cf_excel.files import check_source
 from cf_excel.model.file import default_model_path, load_factors
+from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours
 from cf_excel.udf.functions_vba import BUILT_WITH, UDF_MODULE
-from cf_excel.udf.functions_workbook import BUILT_MACROS, has_functions, is_ours
 from cf_excel.xlsx.vba.read_project import VbaSources, read_project
 
 _ADD = "python -m cf_excel functions add"

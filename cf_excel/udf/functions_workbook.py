@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cf_excel.errors import FileError, InputError
@@ -16,7 +16,8 @@ from cf_excel.sheets.fill.changes import Outcome
 from cf_excel.sheets.fill.write_back import save_book
 from cf_excel.sheets.panel.panel_layout import ConfSheet
 from cf_excel.udf.descriptions import signatures
-from cf_excel.udf.functions_vba import BUILT_WITH, UDF_MODULE, functions_project
+from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours, others_in, own_project
+from cf_excel.udf.functions_vba import BUILT_WITH
 from cf_excel.udf.panel_workbooks import settings
 from cf_excel.xlsx.edit.code_names import code_name, give_code_names, take_code_names_back
 from cf_excel.xlsx.edit.drop_sheet import drop_sheet
@@ -30,11 +31,10 @@ from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
 CONF = ConfSheet(0).title
 CONF_CODE_NAME = "xlwings_conf"
 GIVEN_NAMES = "cf_excel: code names given"  # a line of xlwings.conf that xlwings passes over, as BUILT_WITH
-BUILT_MACROS = "cf_excel_macros"  # the module of the buttons in the workbooks that build makes
 _ADDIN = (
     "xlwings' add-in brings the functions into it: docs/excel-windows.md, 'A workbook with macros of its own', says how"
 )
-_BLANK = re.compile(r"(?im)^(Attribute .*|Option Explicit)$")
+_CALL = re.compile(rb"<(?:[\w.-]+:)?f(?:\s[^>]*)?>[^<]*\bCF_")
 
 Rows = list[tuple[str, str]]
 
@@ -67,7 +67,7 @@ def add_functions(
     path = Path(workbook)
     book, target = _opened(path, (".xlsx", ".xlsm"), None if out is None else Path(out), ".xlsm")
     vba, conf = vba_of(book), _conf_of(book)
-    if conf is not None and BUILT_WITH not in dict(conf):
+    if BUILT_WITH not in dict(conf or []) and CONF in (title.lower() for title in book.all_titles):
         raise FileError(f"{path.name} has a sheet {CONF} of its own, which is left alone: {_ADDIN}")
     others = [] if vba is None else others_in(vba)
     is_current = vba is not None and has_functions(vba)
@@ -77,6 +77,10 @@ def add_functions(
     if hidden:
         book.notes.append(
             f"the workbook's own name {hidden[0]} hides the function: Excel shows what the name stands for"
+        )
+    if vba is None and _has_calls(book):
+        book.notes.append(
+            "formulas that call the functions are there already: let Excel calculate everything anew once"
         )
     given = _given_names(conf or [])
     if conf is None:
@@ -116,7 +120,9 @@ def remove_functions(
     others = others_in(vba)
     if others:
         raise FileError(f"{path.name} has VBA of its own ({_shown(others)}), which an .xlsx can't hold: left alone")
-    if any(b"CF_" in book.sheet_bytes(title) for title in book.titles):
+    if book.all_titles == [CONF]:
+        raise FileError(f"{path.name} has no sheet but {CONF}: nothing would be left")
+    if _has_calls(book):
         book.notes.append("formulas that call the functions stay, and show #NAME? once Excel calculates them")
     take_code_names_back(book, _given_names(conf or []))
     book.archive.drop_related(book.root, "vbaProject")
@@ -126,47 +132,15 @@ def remove_functions(
     return _save(book, target, backup=backup, force=force)
 
 
-def own_project() -> VbaProject:
-    """Return the VBA that a workbook of one's own gets: the functions, without the macros of build's buttons."""
-    project = functions_project()
-    return replace(project, modules={name: text for name, text in project.modules.items() if name != BUILT_MACROS})
-
-
 def vba_of(book: OpenedBook) -> VbaSources | None:
     """Return the sources of a workbook's VBA, None where it has none. Raises FileError for a damaged project."""
     part = book.root_target("vbaProject")
     return None if part is None else read_project(book.archive.read(part), book.path.name)
 
 
-def is_ours(vba: VbaSources) -> bool:
-    """Whether a project holds the functions, of whichever version."""
-    return f'CallUDF("{UDF_MODULE}"' in vba.modules.get("xlwings_udfs", "")
-
-
-def has_functions(vba: VbaSources, *, with_addin: bool = False) -> bool:
-    """Whether a project holds the functions as this version has them, whoever saved it.
-
-    with_addin: whether xlwings' add-in may stand in for its modules.
-    """
-    project = own_project()
-    wanted = project.modules | project.classes
-    if with_addin and "xlwings" not in vba.modules:
-        wanted = {"xlwings_udfs": wanted["xlwings_udfs"]}
-    return all(_compared(vba.modules.get(name, "")) == _compared(source) for name, source in wanted.items())
-
-
-def others_in(vba: VbaSources) -> list[str]:
-    """Return the names of the modules, and of the workbook and its sheets, that hold VBA which is not ours."""
-    ours = {"xlwings", "xlwings_udfs", "Dictionary"} if is_ours(vba) else set()
-    if set(re.findall(r'CallUDF\("([^"]*)"', vba.modules.get("xlwings_udfs", ""))) - {UDF_MODULE}:
-        ours.discard("xlwings_udfs")  # functions of somebody else were imported, too
-    with_code = [name for name, source in vba.documents.items() if _BLANK.sub("", source.replace("\r", "")).strip()]
-    return [*(name for name in vba.modules if name not in ours), *with_code]
-
-
-def _compared(source: str) -> str:
-    # Excel writes other spaces and, all over the project, the case in which a name was written last
-    return "".join(re.sub(r"(?im)^\s*Attribute .*$", "", source).split()).lower()
+def _has_calls(book: OpenedBook) -> bool:
+    """Whether formulas call the functions."""
+    return any(_CALL.search(book.sheet_bytes(title)) for title in book.titles)
 
 
 def _opened(path: Path, endings: tuple[str, ...], out: Path | None, ending: str) -> tuple[OpenedBook, Path]:

@@ -36,6 +36,7 @@ def recalculation(desktop, context, path, repeat):
 
 
 def modules(desktop, context, path):
-    """Open a workbook with its macros, as its user would; return the modules' names and all sheets."""
+    """Open a workbook with its macros, as its user would, and recalculate it; return its modules and all sheets."""
     with opened(desktop, path, macros=True) as document:
+        document.calculateAll()
         return [list(document.BasicLibraries.getByName("VBAProject").ElementNames), read_sheets(document)]

@@ -15,7 +15,8 @@ from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.udf import checks as doctor
 from cf_excel.udf.checks import Check, Machine, examine, has_package
-from cf_excel.udf.functions_workbook import add_functions, own_project
+from cf_excel.udf.found_functions import own_project
+from cf_excel.udf.functions_workbook import add_functions
 from cf_excel.udf.panel_workbooks import excel_extension
 
 EXCEL = r"C:\Program Files\Microsoft Office\root\Office16\EXCEL.EXE"

@@ -15,11 +15,11 @@ from support.vba_projects import sources
 from support.zip_parts import rewritten
 
 from cf_excel.errors import CfExcelError
-from cf_excel.udf import functions_workbook
 from cf_excel.udf.fill_workbook import fill
-from cf_excel.udf.functions_workbook import CONF, add_functions, own_project, remove_functions
+from cf_excel.udf.found_functions import own_project
+from cf_excel.udf.functions_vba import functions_project
+from cf_excel.udf.functions_workbook import CONF, add_functions, remove_functions
 from cf_excel.udf.panel_workbooks import settings
-from cf_excel.xlsx.vba.vba_project import VbaProject
 
 SCRIPTS = Path(__file__).parents[1] / "support" / "functions_scripts.py"
 CONVERT = Path(__file__).parents[1] / "support" / "office_scripts.py"
@@ -207,6 +207,28 @@ def test_vba_of_ones_own_stays(tmp_path):
     assert packed(path).keys() == before.keys()
 
 
+def test_what_build_wrote_is_builds(tmp_path):
+    path = resaved(add_functions(list_book(tmp_path / "scores.xlsx")).path, functions_project())
+    assert add_functions(path).path is None
+    with pytest.raises(CfExcelError, match="has VBA of its own"):
+        remove_functions(path)
+    project = functions_project()
+    resaved(path, replace(project, modules=project.modules | {"xlwings": "' older"}))
+    with pytest.raises(CfExcelError, match=r"was written by build, with its buttons: python -m cf_excel build"):
+        add_functions(path)
+
+
+def test_a_workbook_that_excel_saved_without_its_macros_gets_them_again(tmp_path):
+    book = openpyxl.load_workbook(add_functions(list_book(tmp_path / "scores.xlsx")).path)
+    book.save(tmp_path / "later.xlsx")
+    assert "xl/vbaProject.bin" not in parts(tmp_path / "later.xlsx")
+    report = add_functions(tmp_path / "later.xlsx")
+    assert set(sources(report.path)) == set(sources(tmp_path / "scores.xlsm"))
+    remove_functions(report.path, force=True)
+    assert b"codeName" not in b"".join(parts(tmp_path / "later.xlsx").values())
+    assert openpyxl.load_workbook(tmp_path / "later.xlsx").sheetnames == ["Orders"]
+
+
 def quickstart(folder):
     path = folder / "own.xlsm"
     path.write_bytes(Path(xlwings.__file__).with_name("quickstart_standalone.xlsm").read_bytes())
@@ -217,9 +239,9 @@ def of_kind(folder, change, name="own.xlsx"):
     return rewritten(list_book(folder / "own.xlsx"), change).rename(folder / name)
 
 
-def with_conf(folder):
+def with_conf(folder, title=CONF):
     book = openpyxl.load_workbook(list_book(folder / "own.xlsx"))
-    book.create_sheet(CONF).append(["Interpreter_Win", "mine"])
+    book.create_sheet(title).append(["Interpreter_Win", "mine"])
     book.save(folder / "own.xlsx")
     return folder / "own.xlsx"
 
@@ -251,6 +273,7 @@ def template(folder):
         (quickstart, r"own.xlsm has VBA of its own \(Module1, xlwings, Dictionary\), which is left alone: xlwings"),
         (lambda folder: decorated("buttons", folder), r"VBA of its own \(Module1\)"),
         (with_conf, "own.xlsx has a sheet xlwings.conf of its own, which is left alone"),
+        (lambda folder: with_conf(folder, "XLWings.conf"), "own.xlsx has a sheet xlwings.conf of its own"),
         (signed, "own.xlsx is signed, and would no longer be"),
         (template, "own.xlsx is a template or an add-in"),
         (opened_in_excel, "own.xlsm is open in Excel"),
@@ -314,20 +337,9 @@ def test_names_that_hide_a_function_and_formulas_that_call_one_are_told(tmp_path
     book.defined_names["cf_top"] = openpyxl.workbook.defined_name.DefinedName("cf_top", attr_text="Sheet!$A$1")
     book.save(tmp_path / "own.xlsx")
     report = add_functions(tmp_path / "own.xlsx")
-    assert report.notes == ("the workbook's own name CF_TOP hides the function: Excel shows what the name stands for",)
+    assert report.notes == (
+        "the workbook's own name CF_TOP hides the function: Excel shows what the name stands for",
+        "formulas that call the functions are there already: let Excel calculate everything anew once",
+    )
     report = remove_functions(report.path, out=tmp_path / "back.xlsx")
     assert report.notes == ("formulas that call the functions stay, and show #NAME? once Excel calculates them",)
-
-
-def test_functions_that_others_imported_are_theirs(tmp_path):
-    project = own_project()
-    udfs = project.modules["xlwings_udfs"] + project.modules["xlwings_udfs"].replace("cf_excel.udf.excel", "mine")
-    vba = functions_workbook.read_project(
-        replace(project, modules=project.modules | {"xlwings_udfs": udfs}).packed(["Sheet1"]), "a.xlsm"
-    )
-    assert functions_workbook.others_in(vba) == ["xlwings_udfs"]
-    assert functions_workbook.others_in(
-        functions_workbook.read_project(
-            VbaProject({}, documents={"Sheet1": "Sub A()\nEnd Sub"}).packed(["Sheet1"]), "a"
-        )
-    ) == ["Sheet1"]

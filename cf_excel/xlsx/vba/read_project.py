@@ -78,7 +78,14 @@ def read_compound_file(data: bytes) -> dict[str, bytes]:
         pieces = (mini_stream[n << mini_shift : (n + 1) << mini_shift] for n in _chain(start, mini_fat))
         return b"".join(pieces)[:length]
 
-    return {path: content(entries[number]) for path, number in _paths(entries)}
+    streams: dict[str, bytes] = {}
+    left = len(data)
+    for path, number in _paths(entries):
+        streams[path] = content(entries[number])
+        left -= len(streams[path])
+        if left < 0:
+            raise ValueError("streams that share sectors")
+    return streams
 
 
 def _paths(entries: list[bytes]) -> Iterator[tuple[str, int]]:

@@ -23,6 +23,7 @@ def book(path, change=None):
 PLACES = ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/chartsheets/sheet1.xml", "xl/worksheets/sheet2.xml"]
 CHANGES = {
     "none": None,
+    "the workbook's": lambda xml: xml.replace(b"<workbookPr ", b'<workbookPr codeName="DieseArbeitsmappe" '),
     "bare": lambda xml: xml.replace(b"<dimension", b"<sheetPr/><dimension"),
     "with children": lambda xml: xml.replace(
         b"<dimension", b'<sheetPr\n  filterMode="1"><tabColor/></sheetPr><dimension'
