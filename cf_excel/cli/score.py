@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         commands,
         "predict",
         "Predict a user's rating of a movie, or those of a table of pairs.",
-        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out predicted.xlsx',
+        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out new.xlsx',
     )
     predict.add_argument("user", nargs="?", metavar="USER", help="the user's id")
     predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
