@@ -9,13 +9,16 @@ from cf_excel.model.factors import Factors
 
 _SCORES_AT_ONCE = 1 << 21  # of all users' movies: 8 MB, and a few arrays of their shape
 
-Scores = Callable[[np.ndarray], np.ndarray]  # the scores of all movies, (n, n_movies), for n rows of a model
+# for n rows of a model, two arrays (n, n_movies): what their lists rank by, and what the lists tell
+Scores = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# for rows of a model, pairs of the place of a row among them and a movie that its list can't have
+Closed = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Lists(NamedTuple):
     """Lists of movies, one list after another, as arrays of one length.
 
-    owners: rows of the users or movies whose lists they are. ranks: from 1 on. movies: rows. scores: float32.
+    owners: rows of the users or movies whose lists they are. ranks: from 1 on. movies: rows. scores: what lists tell.
     """
 
     owners: np.ndarray
@@ -24,53 +27,48 @@ class Lists(NamedTuple):
     scores: np.ndarray
 
 
-def lists_of_users(factors: Factors, n: int, scores: Scores, *, exclude_seen: bool, width: int = 1) -> Lists:
-    """Return the n movies with the highest scores for each user, ties in the model's order; fewer where there are.
+def lists_of_users(
+    factors: Factors, n: int, scores: Scores, *, exclude_seen: bool, min_ratings: int = 0, width: int = 1
+) -> Lists:
+    """Return the n movies that rank highest for each user, ties in the model's order; fewer where there are fewer.
 
-    exclude_seen leaves out what the user rated. width: how many numbers the scores need at a time for each of theirs.
+    exclude_seen leaves out what the user rated, min_ratings movies with fewer ratings. width: how many numbers the
+    scores need at a time for each of theirs.
     """
 
     def closed(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         ends = factors.seen_offsets[[users[0], users[-1] + 1]] if exclude_seen else (0, 0)
         return np.repeat(users - users[0], factors.n_seen[users] * exclude_seen), factors.seen_movies[slice(*ends)]
 
-    return _lists(factors.n_users, n, scores, closed, _SCORES_AT_ONCE // (factors.n_movies * width))
+    return _lists(factors, factors.n_users, n, scores, closed, min_ratings, width)
 
 
 def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) -> Lists:
-    """Return the n other movies with the highest scores for each movie, of those with so many ratings or more."""
-    often = np.flatnonzero(factors.n_ratings >= min_ratings)
+    """Return the n other movies that rank highest for each movie, of those with so many ratings or more."""
+    return _lists(
+        factors, factors.n_movies, n, scores, lambda movies: (np.arange(len(movies)), movies), min_ratings, width=1
+    )
+
+
+def _lists(
+    factors: Factors, n_owners: int, n: int, scores: Scores, closed: Closed, min_ratings: int, width: int
+) -> Lists:
+    often = np.flatnonzero(factors.n_ratings >= min_ratings).astype(np.int32)
     if not len(often):
         none = np.zeros(0, np.int32)
         return Lists(none, none, none, none.astype(np.float32))
     place = np.full(factors.n_movies, -1)
     place[often] = np.arange(len(often))
-
-    def closed(movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        places = place[movies]
-        return np.flatnonzero(places >= 0), places[places >= 0]
-
-    step = _SCORES_AT_ONCE // factors.n_movies
-    lists = _lists(factors.n_movies, n, lambda movies: scores(movies)[:, often], closed, step)
-    return lists._replace(movies=often[lists.movies].astype(np.int32))
-
-
-def _lists(
-    n_owners: int,
-    n: int,
-    scores: Scores,
-    closed: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    step: int,
-) -> Lists:
-    """Return the lists of all rows; closed: rows of a block of them, from 0, and the columns that these can't have."""
+    step = max(1, _SCORES_AT_ONCE // (factors.n_movies * width))
     parts = []
-    for start in range(0, n_owners, max(1, step)):
-        owners = np.arange(start, min(start + max(1, step), n_owners))
-        found = scores(owners)
-        is_open = np.ones(found.shape, bool)
-        is_open[closed(owners)] = False
-        part = best_lists(found, is_open, n)
-        parts.append(part._replace(owners=part.owners + start))
+    for start in range(0, n_owners, step):
+        owners = np.arange(start, min(start + step, n_owners))
+        by, told = scores(owners)
+        rows, movies = closed(owners)
+        is_open = np.ones((len(owners), len(often)), bool)
+        is_open[rows[place[movies] >= 0], place[movies[place[movies] >= 0]]] = False
+        part = best_lists(by if len(often) == factors.n_movies else by[:, often], is_open, n)
+        parts.append(Lists(part.owners + start, part.ranks, often[part.movies], told[part.owners, often[part.movies]]))
     return Lists(*map(np.concatenate, zip(*parts, strict=True)))
 
 

@@ -1,7 +1,7 @@
 """Score with a trained model of any kind. numpy is all that it needs."""
 
 import threading
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,15 +79,19 @@ class Predictor:
         """
         row = self.user_row(user_id)
         seen = self.factors.seen(row) if exclude_seen else self.factors.seen_movies[:0]
-        return self._best(self._list_scores(np.array([row]), lower_bound)[0], n, seen)
+        return self._best(self._sums_of(np.array([row]), lower_bound)[0], n, seen)
 
     def recommend_all(self, n: int = 10, exclude_seen: bool = True, lower_bound: float = 0.0) -> dict[str, np.ndarray]:
         """Return what recommend does for every user, list after list, as columns of one length, which pandas takes.
 
         They are user_id, rank, movie_id, title (where the model has any) and prediction; arguments and errors as there.
         """
+
+        def scores(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            sums = self._sums_of(users, lower_bound)
+            return sums, sums
+
         width = self._right.shape[1] if self._kind.is_net else 1
-        scores = partial(self._list_scores, lower_bound=lower_bound)
         lists = lists_of_users(self.factors, _count(n), scores, exclude_seen=exclude_seen, width=width)
         return columns_of(self.factors, lists._replace(scores=self._scale(lists.scores)), "user", "prediction")
 
@@ -121,7 +125,8 @@ class Predictor:
         Both movies have their titles beside them, where the model has any.
         """
         least = self.least_ratings if min_ratings is None else min_ratings
-        lists = lists_of_movies(self.factors, _count(n), self._similarities, least)
+        scores = lambda movies: (self._similarities(movies),) * 2  # noqa: E731
+        lists = lists_of_movies(self.factors, _count(n), scores, least)
         return columns_of(self.factors, lists, "movie", "similarity")
 
     def fold_in(self, movies: ArrayLike, ratings: ArrayLike, n: int = 10) -> list[ScoredMovie]:
@@ -252,8 +257,8 @@ class Predictor:
         lengths = np.linalg.norm(self.factors.movie_factors, axis=1, keepdims=True)
         return self.factors.movie_factors / np.where(lengths > 0, lengths, 1)
 
-    def _list_scores(self, users: np.ndarray, lower_bound: float) -> np.ndarray:
-        """Return the scores by which movies rank for users in these rows, (n, n_movies), the same for one as for all.
+    def _sums_of(self, users: np.ndarray, lower_bound: float) -> np.ndarray:
+        """Return the sums before the sigmoid of users and every movie, (n_rows, n_movies), the same for one as for all.
 
         A product of matrices would round otherwise for many users than for one; matrix times vector, each, does not.
         """

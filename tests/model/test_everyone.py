@@ -125,10 +125,10 @@ def test_what_can_not_be_ranked_is_refused_as_for_one(tiny_factors):
 def test_memory_does_not_grow_with_the_users(tiny_factors, monkeypatch):
     factors = some_factors(tiny_factors(), 0, 900, 50, with_ties=False)
     predictor, largest = Predictor(factors), []
-    score = predictor._list_scores
+    score = predictor._sums_of
     monkeypatch.setattr(everyone, "_SCORES_AT_ONCE", 1000)
     monkeypatch.setattr(
-        predictor, "_list_scores", lambda users, lower_bound: largest.append(len(users)) or score(users, lower_bound)
+        predictor, "_sums_of", lambda users, lower_bound: largest.append(len(users)) or score(users, lower_bound)
     )
     assert len(predictor.recommend_all(3)["rank"]) == sum(len(predictor.recommend(i, 3)) for i in factors.user_ids)
     assert max(largest) == 1000 // 50
