@@ -76,9 +76,10 @@ def recommend_all(args: argparse.Namespace, lower_bound: float) -> None:
     columns = predictor.recommend_all(args.n, not args.include_seen, lower_bound)
     if lower_bound:
         columns["lower_bound"] = columns.pop("prediction")
-    if not n_left.any():
+    n_without = factors.n_users - np.count_nonzero(columns["rank"] == 1)
+    if n_without == factors.n_users:
         raise InputError(f"every {user} rated every {movie}: add --include-seen")
-    if n_without := np.count_nonzero(n_left == 0):
+    if n_without:
         note(f"{n_without:,} {user if n_without == 1 else factors.nouns.users} rated every {movie}: no list")
     _give(args, AnswerTable("recommendations", columns, factors.nouns))
 
