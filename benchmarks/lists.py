@@ -46,7 +46,9 @@ def found(fold: Fold, predictor: Predictor, **options: float) -> tuple[float, fl
     users, movies = fold.users[good], fold.movies[good]
     asked = np.unique(users)
     ndcg, listed = [], []
-    lists = lists_of_users(predictor.factors, LENGTH, partial(predictor.row_scores.of_lists, **options), True, 0)
+    lists = lists_of_users(
+        predictor.factors, LENGTH, partial(predictor.row_scores.of_lists, **options), exclude_seen=True
+    )
     for user in asked:
         wanted, rows = movies[users == user], lists.movies[lists.owners == user]
         ndcg.append(ranking(np.isin(rows, wanted), len(wanted), LENGTH).ndcg)

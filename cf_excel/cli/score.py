@@ -15,6 +15,7 @@ from cf_excel.cli.score_all import (
     predict_all,
     recommend_all,
     similar_all,
+    with_ratings,
 )
 from cf_excel.cli.tables import LEFT, print_table
 from cf_excel.errors import InputError
@@ -33,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         commands,
         "predict",
         "Predict a user's rating of a movie, or those of a table of pairs.",
-        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out scores.xlsx',
+        'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out new.xlsx',
     )
     predict.add_argument("user", nargs="?", metavar="USER", help="the user's id")
     predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
@@ -131,7 +132,7 @@ def run_recommend(args: argparse.Namespace) -> None:
         args.user, args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
     )
     head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
-    empty = f"the {user} rated every {movie}{_with_ratings(args)}: add --include-seen"
+    empty = f"the {user} rated every {movie}{with_ratings(args)}: add --include-seen"
     _print_movies(args, predictor, head, "recommendations", score, movies, empty)
 
 
@@ -159,7 +160,7 @@ def run_rate(args: argparse.Namespace) -> None:
         {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
         for movie_id, (_, rating) in zip(ids, named, strict=True)
     ]
-    empty = f"you rated every {noun} in the model{_with_ratings(args)}"
+    empty = f"you rated every {noun} in the model{with_ratings(args)}"
     _print_movies(args, predictor, {"rated": rated}, "recommendations", "prediction", movies, empty)
 
 
@@ -167,10 +168,6 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
     from cf_excel.model.predictor import load_predictor
 
     return load_predictor(args.model)
-
-
-def _with_ratings(args: argparse.Namespace) -> str:
-    return f" that has {args.min_ratings} ratings" if args.min_ratings else ""
 
 
 def _raw(user: str) -> int | str:

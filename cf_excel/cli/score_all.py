@@ -73,14 +73,23 @@ def recommend_all(args: argparse.Namespace, lower_bound: float) -> None:
     factors, (user, movie) = predictor.factors, predictor.factors.nouns
     n_left = factors.n_movies - (0 if args.include_seen else 1) * factors.n_seen
     _check_rows(args, int(np.minimum(n_left, args.n).sum()))
-    columns = predictor.recommend_all(args.n, not args.include_seen, lower_bound)
+    columns = predictor.recommend_all(
+        args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
+    )
     if lower_bound:
-        columns["lower_bound"] = columns.pop("prediction")
-    if not n_left.any():
-        raise InputError(f"every {user} rated every {movie}: add --include-seen")
-    if n_without := np.count_nonzero(n_left == 0):
-        note(f"{n_without:,} {user if n_without == 1 else factors.nouns.users} rated every {movie}: no list")
+        columns = {"lower_bound" if name == "prediction" else name: column for name, column in columns.items()}
+    n_without = factors.n_users - np.count_nonzero(columns["rank"] == 1)
+    if n_without == factors.n_users:
+        raise InputError(f"every {user} rated every {movie}{with_ratings(args)}: add --include-seen")
+    if n_without:
+        users = f"{n_without:,} {user if n_without == 1 else factors.nouns.users}"
+        note(f"{users} rated every {movie}{with_ratings(args)}: no list")
     _give(args, AnswerTable("recommendations", columns, factors.nouns))
+
+
+def with_ratings(args: argparse.Namespace) -> str:
+    """Return which movies --min-ratings leaves."""
+    return f" that has {args.min_ratings} ratings" if args.min_ratings else ""
 
 
 def similar_all(args: argparse.Namespace) -> None:

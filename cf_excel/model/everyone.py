@@ -9,14 +9,16 @@ from cf_excel.model.factors import Factors
 
 _SCORES_AT_ONCE = 1 << 21  # of all users' movies: 8 MB, and a few arrays of their shape
 
-# what ranks all movies for n rows of a model, and what is said of them, each (n, n_movies)
+# for n rows of a model, two arrays (n, n_movies): what their lists rank by, and what the lists tell
 Scores = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# for rows of a model, pairs of the place of a row among them and a movie that its list can't have
+Closed = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Lists(NamedTuple):
     """Lists of movies, one list after another, as arrays of one length.
 
-    owners: rows of the users or movies whose lists they are. ranks: from 1 on. movies: rows. scores: float32.
+    owners: rows of the users or movies whose lists they are. ranks: from 1 on. movies: rows. scores: what lists tell.
     """
 
     owners: np.ndarray
@@ -26,65 +28,52 @@ class Lists(NamedTuple):
 
 
 def lists_of_users(
-    factors: Factors, n: int, scores: Scores, exclude_seen: bool, min_ratings: int, width: int = 1
+    factors: Factors, n: int, scores: Scores, *, exclude_seen: bool, min_ratings: int = 0, width: int = 1
 ) -> Lists:
-    """Return the n movies that rank first for each user, ties in the model's order; fewer where there are.
+    """Return the n movies that rank highest for each user, ties in the model's order; fewer where there are fewer.
 
-    exclude_seen leaves out what the user rated, min_ratings what fewer users rated. width: how many numbers the scores
-    need at a time for each of theirs.
+    exclude_seen leaves out what the user rated, min_ratings movies with fewer ratings. width: how many numbers the
+    scores need at a time for each of theirs.
     """
-    rare = np.flatnonzero(factors.n_ratings < min_ratings)
 
-    def close(users: np.ndarray, is_open: np.ndarray) -> None:
-        is_open[:, rare] = False
-        if exclude_seen:
-            start, end = factors.seen_offsets[[users[0], users[-1] + 1]]
-            is_open[np.repeat(users - users[0], factors.n_seen[users]), factors.seen_movies[start:end]] = False
+    def closed(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ends = factors.seen_offsets[[users[0], users[-1] + 1]] if exclude_seen else (0, 0)
+        return np.repeat(users - users[0], factors.n_seen[users] * exclude_seen), factors.seen_movies[slice(*ends)]
 
-    return _lists(factors.n_users, n, scores, close, _SCORES_AT_ONCE // (factors.n_movies * width))
+    return _lists(factors, factors.n_users, n, scores, closed, min_ratings, width)
 
 
-def lists_of_movies(
-    factors: Factors, n: int, similarities: Callable[[np.ndarray], np.ndarray], min_ratings: int
+def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) -> Lists:
+    """Return the n other movies that rank highest for each movie, of those with so many ratings or more."""
+    return _lists(
+        factors, factors.n_movies, n, scores, lambda movies: (np.arange(len(movies)), movies), min_ratings, width=1
+    )
+
+
+def _lists(
+    factors: Factors, n_owners: int, n: int, scores: Scores, closed: Closed, min_ratings: int, width: int
 ) -> Lists:
-    """Return the n other movies with the highest similarity for each movie, of those with so many ratings or more."""
-    often = np.flatnonzero(factors.n_ratings >= min_ratings)
+    often = np.flatnonzero(factors.n_ratings >= min_ratings).astype(np.int32)
     if not len(often):
         none = np.zeros(0, np.int32)
         return Lists(none, none, none, none.astype(np.float32))
     place = np.full(factors.n_movies, -1)
     place[often] = np.arange(len(often))
-
-    def close(movies: np.ndarray, is_open: np.ndarray) -> None:
-        places = place[movies]
-        is_open[np.flatnonzero(places >= 0), places[places >= 0]] = False
-
-    def scores(movies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = similarities(movies)[:, often]
-        return found, found
-
-    lists = _lists(factors.n_movies, n, scores, close, _SCORES_AT_ONCE // factors.n_movies)
-    return lists._replace(movies=often[lists.movies].astype(np.int32))
-
-
-def _lists(n_owners: int, n: int, scores: Scores, close: Callable[[np.ndarray, np.ndarray], None], step: int) -> Lists:
-    """Return the lists of all rows, block by block; close: marks what the rows of a block can't have."""
+    step = max(1, _SCORES_AT_ONCE // (factors.n_movies * width))
     parts = []
-    for start in range(0, n_owners, max(1, step)):
-        owners = np.arange(start, min(start + max(1, step), n_owners))
-        ranking, said = scores(owners)
-        is_open = np.ones(ranking.shape, bool)
-        close(owners, is_open)
-        part = best_lists(ranking, said, is_open, n)
-        parts.append(part._replace(owners=part.owners + start))
+    for start in range(0, n_owners, step):
+        owners = np.arange(start, min(start + step, n_owners))
+        by, told = scores(owners)
+        rows, movies = closed(owners)
+        is_open = np.ones((len(owners), len(often)), bool)
+        is_open[rows[place[movies] >= 0], place[movies[place[movies] >= 0]]] = False
+        part = best_lists(by if len(often) == factors.n_movies else by[:, often], is_open, n)
+        parts.append(Lists(part.owners + start, part.ranks, often[part.movies], told[part.owners, often[part.movies]]))
     return Lists(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def best_lists(scores: np.ndarray, said: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
-    """Return the lists of rows of scores, of the movies that are open to each; all (n_rows, n_movies).
-
-    said: what the lists say of a movie, in the place of what ranks it.
-    """
+def best_lists(scores: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
+    """Return the lists of rows of scores, of the movies that are open to each, both (n_rows, n_movies)."""
     n = min(n, scores.shape[1])
     found = np.where(is_open, scores, -np.inf)
     least = np.partition(found, -n, axis=1)[:, -n]
@@ -95,23 +84,19 @@ def best_lists(scores: np.ndarray, said: np.ndarray, is_open: np.ndarray, n: int
     ranks = np.arange(1, len(rows) + 1) - np.searchsorted(rows, rows)
     kept = ranks <= n
     order = order[kept]
-    return Lists(
-        rows[kept].astype(np.int32),
-        ranks[kept].astype(np.int32),
-        movies[order].astype(np.int32),
-        said[rows[kept], movies[order]],
-    )
+    return Lists(rows[kept].astype(np.int32), ranks[kept].astype(np.int32), movies[order].astype(np.int32), best[order])
 
 
 def columns_of(factors: Factors, lists: Lists, of: str, score: str) -> dict[str, np.ndarray]:
     """Return lists as columns by their names: ids as the model has them, titles where it has any.
 
-    of: "user" or "movie", whose lists they are. score: what the last column is called.
+    of: "user" or "movie", whose lists they are. score: what the column of scores is called; the last one, n_ratings,
+    says how many rated what is listed.
     """
     similar = "similar_" if of == "movie" else ""
     columns = named(factors, of, lists.owners) | {"rank": lists.ranks}
     columns |= {f"{similar}{name}": values for name, values in named(factors, "movie", lists.movies).items()}
-    return columns | {score: lists.scores}
+    return columns | {score: lists.scores, "n_ratings": factors.n_ratings[lists.movies]}
 
 
 def named(factors: Factors, kind: str, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -91,7 +91,14 @@ class Predictor:
         They are user_id, rank, movie_id, title (where the model has any) and prediction; arguments and errors as there.
         """
         scores = partial(self.row_scores.of_lists, lower_bound=lower_bound, explore=explore)
-        lists = lists_of_users(self.factors, _count(n), scores, exclude_seen, min_ratings, self.row_scores.width)
+        lists = lists_of_users(
+            self.factors,
+            _count(n),
+            scores,
+            exclude_seen=exclude_seen,
+            min_ratings=min_ratings,
+            width=self.row_scores.width,
+        )
         return columns_of(
             self.factors, lists._replace(scores=self.row_scores.ratings(lists.scores)), "user", "prediction"
         )
@@ -127,7 +134,8 @@ class Predictor:
         Both movies have their titles beside them, where the model has any.
         """
         least = self.least_ratings if min_ratings is None else min_ratings
-        lists = lists_of_movies(self.factors, _count(n), self.row_scores.similarities, least)
+        scores = lambda movies: (self.row_scores.similarities(movies),) * 2  # noqa: E731
+        lists = lists_of_movies(self.factors, _count(n), scores, least)
         return columns_of(self.factors, lists, "movie", "similarity")
 
     def fold_in(
@@ -243,7 +251,7 @@ class Predictor:
         """Return the rows of the n movies with the highest scores, (1, n_movies), ties in the model's order."""
         is_open = np.ones(scores.shape, bool)
         is_open[0, leave_out] = False
-        return best_lists(scores, scores, is_open, _count(n)).movies
+        return best_lists(scores, is_open, _count(n)).movies
 
     def _named(self, rows: np.ndarray, scores: np.ndarray) -> list[ScoredMovie]:
         ids, titles = self.factors.movie_ids[rows].tolist(), self.factors.titles[rows].tolist()

@@ -79,23 +79,24 @@ def test_files_of_recommendations(shop, tmp_path, capsys, ending):
     expected = recommended(shop, 3)
     assert capsys.readouterr().out == f"wrote {path}: {len(expected)} rows\n"
     headers, rows = read(path)
-    assert headers == ["customer", "rank", "product", "prediction"]
-    assert rows == expected
+    assert headers == ["customer", "rank", "product", "prediction", "ratings"]
+    assert [row[:4] for row in rows] == expected
+    assert [row[4] for row in rows] == [shop.n_ratings[shop.movie_row(row[2])] for row in rows]
     assert [entry for entry in os.listdir(tmp_path) if entry.endswith(".tmp")] == []
 
 
 def test_titles_and_the_usual_headers(movies, tmp_path, capsys):
     assert main(["recommend", "--all", "-n", "2", "--out", "r.csv"]) == 0
     text = (tmp_path / "r.csv").read_bytes()
-    assert text.startswith(b"\xef\xbb\xbfuserId,rank,movieId,title,prediction\r\n")
+    assert text.startswith(b"\xef\xbb\xbfuserId,rank,movieId,title,prediction,ratings\r\n")
     assert "Amélie (Fabuleux destin d'Amélie Poulain, Le) (2001)".encode() in text
     capsys.readouterr()
     assert main(["recommend", "--all", "-n", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["userId", "rank", "movieId", "title", "prediction"]
+    assert lines[0].split() == ["userId", "rank", "movieId", "title", "prediction", "ratings"]
     assert len(lines) == 1 + 10
     best = movies.recommend(1, 1)[0]
-    assert lines[1].split() == ["1", "1", str(best.movie_id), *best.title.split(), f"{best.score:.2f}"]
+    assert lines[1].split() == ["1", "1", str(best.movie_id), *best.title.split(), f"{best.score:.2f}", "1"]
 
 
 @pytest.mark.parametrize("option", [[], ["--include-seen"], ["--lower-bound"], ["--include-seen", "--lower-bound"]])
@@ -105,7 +106,7 @@ def test_json_of_all_and_the_options_of_one(movies, tmp_path, capsys, option):
     found = json.loads(out)
     bounded = "--lower-bound" in option
     score = "lower_bound" if bounded else "prediction"
-    assert list(found[0]) == ["user_id", "rank", "movie_id", "title", score]
+    assert list(found[0]) == ["user_id", "rank", "movie_id", "title", score, "n_ratings"]
     how = "--include-seen" not in option, BOUND * bounded
     assert [(row["user_id"], row["rank"], row["movie_id"], row[score]) for row in found] == recommended(movies, 8, *how)
     assert main(["recommend", "--all", "-n", "8", *option, "--out", "r.json"]) == 0
@@ -115,17 +116,17 @@ def test_json_of_all_and_the_options_of_one(movies, tmp_path, capsys, option):
 def test_similar_of_all(movies, tmp_path, capsys):
     assert main(["similar", "--all", "-n", "3", "--min-ratings", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    names = ["movie_id", "title", "rank", "similar_movie_id", "similar_title", "similarity"]
+    names = ["movie_id", "title", "rank", "similar_movie_id", "similar_title", "similarity", "n_ratings"]
     assert list(found[0]) == names
     expected = [
         (movie, movies.title(movie), i, *one[:2], number(one.score))
         for movie in movies.factors.movie_ids.tolist()
         for i, one in enumerate(movies.similar(movie, 3, 1), 1)
     ]
-    assert [tuple(row[name] for name in names) for row in found] == expected
+    assert [tuple(row[name] for name in names[:-1]) for row in found] == expected
     assert main(["similar", "--all", "--out", "s.csv"]) == 0
     assert read(tmp_path / "s.csv")[0] == [
-        *("movieId", "title", "rank", "similar movieId", "similar title", "similarity"),
+        *("movieId", "title", "rank", "similar movieId", "similar title", "similarity", "ratings"),
     ]
 
 
@@ -137,8 +138,8 @@ def test_a_workbook_is_a_table_that_keeps_ids(shop, tmp_path, validator_errors):
     assert (book.sheetnames, book.properties.title) == (["recommendations"], "Recommendations")
     sheet = book.active
     (table,) = sheet.tables.values()
-    assert (table.displayName, table.ref, sheet.freeze_panes) == ("recommendations", "A1:D11", "A2")
-    assert [column.name for column in table.tableColumns] == ["customer", "rank", "product", "prediction"]
+    assert (table.displayName, table.ref, sheet.freeze_panes) == ("recommendations", "A1:E11", "A2")
+    assert [column.name for column in table.tableColumns] == ["customer", "rank", "product", "prediction", "ratings"]
     assert table.autoFilter.ref == table.ref
     first = sheet["A2:D2"][0]
     assert [(cell.data_type, cell.number_format) for cell in first] == [
@@ -207,11 +208,11 @@ def test_pairs_by_title_with_how_sure_the_model_is(movies, tmp_path, capsys):
 
 def test_pairs_of_a_sheet_and_of_lists_written_before(movies, tmp_path, capsys):
     assert main(["recommend", "--all", "-n", "1", "--out", "r.xlsx"]) == 0
-    for how in ([], ["--sheet", "recommendations"], ["--table", "recommendations"], ["--range", "A:E"]):
+    for how in ([], ["--sheet", "recommendations"], ["--table", "recommendations"], ["--range", "A:F"]):
         assert main(["predict", "--pairs", "r.xlsx", *how, "--out", "again.xlsx"]) == 0
         headers, rows = read(tmp_path / "again.xlsx")
         assert headers[:5] == ["userId", "movieId", "title", "prediction", "standard deviation"]
-        assert headers[5:] == ["rank", "title 2", "prediction 2"]
+        assert headers[5:] == ["rank", "title 2", "prediction 2", "ratings"]
         np.testing.assert_allclose([row[3] for row in rows], [row[7] for row in rows], rtol=1e-6)
         assert [row[5] for row in rows] == [1] * 5
     assert capsys.readouterr().err == ""

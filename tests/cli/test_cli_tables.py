@@ -31,3 +31,13 @@ def test_a_table_wider_than_the_terminal_becomes_several(width: int, monkeypatch
     leading = [line for line in lines if "bayes, ratings alone" in line]
     assert (len(leading) == 1) == (width == 200)
     assert sum(line.count("0.1234") for line in leading) == 9
+
+
+def test_a_pipe_gets_a_line_a_row_however_wide(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("title", "n"), [("寿司", 1), ("x" * 20_000, 22), ("", "")])
+    assert capsys.readouterr().out.splitlines() == [
+        "title" + " " * 19_995 + "   n",
+        "寿司" + " " * 19_996 + "   1",
+        "x" * 20_000 + "  22",
+        " " * 20_004,
+    ]

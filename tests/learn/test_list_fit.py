@@ -138,7 +138,7 @@ def test_lists_find_what_people_watch_next(lesson_ratings: Ratings) -> None:
     for name, by in {"rating": None, "watch": replace(lists, by="watch"), "score": lists}.items():
         factors = replace(by_rating, lists=by)
         found = []
-        lists_of_all = lists_of_users(factors, 10, Predictor(factors).row_scores.of_lists, True, 0)
+        lists_of_all = lists_of_users(factors, 10, Predictor(factors).row_scores.of_lists, exclude_seen=True)
         for user in np.unique(users):
             wanted, listed = movies[users == user], lists_of_all.movies[lists_of_all.owners == user]
             found.append(ranking(np.isin(listed, wanted), len(wanted), 10).ndcg)

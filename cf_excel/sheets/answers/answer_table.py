@@ -35,7 +35,7 @@ class AnswerTable:
     def headers(self) -> list[str]:
         """What the columns are called for people, no two alike in any case: customer for user_id."""
         ids = dict(zip(("user_id", "movie_id"), id_headers(self.nouns), strict=True))
-        ids["similar_movie_id"] = f"similar {ids['movie_id']}"
+        ids |= {"similar_movie_id": f"similar {ids['movie_id']}", "n_ratings": "ratings"}
         usual = {name: name if name in self.own else ids.get(name, name.replace("_", " ")) for name in self.columns}
         return headers_apart(list(usual.values()))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
@@ -47,9 +48,9 @@ def predict_pairs(predictor: Predictor, pairs: Pairs) -> tuple[AnswerTable, str]
 
 def _rows(find: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
     """Return the row in the model of each text, -1 for a blank and for what it does not know."""
-    distinct, places = np.unique(texts.astype(str), return_inverse=True)
+    places, distinct = pd.factorize(texts)
     rows = np.full(len(distinct), -1)
-    rows[distinct != ""] = find(distinct[distinct != ""].astype(object))
+    rows[distinct != ""] = find(distinct[distinct != ""])
     return rows[places]
 
 
