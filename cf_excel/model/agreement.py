@@ -49,13 +49,18 @@ def agreement(factors: Factors, user_rows: np.ndarray, movie_rows: np.ndarray, r
     return Agreement(int(is_same.sum()), int(known.sum()))
 
 
+def rows_of(factors: Factors, ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
+    """Return the model's row of the user and of the movie of each rating (n,), -1 where the model has none."""
+    users = IdIndex("user", factors.user_ids, any_case=False).rows(ratings.user_ids)
+    movies = IdIndex("movie", factors.movie_ids, any_case=False).rows(ratings.movie_ids)
+    return users[ratings.user_idx], movies[ratings.movie_idx]
+
+
 def check_agreement(factors: Factors, ratings: Ratings) -> None:
     """Raise InputError where a model was trained on other ratings than most of a table's."""
     if not len(factors.seen_movies):
         return  # nobody's ratings are known
-    users = IdIndex("user", factors.user_ids, any_case=False).rows(ratings.user_ids)
-    movies = IdIndex("movie", factors.movie_ids, any_case=False).rows(ratings.movie_ids)
-    found = agreement(factors, users[ratings.user_idx], movies[ratings.movie_idx], ratings.rating)
+    found = agreement(factors, *rows_of(factors, ratings), ratings.rating)
     if found.n_same < MOST * len(ratings):
         raise InputError(
             f"the model was trained on {found.n_same:,} of the {len(ratings):,} ratings of {ratings.source}: train it "
