@@ -173,13 +173,13 @@ def ratings_options(args: argparse.Namespace) -> list[str]:
 def check_outputs(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Path], bool] | None = None) -> None:
     """Refuse what can't be written, or would replace somebody's work, before any work is done.
 
-    That is what the options name for reading, and, without --backup and --force, a file that is not as cf_excel wrote
-    it. is_ours: tells of a file of an older cf_excel, without a digest. Raises FileError.
+    That is what the options name for reading, and, of commands with --backup and --force and without these, a file that
+    is not as cf_excel wrote it. is_ours: tells of a file of an older cf_excel, without a digest. Raises FileError.
     """
     inputs = _input_files(args)
     for path in paths:
         check_target(path, inputs)
-        if not (args.backup or args.force):
+        if not getattr(args, "force", True) and not args.backup:
             _check_unchanged(path, is_ours, "DIR" if path.parent == args.out else "FILE")
 
 

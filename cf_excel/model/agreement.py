@@ -1,5 +1,6 @@
 """Tell whether a table's ratings are those that a model was trained on: a model of other data predicts nonsense."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from cf_excel.model.lookup import IdIndex
 from cf_excel.ratings.table import Ratings
 
 MOST = 0.5  # the part of a table's ratings that a model of them was trained on: somebody may have changed some
+_GO_ON = ", or go on all the same with --force"
 _SAME = 1e-4  # of a rating's size: sheets show fewer digits than files
 
 
@@ -60,9 +62,19 @@ def check_agreement(factors: Factors, ratings: Ratings) -> None:
     """Raise InputError where a model was trained on other ratings than most of a table's."""
     if not len(factors.seen_movies):
         return  # nobody's ratings are known
-    found = agreement(factors, *rows_of(factors, ratings), ratings.rating)
-    if found.n_same < MOST * len(ratings):
-        raise InputError(
-            f"the model was trained on {found.n_same:,} of the {len(ratings):,} ratings of {ratings.source}: train it "
-            "on these first, or go on all the same with --force"
-        )
+    _check(agreement(factors, *rows_of(factors, ratings), ratings.rating), len(ratings), ratings.source, _GO_ON)
+
+
+def check_rated(factors: Factors, rated: Sequence[tuple[object, object, float]], source: str) -> None:
+    """Raise InputError where a model was trained on other ratings than most of some (user, movie, rating)."""
+    if not len(factors.seen_movies) or not rated:
+        return
+    users, movies, ratings = zip(*rated, strict=True)
+    rows = IdIndex("user", factors.user_ids).rows(list(users)), IdIndex("movie", factors.movie_ids).rows(list(movies))
+    _check(agreement(factors, *rows, np.array(ratings, np.float64)), len(ratings), source)
+
+
+def _check(found: Agreement, n: int, source: str, go_on: str = "") -> None:
+    if found.n_same < MOST * n:
+        same = f"{found.n_same:,} of the {n:,} ratings of {source}"
+        raise InputError(f"the model was trained on {same}: train it on these first{go_on}")
