@@ -16,6 +16,7 @@ _MARK = re.compile(rb"cf_excel sha256 ([0-9a-f]{64})")
 _IDENTIFIER = re.compile(rb"<dc:identifier>cf_excel sha256 [0-9a-f]{64}</dc:identifier>")
 _PNG, _ZIP = b"\x89PNG\r\n", b"PK\3\4"
 _LONGEST_CORE = 2**16  # bytes
+CHANGED = "was changed since cf_excel wrote it"
 UNKNOWN = "was not written by cf_excel, or by an older one"
 
 
@@ -40,8 +41,8 @@ def sealed_core(core: bytes, entries: Iterable[zipfile.ZipInfo]) -> bytes:
 def change_of(path: Path) -> str:
     """Return what tells that a file is not as cf_excel wrote it, and "" for one that is.
 
-    What is not there, or empty, is nobody's work. What can't be read and what other programs
-    wrote is not ours.
+    What is not there, or empty, is nobody's work. What can't be read and what other programs wrote
+    is not ours.
     """
     try:
         with open(path, "rb") as file:
@@ -55,7 +56,7 @@ def change_of(path: Path) -> str:
         is_same = None
     if is_same is None:
         return UNKNOWN
-    return "" if is_same else "was changed since cf_excel wrote it"
+    return "" if is_same else CHANGED
 
 
 def _is_sealed(data: bytes) -> bool | None:

@@ -15,9 +15,7 @@ from support.zip_parts import rewritten
 from cf_excel.evaluate import report
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.plots import figures
-from cf_excel.written import PLACE, UNKNOWN, change_of, sealed
-
-CHANGED = "was changed since cf_excel wrote it"
+from cf_excel.written import CHANGED, PLACE, UNKNOWN, change_of, sealed
 
 
 @pytest.fixture(scope="module")

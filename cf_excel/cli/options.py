@@ -174,7 +174,8 @@ def check_outputs(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Pat
     """Refuse what can't be written, or would replace somebody's work, before any work is done.
 
     That is what the options name for reading, and, of commands with --backup and --force and without these, a file that
-    is not as cf_excel wrote it. is_ours: tells of a file of an older cf_excel, without a digest. Raises FileError.
+    is not as cf_excel wrote it. is_ours: tells whether a file is of the kind to write, an older cf_excel's, without a
+    digest, included. Raises FileError.
     """
     inputs = _input_files(args)
     for path in paths:
@@ -198,10 +199,12 @@ def keep_former(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Path]
 
 
 def _check_unchanged(path: Path, is_ours: Callable[[Path], bool] | None, out: str) -> None:
-    from cf_excel.written import UNKNOWN, change_of
+    from cf_excel.written import CHANGED, change_of
 
     change = change_of(path)
-    if change and not (change == UNKNOWN and is_ours and is_ours(path)):
+    if is_ours and change != CHANGED and path.exists() and path.stat().st_size:
+        change = "" if is_ours(path) else change or "is another kind of file"
+    if change:
         raise FileError(
             f"{path} {change}: --backup keeps it beside the new one, --force replaces it, --out {out} writes elsewhere"
         )

@@ -66,7 +66,7 @@ def check_agreement(factors: Factors, ratings: Ratings) -> None:
 
 
 def check_rated(factors: Factors, rated: Sequence[tuple[object, object, float]], source: str) -> None:
-    """Raise InputError where a model was trained on other ratings than most of some (user, movie, rating)."""
+    """Raise InputError where a model was trained on other ratings than most of these (user, movie, rating)."""
     if not len(factors.seen_movies) or not rated:
         return
     users, movies, ratings = zip(*rated, strict=True)

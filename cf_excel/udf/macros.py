@@ -74,9 +74,9 @@ def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
     """
     users, movies = (_named(book, name) for name in (USERS_NAME, MOVIES_NAME))
     if RATINGS_NAME in [defined.name for defined in book.names]:  # older workbooks don't name them
-        cells = _named(book, RATINGS_NAME, ndim=2)
-        rated = [(u, m, cell) for u, row in zip(users, cells, strict=True) for m, cell in zip(movies, row, strict=True)]
-        check_rated(model.factors, [row for row in rated if isinstance(row[2], float | int)], book.name)
+        (_, *movie_ids), *rows = _named(book, RATINGS_NAME, ndim=2)
+        rated = [(user, movie, cell) for user, *row in rows for movie, cell in zip(movie_ids, row, strict=True)]
+        check_rated(model.factors, [one for one in rated if isinstance(one[2], float | int)], book.name)
     grid = np.asarray(model.predict([[user] for user in users], [movies])).tolist()
     user_header, _ = id_headers(model.factors.nouns)
     _write(book, "predictions", [[user_header, *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])

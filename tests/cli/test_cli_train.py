@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 from safetensors.numpy import load_file, save_file
+from support.cell_texts import write
 from support.planted import low_rank_ratings
 
 from cf_excel.cli import main
@@ -369,6 +370,9 @@ def test_models_alone_are_replaced(
     printed = capsys.readouterr()
     assert f"{out} was not written by cf_excel, or by an older one: --backup keeps it" in printed.err
     assert printed.out == ""
+    write(tmp_path / "book.xlsx", [["a", 1]])
+    assert train(*quick[:-1], str(tmp_path / "book.xlsx")) == 2
+    assert "book.xlsx is another kind of file: --backup keeps it" in capsys.readouterr().err
     assert train(*quick, "--backup") == 0
     assert (tmp_path / "model.bak.safetensors").read_text() == "my notes"
     assert train(*quick) == 0  # over its own

@@ -101,7 +101,8 @@ def test_a_model_of_other_ratings_writes_no_predictions(tiny_factors):
     names = {"cf_users": factors.user_ids[:2].tolist(), "cf_movies": [float(movie) for movie in movies]}
     seen_ratings = np.zeros(len(factors.seen_movies), np.float32)
     seen_ratings[: len(movies)] = cells[0]
-    target = book(**names, cf_ratings=cells)
+    rows = zip(names["cf_users"], cells, strict=True)
+    target = book(**names, cf_ratings=[[None, *names["cf_movies"]], *([user, *row] for user, row in rows)])
     write_predictions(target, Predictor(replace(factors, seen_ratings=seen_ratings)))
     before = dict(target.sheets["predictions"].rows)
     message = rf"trained on 0 of the {len(movies)} ratings of book.xlsm: train it on these first$"

@@ -138,7 +138,7 @@ def test_the_macros_find_users_movies_and_their_ratings(workbooks):
         assert found == {
             "cf_users": "predict!$G$6:$G$20",
             "cf_movies": "predict!$H$5:$V$5",
-            "cf_ratings": "bias!$H$2:$V$16",
+            "cf_ratings": "bias!$G$1:$V$16",
         }
 
 

@@ -69,10 +69,11 @@ class PanelSheet:
 
     @property
     def names(self) -> dict[str, str]:
-        """Defined names of the workbook: the users and the movies of the model's grid, and their ratings."""
-        grid, compared = self.grids[0], self.compared
+        """Defined names: the users and the movies of the model's grid; the ratings with their users and movies."""
+        grid, compared, cells = self.grids[0], self.compared, self.compared.ratings
         names = {USERS_NAME: on_sheet(self.title, grid.users), MOVIES_NAME: on_sheet(self.title, grid.movies)}
-        return names | {RATINGS_NAME: on_sheet(compared.title, compared.ratings)}
+        rated = Block(cells.top - 1, cells.left - 1, cells.bottom, cells.right)
+        return names | {RATINGS_NAME: on_sheet(compared.title, rated)}
 
     @property
     def user_choices(self) -> str:
