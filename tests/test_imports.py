@@ -10,20 +10,21 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "cf_excel"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-TABLES = {"errors", "files", "zip_guard", "ratings"}
+TABLES = {"errors", "files", "zip_guard", "written", "ratings"}
 MODEL = TABLES | {"metrics", "model"}
 MAY_IMPORT = {
     "errors": set(),
     "data": set(),
     "files": {"errors"},
     "zip_guard": {"errors"},
+    "written": {"zip_guard"},
     "metrics": {"errors"},
     "ratings": TABLES | {"data"},
     "model": MODEL,
     "predictor": {"model"},
     "learn": MODEL | {"learn"},
     "lesson": MODEL | {"data", "learn", "plots"},
-    "xlsx": {"errors", "files", "zip_guard", "xlsx"},
+    "xlsx": {"errors", "files", "zip_guard", "written", "xlsx"},
     "sheets": MODEL | {"xlsx", "sheets"},
     "plots": MODEL | {"plots"},
     "evaluate": MODEL | {"learn", "plots", "evaluate"},

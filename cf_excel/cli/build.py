@@ -8,7 +8,9 @@ from cf_excel.cli.messages import say
 from cf_excel.cli.options import (
     add_command,
     add_ratings_options,
+    add_replacing_options,
     check_outputs,
+    keep_former,
     ratings_options,
     read_ratings,
     whole,
@@ -35,6 +37,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--only", action="append", choices=KINDS, help="write this kind alone (may be repeated)")
     parser.add_argument("--seed", type=whole, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
+    add_replacing_options(parser, also_forced=", and let the functions ask a model of other ratings")
     collab = parser.add_argument_group(
         "collab: collab_filter.xlsx; functions, once there is a trained model: the same with a sheet that asks it, "
         "collab_filter.xlsm for Excel on Windows and collab_filter_libreoffice.xlsx"
@@ -44,9 +47,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--top-movies", type=whole, metavar="N", help="most rated movies (default: 15, or all of fewer)"
     )
     collab.add_argument("--factors", type=whole, default=5, metavar="N", help="factors of each (default: 5)")
-    collab.add_argument(
-        "--force", action="store_true", help="build the functions, even if the model was trained on other ratings"
-    )
     gradient = parser.add_argument_group("gradient: gradient_descent.xlsx and, with buttons, gradient_descent.xlsm")
     gradient.add_argument("--epochs", type=whole, default=20, metavar="N", help="epochs in the .xlsx (default: 20)")
     gradient.add_argument("--points", type=whole, default=29, metavar="N", help="points of the line (default: 29)")
@@ -59,12 +59,14 @@ def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
     only = args.only or _usual_kinds()
     _check(args)
-    check_outputs(args, *(args.out / name for kind in KINDS if kind in only for name in KINDS[kind]))
+    paths = [args.out / name for kind in KINDS if kind in only for name in KINDS[kind]]
+    check_outputs(args, *paths)
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
     if ratings is not None and "functions" in only and not args.force:
         _check_model(ratings)
     make_folder(args.out)
+    keep_former(args, *paths)
     if ratings is not None and "collab" in only:
         _build_collab(args, ratings)
     if ratings is not None and "functions" in only:

@@ -10,7 +10,9 @@ from cf_excel.cli.options import (
     add_command,
     add_features_options,
     add_ratings_options,
+    add_replacing_options,
     check_outputs,
+    keep_former,
     read_ratings,
     whole,
 )
@@ -69,6 +71,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help="folder of the results (default: evaluation)",
     )
+    add_replacing_options(parser)
     add_features_options(parser)
     add_ratings_options(parser)
     parser.set_defaults(run=run)
@@ -80,7 +83,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--tune {args.tune}: expected 1 or more settings to try")
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
-    check_outputs(args, *(args.out / name for name in FILES))
+    paths = [args.out / name for name in FILES]
+    check_outputs(args, *paths)
     from cf_excel.cli.tables import print_table
     from cf_excel.cli.train import read_features
     from cf_excel.evaluate import report
@@ -112,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
         say(report.heading(boards[-1], ratings.nouns))
         print_table(report.HEADINGS, [report.cells(result) for result in boards[-1]])
         print()
+    keep_former(args, *paths)
     for path in [*report.save(args.out, boards, ratings, options, missing), *_chart(args.out, boards)]:
         say(path)
 

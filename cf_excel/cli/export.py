@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import note, say
-from cf_excel.cli.options import add_command, add_model_option, check_outputs, whole
+from cf_excel.cli.options import (
+    add_command,
+    add_model_option,
+    add_replacing_options,
+    check_outputs,
+    keep_former,
+    whole,
+)
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help="workbook to write (default: recommender.xlsx)",
     )
+    add_replacing_options(parser)
     parser.add_argument(
         "--digits", type=whole, default=5, metavar="N", help="decimals of factors and biases, 1 to 15 (default: 5)"
     )
@@ -62,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
         factors, change = keep_factors(factors, args.factors)
         say(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
     made = date.fromtimestamp(path.stat().st_mtime)
+    keep_former(args, args.out)
     book = build_recommender(factors, args.out, digits=args.digits, with_ratings=not args.no_ratings, made=made).book
     holds = f"{book.n_users:,} {factors.nouns.users}, {book.n_movies:,} {factors.nouns.movies}"
     holds += f", {book.n_factors} factors, {book.n_ratings:,} ratings"

@@ -2,12 +2,14 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cf_excel.cli.messages import note
-from cf_excel.files import check_target
+from cf_excel.cli.messages import note, say
+from cf_excel.errors import FileError
+from cf_excel.files import check_target, followed, replacing
 
 if TYPE_CHECKING:
     from cf_excel.ratings.table import Ratings
@@ -43,6 +45,18 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
     """Add --model FILE, which names the trained model to use."""
     parser.add_argument(
         "--model", type=Path, metavar="FILE", help="the model file (default: CF_EXCEL_MODEL, or where train left it)"
+    )
+
+
+def add_replacing_options(parser: argparse.ArgumentParser, *, also_forced: str = "") -> None:
+    """Add --backup and --force, by which files are replaced that somebody changed; also_forced: what else it does."""
+    parser.add_argument(
+        "--backup", action="store_true", help="keep each file that is replaced beside the new one, as NAME.bak.EXT"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help=f"replace files, even if they were changed since cf_excel wrote them, or are others{also_forced}",
     )
 
 
@@ -161,14 +175,44 @@ def ratings_options(args: argparse.Namespace) -> list[str]:
     return [*options, "--split", "random"] if args.ratings or args.download else options
 
 
-def check_outputs(args: argparse.Namespace, *paths: Path) -> None:
-    """Refuse what can't be written, or would replace what the options name for reading, before any work is done.
+def check_outputs(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Path], bool] | None = None) -> None:
+    """Refuse what can't be written, or would replace somebody's work, before any work is done.
 
-    Raises FileError as check_target does.
+    That is what the options name for reading, and, of commands with --backup and --force and without these, a file that
+    is not as cf_excel wrote it. is_ours: tells whether a file is of the kind to write, an older cf_excel's, without a
+    digest, included. Raises FileError.
     """
     inputs = _input_files(args)
     for path in paths:
         check_target(path, inputs)
+        if not getattr(args, "force", True) and not args.backup:
+            _check_unchanged(path, is_ours, "DIR" if path.parent == args.out else "FILE")
+
+
+def keep_former(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Path], bool] | None = None) -> None:
+    """Copy what is replaced now, where --backup says so; refuse what was changed since check_outputs."""
+    check_outputs(args, *paths, is_ours=is_ours)
+    if not args.backup:
+        return
+    from cf_excel.xlsx.edit.target import backup_path
+
+    for path in map(followed, paths):
+        if path.exists():
+            with replacing(kept := backup_path(path), like=path) as copy:
+                shutil.copyfile(path, copy)
+            say(f"the former {path} is {kept}")
+
+
+def _check_unchanged(path: Path, is_ours: Callable[[Path], bool] | None, out: str) -> None:
+    from cf_excel.written import CHANGED, change_of
+
+    change = change_of(path)
+    if is_ours and change != CHANGED and path.exists() and path.stat().st_size:
+        change = "" if is_ours(path) else change or "is another kind of file"
+    if change:
+        raise FileError(
+            f"{path} {change}: --backup keeps it beside the new one, --force replaces it, --out {out} writes elsewhere"
+        )
 
 
 def _input_files(args: argparse.Namespace) -> list[Path]:

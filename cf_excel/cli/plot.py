@@ -1,11 +1,20 @@
 """python -m cf_excel plot: the lesson's three pictures of a trained model."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import say
-from cf_excel.cli.options import add_command, add_model_option, add_ratings_options, check_outputs, read_ratings
+from cf_excel.cli.options import (
+    add_command,
+    add_model_option,
+    add_ratings_options,
+    add_replacing_options,
+    check_outputs,
+    keep_former,
+    read_ratings,
+)
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,13 +41,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (default: this one)"
     )
+    add_replacing_options(parser, also_forced=", and compare with ratings that the model was not trained on")
     add_ratings_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Draw every picture that the model has, then write them."""
-    check_outputs(args, *(args.out / f"{name}.{ending}" for name in PICTURES for ending in ("png", "svg")))
+    check_outputs(args, *_files(args.out, PICTURES))
     import numpy as np
 
     from cf_excel.model.predictor import load_predictor
@@ -47,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
 
     predictor = load_predictor(args.model)
     factors = predictor.factors
-    predictions, truth, heading = validation_predictions(predictor, read_ratings(args))
+    predictions, truth, heading = validation_predictions(predictor, read_ratings(args), others=args.force)
     top = most_rated(predictor.n_ratings, factors.movie_ids)[:N_BIASES]
     noun = factors.nouns.movie
     names = [f"{noun} {label}" if isinstance(label, int) else label for label in predictor.labels[top].tolist()]
@@ -56,31 +66,50 @@ def run(args: argparse.Namespace) -> None:
         figures["biases"] = plots.plot_biases(np.array(names, object), factors.movie_bias[top], nouns=factors.nouns)
     positions = plots.principal_components(factors.movie_factors[top])[:N_MAPPED, :2]
     figures["map"] = plots.plot_map(np.array(names[:N_MAPPED], object), positions, factors.nouns)
+    keep_former(args, *_files(args.out, figures))
     for name, figure in figures.items():
         say(*plots.save_figure(figure, args.out / name))
     if "biases" not in figures:
         say(f"no picture of biases: the model's kind, {factors.kind}, has none")
 
 
-def validation_predictions(predictor: "Predictor", ratings: "Ratings") -> "tuple[np.ndarray, np.ndarray, str]":
+def _files(folder: Path, names: Iterable[str]) -> list[Path]:
+    return [folder / f"{name}.{ending}" for name in names for ending in ("png", "svg")]
+
+
+def validation_predictions(
+    predictor: "Predictor", ratings: "Ratings", *, others: bool = False
+) -> "tuple[np.ndarray, np.ndarray, str]":
     """Return predictions and ratings of the model's validation rows, and a heading that says which rows those are.
 
-    Raises InputError for ratings that the model was not trained on.
+    others: take ratings that the model was not trained on, too, all those whose users and movies it has.
+    Raises InputError for them without that.
     """
     import numpy as np
 
     from cf_excel.metrics import rmse
+    from cf_excel.model.agreement import rows_of
     from cf_excel.ratings.table import data_hash, validation_rows
 
     record = predictor.factors.record
-    if record.get("data_hash") != data_hash(ratings):
-        raise InputError(f"the model was not trained on {ratings.source}: pass the ratings that it was trained on")
-    rows = validation_rows(ratings, str(record.get("split")), record.get("seed", 42))
-    name = SPLITS.get(record["split"])
-    if name is None:
-        rows, name = np.arange(len(ratings)), "all ratings, which the model was trained on"
-    if not len(rows):
-        raise InputError(f"{ratings.source} has no validation ratings under the split {record['split']!r}")
+    if record.get("data_hash") == data_hash(ratings):
+        rows = validation_rows(ratings, str(record.get("split")), record.get("seed", 42))
+        name = SPLITS.get(record["split"])
+        if name is None:
+            rows, name = np.arange(len(ratings)), "all ratings, which the model was trained on"
+        if not len(rows):
+            raise InputError(f"{ratings.source} has no validation ratings under the split {record['split']!r}")
+    elif others:
+        users, movies = rows_of(predictor.factors, ratings)
+        rows, name = np.flatnonzero((users >= 0) & (movies >= 0)), f"those of {ratings.source} that it can predict"
+        if not len(rows):
+            nouns = predictor.factors.nouns
+            raise InputError(f"the model knows none of the {nouns.users} and {nouns.movies} of {ratings.source}")
+    else:
+        raise InputError(
+            f"the model was not trained on {ratings.source}: pass the ratings that it was trained on, or --force to "
+            "compare it with these"
+        )
     users, movies = ratings.user_ids[ratings.user_idx[rows]], ratings.movie_ids[ratings.movie_idx[rows]]
     predictions, truth = np.asarray(predictor.predict(users, movies)), ratings.rating[rows]
     heading = f"Predictions of the {predictor.factors.kind} model against {len(rows):,} ratings: {name}"

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from cf_excel.cli.options import (
     add_command,
     add_features_options,
     add_ratings_options,
+    add_replacing_options,
     check_outputs,
+    keep_former,
     read_ratings,
     whole,
 )
@@ -81,6 +84,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "the latest, or none (default: lesson)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="model file (default: where predict looks for it)")
+    add_replacing_options(parser, also_forced=", and a better model by one that is no better than the averages")
     bayes = parser.add_argument_group("bayes")
     add_features_options(bayes)
     bayes.add_argument("--ratings-only", action="store_true", help="leave genres, years and every other feature out")
@@ -114,7 +118,7 @@ def run(args: argparse.Namespace) -> None:
     from cf_excel.model.file import default_model_path, save_factors
 
     path = args.out or default_model_path()
-    check_outputs(args, path)
+    check_outputs(args, path, is_ours=_is_model)
     if args.out and not path.parent.is_dir():
         raise FileError(f"--out {path}: there is no folder {path.parent}; make it first")
     _check_features(args)
@@ -139,8 +143,10 @@ def run(args: argparse.Namespace) -> None:
     if history.stopped:
         say(f"stopped after {history.stopped}: the model keeps what it learnt until there")
     say(*verdict(history.epochs, baselines))
-    if baselines and not history.epochs[-1].val_loss < baselines["mean"][0] and not args.out and _is_model(path):
-        raise InputError(f"worse than no model: the former one stays in {path}; pass --out FILE to keep this one")
+    factors = replace(factors, record=factors.record | {"baselines": [errors[0] for errors in baselines.values()]})
+    if not args.force:
+        _check_no_worse(factors, path)
+    keep_former(args, path, is_ours=_is_model)
     save_factors(factors, path)
     say(f"model: {path}")
 
@@ -162,13 +168,40 @@ def _check_room(path: Path, ratings: "Ratings", n_factors: int) -> None:
 
 
 def _is_model(path: Path) -> bool:
+    return _model_at(path) is not None
+
+
+def _model_at(path: Path) -> "Factors | None":
     from cf_excel.model.file import load_factors
 
     try:
-        load_factors(path)
+        return load_factors(path)
     except FileError:
-        return False
-    return True
+        return None
+
+
+def _check_no_worse(factors: "Factors", path: Path) -> None:
+    """Raise InputError where a model beats fewer baselines, mean and biases, than the one that it would replace.
+
+    One that was not measured counts as one that beats them all, those of the new ratings stand in where it has none.
+    """
+    former, baselines = _model_at(path), factors.record["baselines"]
+    if former is None or not baselines:
+        return
+    beaten, formerly = (_n_beaten(model, baselines) for model in (factors, former))
+    if beaten < formerly:
+        than = f"{factors.nouns.biases} alone" if beaten else "no model"
+        raise InputError(
+            f"no better than {than}: the former one stays in {path}; pass --out FILE to keep this one, or --force to "
+            "replace the former"
+        )
+
+
+def _n_beaten(factors: "Factors", baselines: list[float]) -> int:
+    error, own = factors.metric("val_mse"), factors.record.get("baselines")
+    if not (own and isinstance(own, list) and all(isinstance(other, float) for other in own)):
+        own = baselines
+    return len(own) if error is None else sum(error < other for other in own)
 
 
 def _bayes_trainer(args: argparse.Namespace) -> Trainer:

@@ -14,6 +14,7 @@ from cf_excel.evaluate.run import LIST_LENGTH, Result
 from cf_excel.files import make_folder, replacing
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings, data_hash
+from cf_excel.written import PLACE, sealed
 
 HEADINGS = (
     *("model", "MSE", "RMSE", "MAE", "MSE above the first", "in 50%", "in 90%"),
@@ -68,6 +69,7 @@ def save(
     """Write results.json, with data, options and versions, and results.md; raises FileError where that can't be."""
     make_folder(folder)
     everything = {
+        "digest": PLACE,
         "data": {"source": ratings.source, "hash": data_hash(ratings), "ratings": len(ratings)},
         "options": options,
         "left_out": list(missing),
@@ -81,11 +83,11 @@ def save(
     }
     texts = {
         "results.json": json.dumps(everything, indent=1, allow_nan=False) + "\n",
-        "results.md": as_markdown(boards, ratings.nouns),
+        "results.md": f"{as_markdown(boards, ratings.nouns)}\n<!-- {PLACE} -->\n",
     }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_bytes(sealed(text.encode()))
     return [folder / name for name in texts]
 
 

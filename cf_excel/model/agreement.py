@@ -1,5 +1,6 @@
 """Tell whether a table's ratings are those that a model was trained on: a model of other data predicts nonsense."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from cf_excel.model.lookup import IdIndex
 from cf_excel.ratings.table import Ratings
 
 MOST = 0.5  # the part of a table's ratings that a model of them was trained on: somebody may have changed some
+_GO_ON = ", or go on all the same with --force"
 _SAME = 1e-4  # of a rating's size: sheets show fewer digits than files
 
 
@@ -49,15 +51,30 @@ def agreement(factors: Factors, user_rows: np.ndarray, movie_rows: np.ndarray, r
     return Agreement(int(is_same.sum()), int(known.sum()))
 
 
+def rows_of(factors: Factors, ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
+    """Return the model's row of the user and of the movie of each rating (n,), -1 where the model has none."""
+    users = IdIndex("user", factors.user_ids, any_case=False).rows(ratings.user_ids)
+    movies = IdIndex("movie", factors.movie_ids, any_case=False).rows(ratings.movie_ids)
+    return users[ratings.user_idx], movies[ratings.movie_idx]
+
+
 def check_agreement(factors: Factors, ratings: Ratings) -> None:
     """Raise InputError where a model was trained on other ratings than most of a table's."""
     if not len(factors.seen_movies):
         return  # nobody's ratings are known
-    users = IdIndex("user", factors.user_ids, any_case=False).rows(ratings.user_ids)
-    movies = IdIndex("movie", factors.movie_ids, any_case=False).rows(ratings.movie_ids)
-    found = agreement(factors, users[ratings.user_idx], movies[ratings.movie_idx], ratings.rating)
-    if found.n_same < MOST * len(ratings):
-        raise InputError(
-            f"the model was trained on {found.n_same:,} of the {len(ratings):,} ratings of {ratings.source}: train it "
-            "on these first, or go on all the same with --force"
-        )
+    _check(agreement(factors, *rows_of(factors, ratings), ratings.rating), len(ratings), ratings.source, _GO_ON)
+
+
+def check_rated(factors: Factors, rated: Sequence[tuple[object, object, float]], source: str) -> None:
+    """Raise InputError where a model was trained on other ratings than most of these (user, movie, rating)."""
+    if not len(factors.seen_movies) or not rated:
+        return
+    users, movies, ratings = zip(*rated, strict=True)
+    rows = IdIndex("user", factors.user_ids).rows(list(users)), IdIndex("movie", factors.movie_ids).rows(list(movies))
+    _check(agreement(factors, *rows, np.array(ratings, np.float64)), len(ratings), source)
+
+
+def _check(found: Agreement, n: int, source: str, go_on: str = "") -> None:
+    if found.n_same < MOST * n:
+        same = f"{found.n_same:,} of the {n:,} ratings of {source}"
+        raise InputError(f"the model was trained on {same}: train it on these first{go_on}")

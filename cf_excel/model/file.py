@@ -17,6 +17,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS, LISTS
 from cf_excel.model.lists import ListFactors
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, is_noun
+from cf_excel.written import PLACE, sealed
 
 FORMAT = "cf_excel model"
 FORMAT_NUMBER = 1
@@ -27,6 +28,7 @@ _OPTIONAL = {"seen_ratings": np.float32}  # files from before it was kept have n
 _OF_LISTS = ("given", "asked", "popularity")
 _LARGEST = 1e36  # of sums in single precision, which ends at 3e38
 _TRAIN = "python -m cf_excel train"
+_AGAIN = f"{_TRAIN} --force"  # without that, train replaces whole models alone
 
 
 def default_model_path() -> Path:
@@ -49,6 +51,7 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     if fault:
         raise InputError(f"the model was not saved: {fault}")
     head = {
+        "digest": PLACE,
         "format": FORMAT,
         "number": FORMAT_NUMBER,
         "kind": factors.kind,
@@ -75,7 +78,7 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     path = Path(path)
     make_folder(path.parent)
     with replacing(path) as temporary:
-        temporary.write_bytes(data)
+        temporary.write_bytes(sealed(data))
 
 
 def load_factors(path: Path | str | None = None) -> Factors:
@@ -95,14 +98,14 @@ def load_factors(path: Path | str | None = None) -> Factors:
         raise FileError(f"{path} is a safetensors file, but not a cf_excel model: make one with {_TRAIN}")
     if head.get("number") != FORMAT_NUMBER:
         number = str(head.get("number"))[:20]
-        raise FileError(f"{path} has model format {number}, expected {FORMAT_NUMBER}: train it again with {_TRAIN}")
+        raise FileError(f"{path} has model format {number}, expected {FORMAT_NUMBER}: train it again with {_AGAIN}")
     try:
         factors = _assemble(head, arrays)
         fault = _fault(factors)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         fault = f"{error} is missing" if isinstance(error, KeyError) else "a part of it can't be read"
     if fault:
-        raise FileError(f"{path} is damaged: {fault}; train it again with {_TRAIN}")
+        raise FileError(f"{path} is damaged: {fault}; train it again with {_AGAIN}")
     return factors
 
 

@@ -1,5 +1,6 @@
 """The lesson's pictures of a trained model and the scoreboard, as matplotlib figures and as PNG and SVG files."""
 
+import io
 import math
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from cf_excel.files import make_folder, replacing
 from cf_excel.model.lookup import short_title
 from cf_excel.plots.labels import NEAR, line_to, place_labels
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, capital
+from cf_excel.written import PLACE, sealed
 
 try:
     from matplotlib import rc_context
@@ -140,10 +142,16 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
     """
     make_folder(path.parent)
     written = []
-    for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+    for ending, metadata in (
+        ("png", {"Software": None, "Comment": PLACE}),
+        ("svg", {"Date": None, "Creator": None, "Identifier": PLACE}),
+    ):
         target = path.with_name(f"{path.name}.{ending}")
-        with replacing(target) as temporary, _drawing():
-            figure.savefig(temporary, format=ending, dpi=DPI, metadata=metadata)
+        picture = io.BytesIO()
+        with _drawing():
+            figure.savefig(picture, format=ending, dpi=DPI, metadata=metadata)
+        with replacing(target) as temporary:
+            temporary.write_bytes(sealed(picture.getvalue()))
         written.append(target)
     return written
 

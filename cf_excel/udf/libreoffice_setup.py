@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 import cf_excel
 from cf_excel.errors import FileError
-from cf_excel.files import check_source, make_folder, replacing
+from cf_excel.files import check_source, check_target, make_folder, replacing
 from cf_excel.udf.descriptions import signatures
 
 MODULE = "cf_excel"
@@ -87,9 +87,15 @@ def install(profile: Path) -> None:
     script = files("cf_excel.data").joinpath("libreoffice_functions.py").read_text(encoding="utf-8")
     for name, folder in (("PYTHON", sys.executable), ("PACKAGE", str(package.parent))):
         script = script.replace(f'"@{name}@"', ascii(folder))
-    _write(profile / "Scripts" / "python" / SCRIPT, script)
-    _write(standard / f"{MODULE}.xba", _basic_module())
-    _write(standard / "script.xlb", library)
+    texts = {
+        profile / "Scripts" / "python" / SCRIPT: script,
+        standard / f"{MODULE}.xba": _basic_module(),
+        standard / "script.xlb": library,
+    }
+    for path in texts:  # all or none
+        check_target(path)
+    for path, text in texts.items():
+        _write(path, text)
 
 
 def uninstall(profile: Path) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cf_excel.errors import CfExcelError, InputError
+from cf_excel.model.agreement import check_rated
 from cf_excel.model.predictor import Predictor, load_predictor
 from cf_excel.ratings.nouns import id_headers
-from cf_excel.sheets.panel.panel_layout import MOVIES_NAME, USERS_NAME
+from cf_excel.sheets.panel.panel_layout import MOVIES_NAME, RATINGS_NAME, USERS_NAME
 from cf_excel.xlsx.cells import MAX_COLUMNS
 from cf_excel.xlsx.texts import CellValue, typed_value
 
@@ -68,18 +69,23 @@ def write_factors(book: "xlwings.Book", model: Predictor) -> None:
 def write_predictions(book: "xlwings.Book", model: Predictor) -> None:
     """Write the sheet predictions: the model's for the users and movies of the sheet predict, as numbers.
 
-    Raises InputError where the workbook lacks the names of these cells, UnknownIdError for ids that the model lacks.
+    Raises InputError where the workbook lacks the names of these cells, and where the model was trained on other
+    ratings than its; UnknownIdError for ids that the model lacks.
     """
     users, movies = (_named(book, name) for name in (USERS_NAME, MOVIES_NAME))
+    if RATINGS_NAME in [defined.name for defined in book.names]:  # older workbooks don't name them
+        (_, *movie_ids), *rows = _named(book, RATINGS_NAME, ndim=2)
+        rated = [(user, movie, cell) for user, *row in rows for movie, cell in zip(movie_ids, row, strict=True)]
+        check_rated(model.factors, [one for one in rated if isinstance(one[2], float | int)], book.name)
     grid = np.asarray(model.predict([[user] for user in users], [movies])).tolist()
     user_header, _ = id_headers(model.factors.nouns)
     _write(book, "predictions", [[user_header, *movies], *([u, *row] for u, row in zip(users, grid, strict=True))])
 
 
-def _named(book: "xlwings.Book", name: str) -> list[str | float]:
+def _named(book: "xlwings.Book", name: str, ndim: int = 1) -> list:
     for defined in book.names:
         if defined.name == name:
-            return defined.refers_to_range.options(ndim=1).value
+            return defined.refers_to_range.options(ndim=ndim).value
     raise InputError(f"{book.name} has no name {name}: use a workbook that python -m cf_excel build wrote")
 
 

@@ -78,6 +78,43 @@ def test_read_only_and_open_files_stay(command, target, folder, capsys):
     assert f"{target} is read-only" in refused(command, folder, capsys)
 
 
+@pytest.mark.parametrize(("command", "target"), [case for case in COMMANDS if "book.xlsx" not in case[0]])
+def test_what_somebody_else_wrote_stays(command, target, folder, capsys):
+    make(folder / target)
+    line = refused(command, folder, capsys)
+    out = "FILE" if command.startswith("export") else "DIR"
+    assert f"{target} was not written by cf_excel, or by an older one: --backup keeps it beside the new one, " in line
+    assert line.endswith(f"--force replaces it, --out {out} writes elsewhere\n")
+
+
+def test_a_workbook_that_was_worked_in_stays(folder, capsys):
+    """The numbers that solve fitted are work of the workbook's owner."""
+    options = ["build", "--ratings", "data", "--top-users", "2", "--top-movies", "2", "--only", "collab"]
+    path, kept = folder / "collab_filter.xlsx", folder / "collab_filter.bak.xlsx"
+    assert main(options) == main(["solve", str(path)]) == 0
+    solved = path.read_bytes()
+    capsys.readouterr()
+    assert "collab_filter.xlsx was changed since cf_excel wrote it: --backup" in refused(
+        " ".join(options), folder, capsys
+    )
+    assert main([*options, "--backup"]) == 0
+    assert kept.read_bytes() == solved != path.read_bytes()
+    assert "the former collab_filter.xlsx is collab_filter.bak.xlsx" in capsys.readouterr().out
+    new = path.read_bytes()
+    path.write_bytes(solved)
+    assert main([*options, "--force"]) == 0
+    assert path.read_bytes() == new
+    assert sorted(found.name for found in folder.glob("*.bak*")) == [kept.name]
+
+
+def test_what_is_changed_while_a_command_works_stays(folder, capsys, monkeypatch):
+    path = folder / "collab_filter.xlsx"
+    monkeypatch.setattr("cf_excel.cli.build.make_folder", lambda _: path.write_text("mine"))
+    assert main(["build", "--ratings", "data", "--only", "collab"]) == 2
+    assert "collab_filter.xlsx was not written by cf_excel" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("command", "target", "given"),
     [

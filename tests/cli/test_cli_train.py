@@ -1,4 +1,5 @@
 import io
+import json
 import math
 import os
 import pty
@@ -7,18 +8,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
+from safetensors.numpy import load_file, save_file
+from support.cell_texts import write
 from support.planted import low_rank_ratings
 
 from cf_excel.cli import main
+from cf_excel.cli.train import _check_no_worse
 from cf_excel.cli.train_report import LinesReport, TerminalReport, verdict
+from cf_excel.errors import InputError
 from cf_excel.learn.progress import Epoch
-from cf_excel.model.file import load_factors
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import load_factors, save_factors
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 SMALL = low_rank_ratings(30, 40)
@@ -258,7 +267,7 @@ def test_cuda_without_cuda(
 def test_a_failed_training_keeps_the_model_that_was_there(small: Ratings, tmp_path: Path) -> None:
     out = tmp_path / "model"
     out.write_text("before")
-    assert train("--kind", "dot", "--lr", "1e9", "--out", str(out)) == 2
+    assert train("--kind", "dot", "--lr", "1e9", "--out", str(out), "--force") == 2
     assert out.read_text() == "before"
 
 
@@ -319,11 +328,11 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def worse_than_none(out: str | None = None) -> int:
-    return train("--kind", "dot", "--lr", "1e-9", *(["--out", out] if out else []))
+def worse_than_none(*options: str) -> int:
+    return train("--kind", "dot", "--lr", "1e-9", *options)
 
 
-def test_a_model_that_is_worse_than_none_replaces_nothing_unless_it_is_named(
+def test_a_model_that_is_worse_than_none_replaces_nothing(
     small: Ratings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "model.safetensors"
@@ -333,10 +342,66 @@ def test_a_model_that_is_worse_than_none_replaces_nothing_unless_it_is_named(
     good = path.read_bytes()
     capsys.readouterr()
     assert worse_than_none() == 2
-    assert f"the former one stays in {path}; pass --out FILE" in capsys.readouterr().err
+    assert f"no better than no model: the former one stays in {path}; pass --out FILE" in capsys.readouterr().err
+    assert worse_than_none("--out", str(path)) == 2  # what is named is no other file
     assert path.read_bytes() == good
-    assert worse_than_none(str(path)) == 0
+    assert worse_than_none("--force") == 0
     assert path.read_bytes() != good
+
+
+@pytest.mark.parametrize(
+    ("error", "former", "refused"),
+    [
+        (0.9, {"metrics": {"val_mse": 0.7}, "baselines": [1.0, 0.8]}, "no better than user + movie bias alone"),
+        (1.1, {"metrics": {"val_mse": 0.9}, "baselines": [1.0, 0.8]}, "no better than no model"),
+        (0.9, {"metrics": {"val_mse": 0.79}}, "user + movie bias alone"),  # an older one, beside the new baselines
+        (0.9, {"metrics": {}}, "user + movie bias alone"),  # who was not measured may be good
+        (0.9, {"metrics": {"val_mse": 0.7}, "baselines": "none"}, "user + movie bias alone"),
+        (0.9, {"metrics": {"val_mse": 7.0}, "baselines": [9.0, 6.0]}, ""),
+        (1.1, {"metrics": {"val_mse": 1.2}, "baselines": [1.0, 0.8]}, ""),
+        (0.79, {"metrics": {"val_mse": 0.1}, "baselines": [1.0, 0.8]}, ""),
+    ],
+)
+def test_a_model_replaces_none_that_beats_more_baselines(
+    error: float, former: dict, refused: str, tiny_factors: Callable[..., Factors], tmp_path: Path
+) -> None:
+    save_factors(replace(tiny_factors(), record=former), tmp_path / "model")
+    new = replace(tiny_factors(), record={"metrics": {"val_mse": error}, "baselines": [1.0, 0.8]})
+    with pytest.raises(InputError, match=re.escape(refused)) if refused else nullcontext():
+        _check_no_worse(new, tmp_path / "model")
+    unmeasured = replace(tiny_factors(), record={"metrics": {}, "baselines": []})
+    _check_no_worse(unmeasured, tmp_path / "model")
+    _check_no_worse(new, tmp_path / "none")
+
+
+def test_models_alone_are_replaced(
+    small: Ratings, tiny_factors: Callable[..., Factors], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model.safetensors"
+    quick = ("--epochs", "1", "--split", "none", "--out", str(out))
+    out.write_text("my notes")
+    assert train(*quick) == 2
+    printed = capsys.readouterr()
+    assert f"{out} was not written by cf_excel, or by an older one: --backup keeps it" in printed.err
+    assert printed.out == ""
+    write(tmp_path / "book.xlsx", [["a", 1]])
+    assert train(*quick[:-1], str(tmp_path / "book.xlsx")) == 2
+    assert "book.xlsx is another kind of file: --backup keeps it" in capsys.readouterr().err
+    assert train(*quick, "--backup") == 0
+    assert (tmp_path / "model.bak.safetensors").read_text() == "my notes"
+    assert train(*quick) == 0  # over its own
+    whole = out.read_bytes()
+    older = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])["__metadata__"]["cf_excel"]
+    save_file(load_file(out), out, {"cf_excel": re.sub('"digest": "[^"]*", ', "", older)})
+    assert b"sha256" not in out.read_bytes()
+    assert train(*quick) == 0  # over one of an older version
+    changed = bytearray(out.read_bytes())
+    changed[-1] ^= 1
+    out.write_bytes(changed)
+    assert train(*quick) == 2
+    assert "was changed since cf_excel wrote it" in capsys.readouterr().err
+    assert out.read_bytes() == changed
+    assert train(*quick, "--force") == 0
 
 
 @pytest.mark.parametrize("option", ["--user-features", "--movie-features"])

@@ -205,10 +205,28 @@ def test_without_a_split_all_ratings_are_shown_and_the_heading_says_so(model, ra
     assert "30 ratings: all ratings, which the model was trained on" in heading
 
 
+def test_ratings_that_the_model_was_not_trained_on_are_shown_where_that_is_wanted(model, ratings, tmp_path, capsys):
+    predictor = Predictor(model(data_hash="0" * 64))
+    movies = ratings.movie_ids.copy()
+    movies[ratings.movie_idx[0]] = 987654  # the model does not know it
+    known = ratings.movie_idx != ratings.movie_idx[0]
+    _, truth, heading = plot_command.validation_predictions(predictor, replace(ratings, movie_ids=movies), others=True)
+    np.testing.assert_array_equal(truth, ratings.rating[known])
+    assert f"{known.sum()} ratings: those of ratings.csv that it can predict" in heading
+    others = replace(ratings, user_ids=ratings.user_ids + 100_000)
+    with pytest.raises(InputError, match=r"the model knows none of the users and movies of ratings\.csv"):
+        plot_command.validation_predictions(predictor, others, others=True)
+    assert main(["plot", "--out", str(tmp_path / "out")]) == 2
+    assert main(["plot", "--out", str(tmp_path / "out"), "--force"]) == 0
+
+
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"data_hash": "0" * 64}, "the model was not trained on ratings.csv: pass the ratings that it was trained on"),
+        (
+            {"data_hash": "0" * 64},
+            "not trained on ratings.csv: pass the ratings that it was trained on, or --force to compare it with these",
+        ),
         ({"split": None}, "split 'None': expected lesson, random, time or none"),
         ({"seed": -1}, "seed -1: expected a whole number"),
         ({"seed": "x"}, "seed 'x': expected a whole number"),

@@ -349,3 +349,12 @@ def test_a_profile_that_can_not_be_written(profile, monkeypatch):
     monkeypatch.setattr(libreoffice, "replacing", lambda path: (_ for _ in ()).throw(FileError("no")))
     with pytest.raises(FileError):
         install(profile)
+
+
+def test_a_profile_is_changed_whole_or_not_at_all(profile):
+    library = profile / "basic/Standard/script.xlb"
+    library.write_text(LIBRARY % "/>")
+    library.chmod(0o444)
+    with pytest.raises(FileError, match=r"script\.xlb is read-only"):
+        install(profile)
+    assert [path for path in profile.rglob("*") if path.is_file()] == [library]

@@ -94,6 +94,24 @@ def test_predictions_for_the_users_and_movies_of_the_sheet(model):
         write_predictions(book(cf_users=[99.0], cf_movies=[1.0]), model)
 
 
+def test_a_model_of_other_ratings_writes_no_predictions(tiny_factors):
+    factors = tiny_factors()
+    movies = [factors.movie_ids[row] for row in factors.seen_movies[: factors.n_seen[0]]]
+    cells = [[*map(float, np.arange(len(movies)) % 5 + 1)], [None] * len(movies)]
+    names = {"cf_users": factors.user_ids[:2].tolist(), "cf_movies": [float(movie) for movie in movies]}
+    seen_ratings = np.zeros(len(factors.seen_movies), np.float32)
+    seen_ratings[: len(movies)] = cells[0]
+    rows = zip(names["cf_users"], cells, strict=True)
+    target = book(**names, cf_ratings=[[None, *names["cf_movies"]], *([user, *row] for user, row in rows)])
+    write_predictions(target, Predictor(replace(factors, seen_ratings=seen_ratings)))
+    before = dict(target.sheets["predictions"].rows)
+    message = rf"trained on 0 of the {len(movies)} ratings of book.xlsm: train it on these first$"
+    with pytest.raises(InputError, match=message):
+        write_predictions(target, Predictor(replace(factors, seen_ratings=seen_ratings + 1)))
+    assert target.sheets["predictions"].rows == before
+    write_predictions(book(**names), Predictor(replace(factors, seen_ratings=seen_ratings + 1)))  # an older workbook
+
+
 def test_headings_say_what_they_are_called(tiny_factors):
     target, model = book(), Predictor(replace(tiny_factors(), nouns=Nouns("customer", "product")))
     write_factors(target, model)

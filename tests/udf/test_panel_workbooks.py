@@ -131,6 +131,17 @@ def test_cells_hold_what_the_functions_answer(workbooks, busy_ratings, model):
         assert formulas["H6"].value.ref == "H6:V20"
 
 
+def test_the_macros_find_users_movies_and_their_ratings(workbooks):
+    for path in workbooks:
+        names = openpyxl.load_workbook(path, keep_vba=True).defined_names
+        found = {name: names[name].attr_text for name in ("cf_users", "cf_movies", "cf_ratings")}
+        assert found == {
+            "cf_users": "predict!$G$6:$G$20",
+            "cf_movies": "predict!$H$5:$V$5",
+            "cf_ratings": "bias!$G$1:$V$16",
+        }
+
+
 def test_the_bytes_depend_on_nothing_else(workbooks, busy_ratings, model, tmp_path, monkeypatch):
     monkeypatch.setenv("CF_EXCEL_MODEL", str(model))
     build_collab(busy_ratings, tmp_path / "a.xlsm", extend=excel_extension(busy_ratings.rating_range, TRAIN))

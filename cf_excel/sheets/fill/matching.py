@@ -84,7 +84,7 @@ def match(sheet: FoundSheet, factors: Factors, naming: str = "auto") -> Matched:
     if agreed.share < MOST:
         raise InputError(
             f"sheet {sheet.title}: {shares} agree with those that the model was trained on, by raw ids or by index: it "
-            "is a model of other ratings; --ids raw or --ids index goes on all the same"
+            "is a model of other ratings; write --ids raw or --ids index goes on all the same"
         )
     nouns = factors.nouns
     named = f"{nouns.users} and {nouns.movies}" if users == movies else nouns.movies

@@ -7,7 +7,7 @@ from cf_excel.sheets.bands import Area, Bands
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet, MoviesSheet
 from cf_excel.xlsx.cells import Block, on_sheet, one_cell
 
-USERS_NAME, MOVIES_NAME = "cf_users", "cf_movies"
+USERS_NAME, MOVIES_NAME, RATINGS_NAME = "cf_users", "cf_movies", "cf_ratings"
 N_SHOWN = 10
 N_RATED = 5
 _LISTS_TOP = 11
@@ -69,9 +69,11 @@ class PanelSheet:
 
     @property
     def names(self) -> dict[str, str]:
-        """Defined names of the workbook: the users and the movies of the model's grid."""
-        grid = self.grids[0]
-        return {USERS_NAME: on_sheet(self.title, grid.users), MOVIES_NAME: on_sheet(self.title, grid.movies)}
+        """Defined names: the users and the movies of the model's grid; the ratings with their users and movies."""
+        grid, compared, cells = self.grids[0], self.compared, self.compared.ratings
+        names = {USERS_NAME: on_sheet(self.title, grid.users), MOVIES_NAME: on_sheet(self.title, grid.movies)}
+        rated = Block(cells.top - 1, cells.left - 1, cells.bottom, cells.right)
+        return names | {RATINGS_NAME: on_sheet(compared.title, rated)}
 
     @property
     def user_choices(self) -> str:

@@ -12,6 +12,7 @@ from openpyxl import Workbook
 from openpyxl.packaging.core import DocumentProperties
 
 from cf_excel.files import replacing
+from cf_excel.written import CORE, sealed_core
 from cf_excel.xlsx.well_formed import check_part
 from cf_excel.xlsx.write.buttons import Macros, add_buttons, add_macros
 from cf_excel.xlsx.write.charts import Chart, add_charts
@@ -35,8 +36,8 @@ def write_workbook(
     """Write a workbook whose cells and charts are given by sheet name, whole or not at all.
 
     title: what the file's properties say. Every sheet of the openpyxl workbook that is named in cells must hold no cell
-    of its own, and none of its sheets a chart. Every part that holds XML is parsed before the file is replaced. Raises
-    FileError.
+    of its own, and none of its sheets a chart. Every part that holds XML is parsed before the file is replaced, and the
+    last one has a digest of them all. Raises FileError.
     """
     code_names = macros.name_sheets(workbook) if macros else []
     workbook.properties = DocumentProperties(creator="cf_excel", title=title or None)
@@ -54,8 +55,10 @@ def write_workbook(
         add_macros(frame, macros.project, code_names)
     sheets = {sheet_of(i): cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in frame.names:
+        for name in sorted(frame.names, key=lambda name: name == CORE):
             content = frame.read(name)
+            if name == CORE:
+                content = sealed_core(content, target.infolist())
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             # half the time of the usual level for a tenth more bytes; open() takes no level, only its entry has one
