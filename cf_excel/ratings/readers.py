@@ -22,6 +22,7 @@ from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_p
 from cf_excel.ratings.sources import Source, list_sources
 from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 from cf_excel.ratings.timestamps import serials_as_seconds
+from cf_excel.ratings.unread_cells import tell_unread
 
 # How MovieLens names its files, in every release so far.
 _RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data")
@@ -88,6 +89,8 @@ def load_ratings(
     if isinstance(found, TextTable):
         rows = replace(found, number_column=column["rating"]).read_with(lambda table: read_rows(table, column, how))
     else:
+        if isinstance(found, ListOfCells | ListOfGrid):
+            tell_unread(found.name, found.unread(column), how)
         rows = read_rows(found, column, how)
     if isinstance(found, ListOfCells) and found.cells.unit == "row" and "timestamp" in rows.columns:
         rows.columns["timestamp"] = [serials_as_seconds(np.concatenate(rows.columns["timestamp"]))]

@@ -21,6 +21,7 @@ from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.forms import Found, find_table, refuse
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source, reason
+from cf_excel.ratings.unread_cells import UnreadCells, refuse_uncalculated
 from cf_excel.zip_guard import UnpackingLimits
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # what an .xlsx with a password has in place of its sheets
@@ -41,9 +42,10 @@ def read_workbook(source: Source, how: Reading) -> Found:
         content = source.path.read_bytes()
         _check(source.name, content)
         with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=how.table is not None) as book:
+            unread = UnreadCells(content)
             if how.table is not None:
-                return _read_table(book, source, how)
-            return _read_sheets(book, source, how)
+                return _read_table(book, unread, source, how)
+            return _read_sheets(book, unread, source, how)
     except PasswordError as error:
         raise FileError(f"{source.name} has a password: save it without one") from error
     except CfExcelError:
@@ -77,35 +79,33 @@ def _check(name: str, content: bytes) -> None:
                     raise FileError(f"{name}: a sheet has its last value in {last}: delete what stands so far off")
 
 
-def _read_table(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
+def _read_table(book: CalamineWorkbook, unread: UnreadCells, source: Source, how: Reading) -> Found:
     try:
         names = book.table_names or []
     except TablesNotSupported:
         raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from None
     name = _named(source, "table", how.table or "", names)
     table = book.get_table_by_name(name)
-    start = table.start or (1, 0)
-    cells = TableCells(
-        f"{source.name} table {name}", table.to_python(), range(start[0] + 1, start[0] + 1 + table.height)
-    )
-    headed = replace(
-        cells, rows=[list(table.columns), *cells.rows], numbers=range(start[0], start[0] + 1 + table.height)
-    )
-    found = find_table(headed, how)
+    top, left = table.start or (1, 0)
+    rows = table.to_python()
+    unread.mark(table.sheet, rows, top, left)
+    cells = TableCells(f"{source.name} table {name}", [list(table.columns), *rows], range(top, top + 1 + table.height))
+    found = find_table(cells, how)
     if found is None:
-        refuse(headed, how)
+        refuse_uncalculated(cells.name, cells.rows)
+        refuse(cells, how)
     return found
 
 
-def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
+def _read_sheets(book: CalamineWorkbook, unread: UnreadCells, source: Source, how: Reading) -> Found:
     sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
     if how.sheet is not None:
         names = [_named(source, "sheet", how.sheet, [sheet.name for sheet in sheets])]
     else:
         names = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
-    found, notes = {}, {}
+    found, notes, others = {}, {}, []
     for name in names:
-        cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), how.cells)
+        cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, how.cells)
         if how.cells is not None and len(names) == 1:
             refuse_blank(cells, how.cells)
         if how.sheet is None and cells.rows and str(cells.rows[0][0]).startswith(FILLED):
@@ -114,14 +114,18 @@ def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
         table = find_table(cells, own)
         if table is not None:
             found[name], notes[name] = table, own.notes
-        elif len(names) == 1:
-            refuse(cells, how)
+        else:
+            others.append(cells)
     if len(found) > 1:
         listed = ", ".join(shorten(name) for name in found)
         raise InputError(
             f"{source.name} has {len(found)} sheets that may hold the ratings ({listed}): pass --sheet NAME"
         )
     if not found:
+        for cells in others:
+            refuse_uncalculated(cells.name, cells.rows)
+        if len(names) == 1 and others:
+            refuse(others[0], how)
         listed = ", ".join(shorten(name) for name in names[:12]) or "none"
         raise InputError(
             f"{source.name} has no sheet with ratings (looked at: {listed}): expected columns such as customer, "
@@ -135,10 +139,11 @@ def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
     return found[name]
 
 
-def _cells(name: str, sheet: CalamineSheet, cells: str | None) -> TableCells:
+def _cells(name: str, sheet: CalamineSheet, unread: UnreadCells, cells: str | None) -> TableCells:
     """Return the values of a sheet, or of a range of it, with what is merged downwards in each of its rows."""
     top, left = sheet.start or (0, 0)
     rows = sheet.to_python()
+    unread.mark(sheet.name, rows, top, left)
     for (first, column), (last, _) in sheet.merged_cell_ranges or ():
         for i in range(first + 1 - top, min(last + 1 - top, len(rows))):
             if first - top >= 0 and 0 <= column - left < len(rows[i]) and rows[i][column - left] == "":
