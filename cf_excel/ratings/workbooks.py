@@ -46,6 +46,8 @@ def read_workbook(source: Source, how: Reading) -> Found:
             if how.table is not None:
                 return _read_table(book, unread, source, how)
             return _read_sheets(book, unread, source, how)
+    except TablesNotSupported as error:
+        raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from error
     except PasswordError as error:
         raise FileError(f"{source.name} has a password: save it without one") from error
     except CfExcelError:
@@ -80,11 +82,7 @@ def _check(name: str, content: bytes) -> None:
 
 
 def _read_table(book: CalamineWorkbook, unread: UnreadCells, source: Source, how: Reading) -> Found:
-    try:
-        names = book.table_names or []
-    except TablesNotSupported:
-        raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from None
-    name = _named(source, "table", how.table or "", names)
+    name = _named(source, "table", how.table or "", book.table_names or [])
     table = book.get_table_by_name(name)
     top, left = table.start or (1, 0)
     rows = table.to_python()
