@@ -17,6 +17,7 @@ _COLUMNS = ("user", "movie", "rating", "timestamp")
 _HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format", "nouns")
 _INPUTS = ("ratings", "movies", "user_features", "movie_features")
 _TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
 def add_command(commands: argparse._SubParsersAction, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -177,5 +178,5 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
     for path in (*named, model):
         if isinstance(path, Path):
             inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
-            files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES))]
+            files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES + _WORKBOOKS))]
     return files

@@ -116,6 +116,12 @@ class ListOfCells:
         """Return where rows are, "row 7"."""
         return [self.cells.place(row) for row in rows]
 
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number and the cells, as texts, of every row that is not blank."""
+        for number, row in zip(self.cells.numbers, self.cells.rows, strict=True):
+            if any(value != "" for value in row):
+                yield number, [text_of(value) for value in row]
+
     def unread(self, column: dict[str, int]) -> list[tuple[str, UnreadCell]]:
         """Return where ratings have no value that can be read; where a total has none is no matter."""
         found = []

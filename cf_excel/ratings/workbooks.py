@@ -3,6 +3,8 @@
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from python_calamine import (
@@ -16,9 +18,9 @@ from python_calamine import (
 )
 
 from cf_excel.errors import CfExcelError, FileError, InputError
-from cf_excel.ratings.cell_tables import TableCells, column_number, cut, refuse_blank
+from cf_excel.ratings.cell_tables import ListOfCells, TableCells, column_number, cut, refuse_blank
 from cf_excel.ratings.file_kinds import shorten
-from cf_excel.ratings.forms import Found, find_table, refuse
+from cf_excel.ratings.forms import Found, find_movies, find_table, has_columns, refuse
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source, reason
 from cf_excel.ratings.unread_cells import UnreadCells, refuse_uncalculated
@@ -38,14 +40,37 @@ def read_workbook(source: Source, how: Reading) -> Found:
     Raises FileError for a workbook that can't be read, and InputError where there is no such place or no ratings in
     it, or where several sheets hold some.
     """
+    with _opened(source, load_tables=how.table is not None) as (book, unread):
+        return _read_sheets(book, unread, source, how) if how.table is None else _read_table(book, unread, source, how)
+
+
+def read_movies_sheet(source: Source) -> ListOfCells:
+    """Return the list of movies in a workbook: in the only sheet that has an id and a title, genres or a year of each.
+
+    A sheet of ratings is none where there is another. Raises FileError for a workbook that can't be read, and
+    InputError where there is no such sheet, or where there are several.
+    """
+    with _opened(source) as (book, unread):
+        names = _visible(book)
+        sheets = [_cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, None) for name in names]
+    found = [table for cells in sheets if not _is_filled_in(cells) and (table := find_movies(cells))]
+    found = [table for table in found if not has_columns(table, Reading())] or found
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(table.name.removeprefix(f"{source.name} sheet ") for table in found) or "none"
+    raise InputError(
+        f"{source.name}: expected one sheet with columns such as product id, title, category (found: {listed})"
+    )
+
+
+@contextmanager
+def _opened(source: Source, load_tables: bool = False) -> Iterator[tuple[CalamineWorkbook, UnreadCells]]:
+    """Open a workbook. Raises FileError, also while it is read, for one that can't be read."""
     try:
-        content = source.path.read_bytes()
+        content = source.read_bytes()
         _check(source.name, content)
-        with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=how.table is not None) as book:
-            unread = UnreadCells(content)
-            if how.table is not None:
-                return _read_table(book, unread, source, how)
-            return _read_sheets(book, unread, source, how)
+        with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=load_tables) as book:
+            yield book, UnreadCells(content)
     except TablesNotSupported as error:
         raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from error
     except PasswordError as error:
@@ -96,17 +121,14 @@ def _read_table(book: CalamineWorkbook, unread: UnreadCells, source: Source, how
 
 
 def _read_sheets(book: CalamineWorkbook, unread: UnreadCells, source: Source, how: Reading) -> Found:
-    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-    if how.sheet is not None:
-        names = [_named(source, "sheet", how.sheet, [sheet.name for sheet in sheets])]
-    else:
-        names = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+    sheets = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    names = _visible(book) if how.sheet is None else [_named(source, "sheet", how.sheet, sheets)]
     found, notes, others = {}, {}, []
     for name in names:
         cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, how.cells)
         if how.cells is not None and len(names) == 1:
             refuse_blank(cells, how.cells)
-        if how.sheet is None and cells.rows and str(cells.rows[0][0]).startswith(FILLED):
+        if how.sheet is None and _is_filled_in(cells):
             continue
         own = replace(how, notes=[])
         table = find_table(cells, own)
@@ -135,6 +157,15 @@ def _read_sheets(book: CalamineWorkbook, unread: UnreadCells, source: Source, ho
     for note in notes[name]:
         how.note(note)
     return found[name]
+
+
+def _visible(book: CalamineWorkbook) -> list[str]:
+    is_shown = SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible
+    return [sheet.name for sheet in book.sheets_metadata if (sheet.typ, sheet.visible) == is_shown]
+
+
+def _is_filled_in(cells: TableCells) -> bool:
+    return bool(cells.rows) and str(cells.rows[0][0]).startswith(FILLED)
 
 
 def _cells(name: str, sheet: CalamineSheet, unread: UnreadCells, cells: str | None) -> TableCells:
