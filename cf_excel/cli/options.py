@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
+_BOTH = {"user": "user (customer)", "movie": "movie (product, item)"}  # for readers of --help, who may have either
 # how to read a table of ratings, as load_ratings has it
 _HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format", "nouns")
 _INPUTS = ("ratings", "movies", "user_features", "movie_features")
@@ -53,7 +54,7 @@ def add_features_options(parser: argparse._ActionsContainer) -> None:
             f"--{kind}-features",
             type=Path,
             metavar="PATH",
-            help=f"table of what is known of each {kind}: id, then columns of numbers, categories or lists (a|b)",
+            help=f"table of what is known of each {_BOTH[kind]}: id, columns of numbers, categories or lists (a|b)",
         )
 
 
@@ -65,7 +66,9 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
         "--ratings", type=Path, metavar="PATH", help="workbook, CSV, TSV, JSON lines, or a MovieLens folder or zip"
     )
     source.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
-    group.add_argument("--movies", type=Path, metavar="PATH", help="movies file with id, title, genres and year")
+    group.add_argument(
+        "--movies", type=Path, metavar="PATH", help="titles: CSV or workbook with id, title, genres, year"
+    )
     add_reading_options(group)
 
 
@@ -74,7 +77,7 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
     for column in _COLUMNS:
         or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
         names = [f"--{column}-column", *(["--item-column"] if column == "movie" else [])]
-        group.add_argument(*names, metavar="NAME", help=f"column of the {column} in the ratings{or_none}")
+        group.add_argument(*names, metavar="NAME", help=f"column of the {_BOTH.get(column, column)}{or_none}")
     group.add_argument(
         "--rating-range",
         type=float,

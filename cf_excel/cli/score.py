@@ -22,8 +22,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     predict = add_command(
         commands, "predict", "Predict a user's rating of a movie.", 'python -m cf_excel predict 15 "The Matrix"'
     )
-    predict.add_argument("user", metavar="USER", help="the user's id")
-    predict.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
+    predict.add_argument("user", metavar="USER", help="the user's (customer's) id")
+    predict.add_argument("movie", metavar="MOVIE", help="the movie's (item's) id or title")
     predict.set_defaults(run=run_predict)
 
     recommend = add_command(
@@ -41,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     similar = add_command(
         commands, "similar", "List the movies whose factors are most alike.", 'python -m cf_excel similar "Toy Story"'
     )
-    similar.add_argument("movie", metavar="MOVIE", help="the movie's id or title")
+    similar.add_argument("movie", metavar="MOVIE", help="the movie's (item's) id or title")
     similar.add_argument(
         "--min-ratings",
         type=whole,
@@ -56,7 +56,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Recommend movies to someone who is not in the data, from a few ratings.",
         'python -m cf_excel rate "Toy Story=5" "The Matrix=4.5" "Heat=3"',
     )
-    rate.add_argument("ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's id or title, =, and your rating")
+    rate.add_argument(
+        "ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's (item's) id or title, =, and a rating"
+    )
     rate.set_defaults(run=run_rate)
 
     for parser in (recommend, similar, rate):
