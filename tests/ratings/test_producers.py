@@ -266,3 +266,18 @@ def test_error_values_in_a_list(tmp_path):
     with_openpyxl(tmp_path / "own.xlsx", rows)
     with pytest.raises(InputError, match=r"row 5: the movie's id is blank"):
         load_ratings(tmp_path / "own.xlsx")
+
+
+@pytest.mark.parametrize("place", [{}, {"table": "Scores"}, {"cells": "C5:E8"}, {"sheet": "scores & more"}])
+def test_error_values_wherever_the_table_begins(tmp_path, place):
+    with xlsxwriter.Workbook(tmp_path / "own.xlsx") as book:
+        book.add_worksheet("Notes").write("B2", "mine")
+        sheet = book.add_worksheet("Scores & more")
+        columns = [{"header": name} for name in ("Client", "Article", "Stars")]
+        rows = [["Ann", "Mug", 5], ["Ann", "Cup", None], ["Bob", "Mug", 4]]
+        sheet.add_table("C5:E8", {"name": "Scores", "columns": columns, "data": rows})
+        sheet.write_formula("E7", "=NA()", None, "#N/A")
+        sheet.write_formula("G1", "=1+1", None, 2)
+    ratings = load_ratings(tmp_path / "own.xlsx", **place)
+    assert "1 rating is an error value, read as not rated: row 7" in ratings.notes
+    assert ratings.rating.tolist() == [5, 4]
