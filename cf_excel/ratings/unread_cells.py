@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from html import unescape
+from typing import IO
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.reading import Reading
@@ -18,12 +19,12 @@ _TO_CALCULATE = re.compile(rb"""<(?:[\w.-]+:)?calcPr\s[^>]*fullCalcOnLoad=["'](?
 _CELL = rb"<(?:[\w.-]+:)?c\s([^>]*)>"
 _ERROR = re.compile(rb"""<(?:[\w.-]+:)?c\s([^>]*\bt=["']e["'][^>]*)>""")
 _FORMULA = rb"\s*<(?:[\w.-]+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:[\w.-]+:)?f>)\s*"
-_NO_VALUE = rb"<(?:[\w.-]+:)?v\s*(?:/>|>%s</(?:[\w.-]+:)?v>)"
-_NEVER = re.compile(_CELL + _FORMULA + rb"(?:" + _NO_VALUE % rb"\s*" + rb")?\s*</")
-_NEVER_OR_ZERO = re.compile(_CELL + _FORMULA + rb"(?:" + _NO_VALUE % rb"\s*0?\s*" + rb")?\s*</")
+_NO_VALUE = rb"(?:<(?:[\w.-]+:)?v\s*(?:/>|>\s*(?P<zero>0?)\s*</(?:[\w.-]+:)?v>))?\s*</"
+_NEVER_OR_ZERO = re.compile(_CELL + _FORMULA + _NO_VALUE)
 _CALCULATED = re.compile(_CELL + _FORMULA + rb"<(?:[\w.-]+:)?v(?:\s[^>]*)?>(?!0?<)")
 _TO_DO = "open it in Excel or LibreOffice, and save it there"
 _MOST_PLACES = 5
+_PIECE_BYTES = 2**20
 _PLACE = re.compile(rb"([A-Z]{1,3})([1-9][0-9]*)")
 
 
@@ -85,23 +86,37 @@ class UnreadCells:
             part, is_to_calculate = _find_sheet(archive, sheet)
             if not part or not (is_to_calculate or any("" in row for row in rows)):
                 return
-            xml = archive.read(part)
-        never = _NEVER_OR_ZERO if is_to_calculate and not _CALCULATED.search(xml) else _NEVER
-        for row, column, cell in _unread(xml, never):
+            with archive.open(part) as xml:
+                found = _unread(xml, is_to_calculate)
+        for row, column, cell in found:
             i, j = row - top, column - left
             if 0 <= i < len(rows) and 0 <= j < len(rows[i]):
                 rows[i][j] = cell
 
 
-def _unread(xml: bytes, never: re.Pattern[bytes]) -> Iterator[tuple[int, int, UnreadCell]]:
-    """Yield row and column, from 0 on, of the cells of a sheet that have no value."""
-    if b't="e"' in xml or b"t='e'" in xml:
-        for match in _ERROR.finditer(xml):
-            yield from _placed(match[1], ERROR_VALUE)
-    if b"<f" in xml or b":f" in xml:
-        for match in never.finditer(xml):
+def _unread(xml: IO[bytes], is_to_calculate: bool) -> list[tuple[int, int, UnreadCell]]:
+    """Return row and column, from 0 on, of the cells of a sheet that have no value."""
+    found: list[tuple[int, int, UnreadCell]] = []
+    zeros: list[tuple[int, int, UnreadCell]] = []  # of formulas
+    for rows in _row_by_row(xml):
+        if b't="e"' in rows or b"t='e'" in rows:
+            found += [place for match in _ERROR.finditer(rows) for place in _placed(match[1], ERROR_VALUE)]
+        if b"<f" not in rows and b":f" not in rows:
+            continue
+        is_to_calculate = is_to_calculate and not _CALCULATED.search(rows)
+        for match in _NEVER_OR_ZERO.finditer(rows):
             if _attributes(match[1]).get("t", "n") == "n":  # a formula that has a text may have a blank one
-                yield from _placed(match[1], NEVER_CALCULATED)
+                (zeros if match["zero"] else found).extend(_placed(match[1], NEVER_CALCULATED))
+    return found + zeros if is_to_calculate else found
+
+
+def _row_by_row(xml: IO[bytes]) -> Iterator[bytes]:
+    """Yield a sheet in pieces of whole rows: all of it may be 100 MB."""
+    rest = b""
+    while piece := xml.read(_PIECE_BYTES):
+        whole, end, rest = (rest + piece).rpartition(b"row>")
+        yield whole + end
+    yield rest
 
 
 def _placed(attributes: bytes, cell: UnreadCell) -> Iterator[tuple[int, int, UnreadCell]]:
