@@ -2,11 +2,13 @@
 
     python benchmarks/readers.py [--millions 32] [--duplicates] [--gzip]
     python benchmarks/readers.py --default
+    python -m benchmarks.readers --workbook
 
 Writes a table of that many ratings with the shape of ml-32m (200,948 users, 87,585 movies, sorted by user) to a
 temporary folder, reads it in a fresh process and prints the peak of its memory over what it had before, as a multiple
 of the arrays (20 bytes a row), and its time as a multiple of pandas.read_csv on the same file. --default times the
-ratings that come with cf_excel instead. Needs Linux, which tells the peak of a process.
+ratings that come with cf_excel instead. --workbook reads a full sheet of an .xlsx, 1,048,576 rows x 3, and writes
+results/readers.md: CPU seconds, because others may use the machine. Needs Linux, which tells the peak of a process.
 """
 
 import argparse
@@ -20,12 +22,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xlsxwriter
 
 from cf_excel.ratings.lesson_ratings import LESSON_DATA
 from cf_excel.ratings.readers import load_ratings
 
 N_USERS, N_MOVIES = 200_948, 87_585
 CHUNK_ROWS = 1_000_000
+SHEET_ROWS = 2**20
 BYTES_A_ROW = 4 + 4 + 4 + 8  # user_idx, movie_idx, rating, timestamp
 
 # Linux counts the peak since the start of the process; getrusage would count the parent's, too.
@@ -39,11 +43,12 @@ def memory(name):
 
 load_ratings()  # whatever is loaded once, is loaded now
 before = memory("VmRSS")
-start = time.perf_counter()
+start, cpu = time.perf_counter(), time.process_time()
 ratings = load_ratings(sys.argv[1])
 seconds = time.perf_counter() - start
+cpu = time.process_time() - cpu
 peak = memory("VmHWM") - before
-print(len(ratings), ratings.n_users, ratings.n_movies, ratings.n_duplicates, peak, seconds)
+print(len(ratings), ratings.n_users, ratings.n_movies, ratings.n_duplicates, peak, seconds, cpu)
 """
 
 READ_WITH_PANDAS = """
@@ -85,7 +90,7 @@ def measure(n_rows: int, duplicates: bool, compressed: bool) -> None:
         path = Path(folder) / ("ratings.csv.gz" if compressed else "ratings.csv")
         write_ratings(path, n_rows, duplicates)
         print(f"{path.name}: {n_rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB")
-        n, users, movies, left_out, peak, seconds = run(READ, path)
+        n, users, movies, left_out, peak, seconds, _ = run(READ, path)
         arrays = n_rows * BYTES_A_ROW
         print(f"{n:,.0f} ratings of {movies:,.0f} movies by {users:,.0f} users, {left_out:,.0f} duplicates left out")
         print(
@@ -93,6 +98,35 @@ def measure(n_rows: int, duplicates: bool, compressed: bool) -> None:
         )
         (pandas_seconds,) = run(READ_WITH_PANDAS, path)
         print(f"{seconds:.1f} s; pandas.read_csv alone {pandas_seconds:.1f} s: {seconds / pandas_seconds:.2f} times")
+
+
+def write_workbook(path: Path, named: bool) -> None:
+    """Write a full sheet with a row for each rating: ids as numbers, or as names, and then every tenth unrated."""
+    rng = np.random.default_rng(42)
+    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet("Ratings")
+        sheet.write_row(0, 0, ["customer", "product", "rating"])
+        for row in range(1, SHEET_ROWS):
+            user, movie = row // 16, row * 7919 % 20_011
+            rating = None if named and row % 10 == 0 else int(rng.integers(1, 11)) / 2
+            sheet.write_row(
+                row, 0, [f"Customer {user}", f"Product {movie}", rating] if named else [user, movie, rating]
+            )
+
+
+def measure_workbooks() -> None:
+    """Print and save CPU seconds and memory for full sheets, the median of 3."""
+    lines = ["| a full sheet, 1,048,576 rows x 3 | MB | ratings | CPU s | peak MB |", "|---|---:|---:|---:|---:|"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ratings.xlsx"
+        for named, what in ((False, "ids are numbers"), (True, "ids are names, every tenth is not rated")):
+            write_workbook(path, named)
+            n, _, _, _, peak, _, cpu = np.median([run(READ, path) for _ in range(3)], axis=0)
+            size = path.stat().st_size / 1e6
+            lines.append(f"| {what} | {size:.0f} | {n:,.0f} | {cpu:.1f} | {peak / 1e6:.0f} |")
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    (Path(__file__).parent / "results" / "readers.md").write_text(text, encoding="utf-8")
 
 
 def read_default_with_pandas() -> None:
@@ -122,8 +156,11 @@ if __name__ == "__main__":
     parser.add_argument("--duplicates", action="store_true", help="rate every pair twice")
     parser.add_argument("--gzip", action="store_true", help="read it gzipped")
     parser.add_argument("--default", action="store_true", help="time the ratings that come with cf_excel")
+    parser.add_argument("--workbook", action="store_true", help="read full sheets of workbooks")
     args = parser.parse_args()
-    if args.default:
+    if args.workbook:
+        measure_workbooks()
+    elif args.default:
         measure_default()
     else:
         measure(int(args.millions * 1e6), args.duplicates, args.gzip)

@@ -107,7 +107,7 @@ def test_every_command_has_its_section_with_every_option(command):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_page_names_an_option_that_there_is_not(page):
-    known = {"-m", "-e", "--help", "--version", "--large"}.union(*map(options, parsers().values()))
+    known = {"-m", "-e", "--help", "--version", "--large", "--workbook"}.union(*map(options, parsers().values()))
     named = {option for words in re.findall(r"`([^`]*)`", prose(page)) for option in OPTION.findall(words)}
     assert named - known == set()
 

@@ -42,9 +42,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "collab: collab_filter.xlsx; functions, once there is a trained model: the same with a sheet that asks it, "
         "collab_filter.xlsm for Excel on Windows and collab_filter_libreoffice.xlsx"
     )
-    collab.add_argument("--top-users", type=whole, metavar="N", help="most active users (default: 15, or all of fewer)")
     collab.add_argument(
-        "--top-movies", type=whole, metavar="N", help="most rated movies (default: 15, or all of fewer)"
+        "--top-users", type=whole, metavar="N", help="most active users or customers (default: 15, or all of fewer)"
+    )
+    collab.add_argument(
+        "--top-movies", type=whole, metavar="N", help="most rated movies or items (default: 15, or all of fewer)"
     )
     collab.add_argument("--factors", type=whole, default=5, metavar="N", help="factors of each (default: 5)")
     gradient = parser.add_argument_group("gradient: gradient_descent.xlsx and, with buttons, gradient_descent.xlsm")

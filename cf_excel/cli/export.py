@@ -42,7 +42,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--no-ratings", action="store_true", help="leave out who rated what; lists then show movies already seen, too"
     )
-    parser.add_argument("--top-movies", type=whole, metavar="N", help="only the N most rated movies (default: all)")
+    parser.add_argument(
+        "--top-movies", type=whole, metavar="N", help="only the N most rated movies or items (default: all)"
+    )
     parser.add_argument(
         "--factors", type=whole, metavar="N", help="only N factors, and say how far predictions change (default: all)"
     )

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 MOST = 1_000_000_000  # no seed, size or number of steps is larger
 _COLUMNS = ("user", "movie", "rating", "timestamp")
+_BOTH = {"user": "user (customer)", "movie": "movie (product, item)"}  # for readers of --help, who may have either
 # how to read a table of ratings, as load_ratings has it
 _HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format", "nouns")
 _INPUTS = ("ratings", "movies", "pairs", "user_features", "movie_features")
 _TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
 def add_command(commands: argparse._SubParsersAction, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -67,7 +69,7 @@ def add_features_options(parser: argparse._ActionsContainer) -> None:
             f"--{kind}-features",
             type=Path,
             metavar="PATH",
-            help=f"table of what is known of each {kind}: id, then columns of numbers, categories or lists (a|b)",
+            help=f"table of what is known of each {_BOTH[kind]}: id, columns of numbers, categories or lists (a|b)",
         )
 
 
@@ -79,7 +81,9 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
         "--ratings", type=Path, metavar="PATH", help="workbook, CSV, TSV, JSON lines, or a MovieLens folder or zip"
     )
     source.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
-    group.add_argument("--movies", type=Path, metavar="PATH", help="movies file with id, title, genres and year")
+    group.add_argument(
+        "--movies", type=Path, metavar="PATH", help="titles: CSV or workbook with id, title, genres, year"
+    )
     add_reading_options(group)
 
 
@@ -111,7 +115,7 @@ def add_place_options(group: argparse._ArgumentGroup, columns: Sequence[str], wh
     for column in columns:
         or_none = ' ("none": leave the times out)' if column == "timestamp" else ""
         names = [f"--{column}-column", *(["--item-column"] if column == "movie" else [])]
-        group.add_argument(*names, metavar="NAME", help=f"column of the {column} in the {what}{or_none}")
+        group.add_argument(*names, metavar="NAME", help=f"column of the {_BOTH.get(column, column)}{or_none}")
     group.add_argument("--sheet", metavar="NAME", help=f"sheet of a workbook (default: the one with {what})")
     group.add_argument("--table", metavar="NAME", help="Excel's own table (.xlsx and .xlsm)")
     group.add_argument("--range", dest="cells", metavar="CELLS", help=f"cells with the {what}, their headers included")
@@ -227,5 +231,5 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
     for path in (*named, model):
         if isinstance(path, Path):
             inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
-            files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES))]
+            files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES + _WORKBOOKS))]
     return files

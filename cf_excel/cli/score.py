@@ -36,8 +36,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Predict a user's rating of a movie, or those of a table of pairs.",
         'python -m cf_excel predict 15 "The Matrix"\n  python -m cf_excel predict --pairs pairs.csv --out new.xlsx',
     )
-    predict.add_argument("user", nargs="?", metavar="USER", help="the user's id")
-    predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
+    predict.add_argument("user", nargs="?", metavar="USER", help="the user's (customer's) id")
+    predict.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's (item's) id or title")
     add_pairs_options(predict)
     predict.set_defaults(run=run_predict)
 
@@ -63,7 +63,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "List the movies whose factors are most like those of one, or of every one.",
         'python -m cf_excel similar "Toy Story"\n  python -m cf_excel similar --all -n 5 --out similar.csv',
     )
-    similar.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's id or title")
+    similar.add_argument("movie", nargs="?", metavar="MOVIE", help="the movie's (item's) id or title")
     similar.add_argument("--all", action="store_true", help="of every movie, in one table")
     similar.add_argument(
         "--min-ratings",
@@ -79,7 +79,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "Recommend movies to someone who is not in the data, from a few ratings.",
         'python -m cf_excel rate "Toy Story=5" "The Matrix=4.5" "Heat=3"',
     )
-    rate.add_argument("ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's id or title, =, and your rating")
+    rate.add_argument(
+        "ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's (item's) id or title, =, and a rating"
+    )
     rate.set_defaults(run=run_rate)
 
     for parser in (recommend, rate):

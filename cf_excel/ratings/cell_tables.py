@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.column_names import noun_of
+from cf_excel.ratings.column_names import REQUIRED, noun_of
 from cf_excel.ratings.columns import CHUNK_ROWS
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.table import GridOrder, canonical_id
 from cf_excel.ratings.totals import is_total
+from cf_excel.ratings.unread_cells import ERROR_VALUE, NEVER_CALCULATED, UnreadCell
 
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})?:\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})?", re.IGNORECASE)
 
@@ -115,6 +116,27 @@ class ListOfCells:
         """Return where rows are, "row 7"."""
         return [self.cells.place(row) for row in rows]
 
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number and the cells, as texts, of every row that is not blank."""
+        for number, row in zip(self.cells.numbers, self.cells.rows, strict=True):
+            if any(value != "" for value in row):
+                yield number, [text_of(value) for value in row]
+
+    def unread(self, column: dict[str, int]) -> list[tuple[str, UnreadCell]]:
+        """Return where ratings have no value that can be read; where a total has none is no matter."""
+        found = []
+        for i, row in enumerate(self.cells.rows):
+            if "" not in row:
+                continue
+            user, movie, rating = (row[column[kind]] if column[kind] < len(row) else "" for kind in REQUIRED)
+            if any(value == "" and value is not NEVER_CALCULATED for value in (user, movie)):
+                continue
+            if any(value is NEVER_CALCULATED for value in (user, movie, rating)):
+                found.append((self.cells.place(i), NEVER_CALCULATED))
+            elif rating is ERROR_VALUE:
+                found.append((self.cells.place(i), ERROR_VALUE))
+        return found
+
     def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
         """Yield the rows, as texts, piece by piece."""
         for start in range(0, len(self.cells.rows), CHUNK_ROWS):
@@ -168,10 +190,25 @@ class ListOfGrid:
 
     def places(self, rows: list[int]) -> list[str]:
         """Return where ratings are: the row, and the name of the column."""
+        cells = [self.values[row] for row in rows]
+        return [self._place(movie, user) if self.items_down else self._place(user, movie) for user, movie, _ in cells]
+
+    def _place(self, down: int, across: int) -> str:
+        name = (self.users if self.items_down else self.movies)[across]
+        return f"{self.cells.place(self.rows[down])}, column {name[:40]!r}"
+
+    def unread(self, column: dict[str, int]) -> list[tuple[str, UnreadCell]]:
+        """Return where ratings have no value that can be read; where a total has none is no matter."""
+        labels, names = (self.movies, self.users) if self.items_down else (self.users, self.movies)
         found = []
-        for user, movie, _ in (self.values[row] for row in rows):
-            down, across = (movie, self.users[user]) if self.items_down else (user, self.movies[movie])
-            found.append(f"{self.cells.place(self.rows[down])}, column {across[:40]!r}")
+        for down, i in enumerate(self.rows):
+            row = self.cells.rows[i]
+            if "" not in row or not labels[down] or is_total(labels[down]):
+                continue
+            for across, j in enumerate(self.columns):
+                value = row[j] if j < len(row) else ""
+                if isinstance(value, UnreadCell) and names[across] and not is_total(names[across]):
+                    found.append((self._place(down, across), value))
         return found
 
     def order(self) -> GridOrder:

@@ -41,10 +41,6 @@ USUAL_NAMES = {
         *("unixreviewtime", "reviewdate", "ratingdate", "orderdate", "purchasedate", "ratedat", "createdat"),
         *("zeitstempel", "datum", "bestelldatum", "horodatage", "fecha"),
     ),
-    "id": ("movieid", "itemid", "filmid", "productid", "bookid", "isbn", "asin", "id", "movie", "item", "title"),
-    "title": ("title", "movietitle", "name", "moviename", "movie", "item"),
-    "genres": ("genres", "genre"),
-    "year": ("year", "releaseyear", "releasedate"),
 }
 # What may stand beside the ratings in their own table; "name" there may be anybody's.
 BESIDE = {
@@ -56,7 +52,20 @@ BESIDE = {
     "genres": ("genres", "genre", "category", "categories", "kategorie", "kategorien", "categorie", "categoria"),
     "year": ("year", "releaseyear", "releasedate", "jahr", "erscheinungsjahr", "annee", "ano"),
 }
+# The columns of a table that tells of the movies alone: codes are the likelier ids, and a name alone may be the title.
+USUAL_NAMES |= {
+    "id": (
+        *("movieid", "itemid", "filmid", "productid", "bookid", "isbn", "asin", "id", "sku", "articleid", "articleno"),
+        *("articlenumber", "productcode", "itemcode", "artikelnummer", "artikelnr", "produktid", "idproduit"),
+        *("idproducto", "movie", "item", *(name for name in USUAL_NAMES["movie"] if name not in BESIDE["title"])),
+        *(name for name in USUAL_NAMES["movie"] if name in BESIDE["title"]),
+    ),
+    "title": ("title", "movietitle", "name", "moviename", "movie", "item", *BESIDE["title"], "artikel", "produkt"),
+    "genres": BESIDE["genres"],
+    "year": BESIDE["year"],
+}
 REQUIRED = ("user", "movie", "rating")
+MOVIE_COLUMNS = (("id",), ("title", "genres", "year"))
 _CANONICAL_NAMES = {"user": "userId", "movie": "movieId", "id": "movieId"}
 _ID_WORDS = re.compile(r"[\s_.-]*(ids?|no\.?|nr\.?|numbers?|nummer|codes?|names?)$", re.IGNORECASE)
 _NO_NOUNS = {"", "id", "uid", "mid", "iid", "isbn", "asin", "sku", "title", "name", "rowlabels", "columnlabels"}

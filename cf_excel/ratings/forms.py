@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, text_of
-from cf_excel.ratings.column_names import Headed, are_positions, find_columns, is_usual
+from cf_excel.ratings.column_names import MOVIE_COLUMNS, Headed, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
 from cf_excel.ratings.rating_rows import as_number
@@ -24,6 +24,21 @@ def find_table(cells: TableCells, how: Reading) -> Found | None:
     if found is None and how.form != "list":
         found = find_grid(cells, how)
     return found
+
+
+def find_movies(cells: TableCells) -> ListOfCells | None:
+    """Return the list that tells of movies: an id and a title, genres or a year of each; None for none."""
+    for i, row in enumerate(cells.rows[:_HEADER_ROWS]):
+        header = _header(row)
+        for part in _runs(header):
+            table = ListOfCells(cells.part(slice(i + 1, None), part), header[part])
+            try:
+                columns = find_columns(table, *MOVIE_COLUMNS)
+            except InputError:
+                continue
+            if len(set(columns.values())) > 1:
+                return table
+    return None
 
 
 def refuse(cells: TableCells, how: Reading) -> NoReturn:

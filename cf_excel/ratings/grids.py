@@ -61,7 +61,8 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
     header = [text_of(value).strip() for value in cells.rows[at_header]]
     width = max(len(row) for row in cells.rows[at_header : at_header + _SAMPLE_ROWS])
     header += [""] * (width - len(header))
-    sample = [row for row in cells.rows[at_header + 1 : at_header + 1 + _SAMPLE_ROWS] if any(map(_is_filled, row))]
+    first_row = at_header + 1 + _has_corner_below(cells, at_header, header)
+    sample = [row for row in cells.rows[first_row : first_row + _SAMPLE_ROWS] if any(map(_is_filled, row))]
     columns = [[row[i] for row in sample if i < len(row) and _is_filled(row[i])] for i in range(width)]
     at_label = _label_column(header, columns, how.items_down)
     if at_label is None:
@@ -77,7 +78,7 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
         n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in columns[i])
         is_beside = items_down and bool(columns_beside([header[i]], set()))
         (texts if is_beside or n_numbers * 2 < len(columns[i]) else items).append(i)
-    return _Layout(cells, header, at_header + 1, at_label, items, texts, items_down) if items else None
+    return _Layout(cells, header, first_row, at_label, items, texts, items_down) if items else None
 
 
 def _header_row(cells: TableCells) -> int | None:
@@ -94,6 +95,17 @@ def _header_row(cells: TableCells) -> int | None:
         elif widths[i]:
             break
     return found
+
+
+def _has_corner_below(cells: TableCells, at_header: int, header: list[str]) -> bool:
+    """Put the corner into its header where it has a row of its own below, as pandas writes names of several levels."""
+    below = cells.rows[at_header + 1] if at_header + 1 < len(cells.rows) else []
+    filled = [i for i, value in enumerate(below) if _is_filled(value)]
+    name = text_of(below[filled[0]]).strip() if len(filled) == 1 else ""
+    if not name or header[filled[0]] or not (is_usual(name, "user") or is_usual(name, "movie")):
+        return False
+    header[filled[0]] = name
+    return True
 
 
 def _label_column(header: list[str], columns: list[list[Cell]], items_down: bool) -> int | None:

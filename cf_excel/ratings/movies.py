@@ -1,12 +1,12 @@
 """Read what is known of the movies: title, year, genres."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.column_names import find_columns
+from cf_excel.ratings.column_names import MOVIE_COLUMNS, Headed, find_columns
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.sources import Source
 from cf_excel.ratings.table import canonical_id
@@ -46,7 +46,7 @@ class Movie(NamedTuple):
 def read_movies(source: Source) -> Mapping[int | str, Movie]:
     """Return the movies of a table by canonical id; where an id comes twice, the last row counts.
 
-    Reads tables with a header (id, title, genres, year, all but the id optional) and ml-100k's and ml-1m's own forms.
+    Reads texts with a header (id, title, genres, year, all but the id optional) and ml-100k's and ml-1m's own forms.
     The year comes from its column, else from the end of the title. Line breaks and NULs in titles become spaces.
     Raises FileError for a file that can't be read and InputError for what is in it.
     """
@@ -62,16 +62,28 @@ def _read(table: TextTable) -> dict[int | str, Movie]:
         table = replace(table, n_header_lines=0)
         column = {"id": 0, "title": 1, "genres": 2}
     else:
-        column = find_columns(table, ("id",), ("title", "genres", "year"))
+        column = find_columns(table, *MOVIE_COLUMNS)
+    return read_movie_records(table, column, table.records(), "line", is_100k=is_100k)
+
+
+def read_movie_records(
+    table: Headed, column: dict[str, int], records: Iterable[tuple[int, list[str]]], unit: str, is_100k: bool = False
+) -> dict[int | str, Movie]:
+    """Return the movies of records by canonical id, each with its number: of a line of a text, or a row of a sheet.
+
+    column: the positions of "id" and, where there are such columns, "title", "genres" and "year".
+    Raises InputError for a blank id and for a record that is wider than the header.
+    """
     at_id, at_title, at_genres, at_year = (column.get(kind, -1) for kind in ("id", "title", "genres", "year"))
-    n_columns = table.n_columns
+    n_columns = len(table.first_record)
     movies = {}
-    for line, record in table.records():
+    for number, record in records:
+        place = f"{table.name} {unit} {number}"
         if len(record) > n_columns and any(record[n_columns:]):
-            raise InputError(f"{table.name} line {line}: {len(record)} cells, expected {n_columns} (a title to quote?)")
+            raise InputError(f"{place}: {len(record)} cells, expected {n_columns} (a title to quote?)")
         record += [""] * (n_columns + 1 - len(record))  # short rows; and -1 stands for a column that is not there
         if not record[at_id].strip():
-            raise InputError(f"{table.name} line {line}: the movie's id is blank")
+            raise InputError(f"{place}: the movie's id is blank")
         genres = _flagged(record) if is_100k else record[at_genres]
         movies[canonical_id(record[at_id])] = movie_of(record[at_title], genres.strip(), record[at_year])
     return movies

@@ -10,23 +10,24 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.ratings.assembly import assemble
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank
-from cf_excel.ratings.column_names import REQUIRED, columns_beside, find_columns, noun_of
+from cf_excel.ratings.column_names import MOVIE_COLUMNS, REQUIRED, columns_beside, find_columns, noun_of
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
-from cf_excel.ratings.movies import read_movies
+from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_parquet
-from cf_excel.ratings.sources import Source, list_sources
+from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, list_sources
 from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 from cf_excel.ratings.timestamps import serials_as_seconds
+from cf_excel.ratings.unread_cells import tell_unread
 
 # How MovieLens names its files, in every release so far.
 _RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data")
 _MOVIES_FILES = ("movies.csv", "movies.dat", "u.item")
-_TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
+_TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", *WORKBOOK_ENDINGS)
 
 
 def load_ratings(
@@ -50,7 +51,8 @@ def load_ratings(
 
     A file is a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods), JSON lines, Parquet, or a text table with comma, semicolon,
     tab, "|" or "::" between the cells, also compressed by gzip, bzip2 or xz; a folder or zip is one of MovieLens' own,
-    or holds a single table. movies is a table of titles, for a path that has none or other ones.
+    or holds a single table. movies is a table of titles, as text or in a workbook, for a path that has none or other
+    ones.
     The table is a list, a row a rating, or a grid with users down and items across (items_down: the other way), which
     is found within the cells, or forced by form. sheet, table (Excel's) and cells, a range such as columns B to D,
     name its place in a workbook where several sheets hold ratings.
@@ -88,13 +90,18 @@ def load_ratings(
     if isinstance(found, TextTable):
         rows = replace(found, number_column=column["rating"]).read_with(lambda table: read_rows(table, column, how))
     else:
+        if isinstance(found, ListOfCells | ListOfGrid):
+            tell_unread(found.name, found.unread(column), how)
         rows = read_rows(found, column, how)
     if isinstance(found, ListOfCells) and found.cells.unit == "row" and "timestamp" in rows.columns:
         rows.columns["timestamp"] = [serials_as_seconds(np.concatenate(rows.columns["timestamp"]))]
     movies_source = _movies_source(sources, movies)
-    known = rows.known() | (dict(read_movies(movies_source)) if movies_source else {})
+    told = _read_movies(movies_source) if movies_source else {}
+    nouns = how.nouns or _nouns(found, column)
+    if movies_source and movies and told.keys().isdisjoint(rows.movies.row_of_id):
+        how.note(f"{movies_source.name} tells of none of the {nouns.movies} that are rated: expected their ids there")
     name = Path(path).resolve().name if path is not None else LESSON_SOURCE
-    ratings = assemble(rows, known, name, how.nouns or _nouns(found, column), how)
+    ratings = assemble(rows, rows.known() | dict(told), name, nouns, how)
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
 
 
@@ -105,7 +112,7 @@ def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | No
     for name in usual:
         if named := [source for source in sources if source.file_name == name]:
             return named[0]  # the one that lies least deep
-    tables = [source for source in sources if source.file_name.endswith(_TABLE_ENDINGS) and source.file_name[0] != "."]
+    tables = [one for one in sources if one.file_name.endswith(_TABLE_ENDINGS) and one.file_name[0] not in ".~"]
     if len(tables) == 1:
         return tables[0]
     found = ", ".join(source.name for source in tables[:6]) or "no table"
@@ -116,6 +123,15 @@ def _movies_source(sources: list[Source], movies: Path | str | None) -> Source |
     if movies is not None:
         return _choose(list_sources(Path(movies)), _MOVIES_FILES, movies, "movies")
     return next((source for name in _MOVIES_FILES for source in sources if source.file_name == name), None)
+
+
+def _read_movies(source: Source) -> Mapping[int | str, Movie]:
+    if source.kind != "workbook":
+        return read_movies(source)
+    from cf_excel.ratings.workbooks import read_movies_sheet
+
+    sheet = read_movies_sheet(source)
+    return read_movie_records(sheet, find_columns(sheet, *MOVIE_COLUMNS), sheet.records(), "row")
 
 
 def find_rows(source: Source, how: Reading) -> RatingsTable:

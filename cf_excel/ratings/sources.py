@@ -27,6 +27,7 @@ MAX_LINE_BYTES = 2**20
 _BLOCK_BYTES = 2**18
 _ZIP = b"PK"
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # .xls, and a workbook with a password
+WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _WORKBOOK_MEMBERS = {"[Content_Types].xml", "content.xml"}  # of Excel and of LibreOffice
 _PARQUET = b"PAR1"
 _PACKED_ENDING = re.compile(r"\.(gz|bz2|xz)$")
@@ -53,6 +54,13 @@ class Source:
     def file_name(self) -> str:
         """The bare name in lower case, without .gz and the like."""
         return _PACKED_ENDING.sub("", (self.member or self.path.name).rsplit("/")[-1].lower())
+
+    def read_bytes(self) -> bytes:
+        """Return all bytes, of a workbook. Raises FileError for an encrypted one, and what zipfile raises."""
+        if not self.member:
+            return self.path.read_bytes()
+        with ExitStack() as stack:
+            return self._open_member(stack.enter_context(self.path.open("rb")), stack).read()
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -101,7 +109,7 @@ def list_sources(path: Path) -> list[Source]:
     try:
         if path.is_dir():
             found = sorted(path.glob("*")) + sorted(path.glob("*/*"))
-            return [Source(file) for file in found if file.is_file()]
+            return [Source(file, kind=_kind_of(file.name)) for file in found if file.is_file()]
         if not path.exists():
             raise FileError(f"{path}: no such file or folder")
         check_source(path)
@@ -121,7 +129,13 @@ def list_sources(path: Path) -> list[Source]:
         # Nothing is ever unpacked, but such a zip was made to harm: trust none of it.
         if ".." in member.replace("\\", "/").split("/") or _is_absolute(member):
             raise FileError(f"{path.name} names a file outside itself ({member!r}): not read")
-    return [Source(path, member) for member in sorted(members, key=lambda member: (member.count("/"), member))]
+    members.sort(key=lambda member: (member.count("/"), member))
+    return [Source(path, member, _kind_of(member)) for member in members]
+
+
+def _kind_of(name: str) -> str:
+    """Return the kind of a file in a folder or a zip, where many are never opened."""
+    return "workbook" if name.lower().endswith(WORKBOOK_ENDINGS) else "text"
 
 
 class _Guarded(io.RawIOBase):

@@ -3,6 +3,8 @@
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from python_calamine import (
@@ -16,11 +18,12 @@ from python_calamine import (
 )
 
 from cf_excel.errors import CfExcelError, FileError, InputError
-from cf_excel.ratings.cell_tables import TableCells, column_number, cut, refuse_blank
+from cf_excel.ratings.cell_tables import ListOfCells, TableCells, column_number, cut, refuse_blank
 from cf_excel.ratings.file_kinds import shorten
-from cf_excel.ratings.forms import Found, find_table, refuse
+from cf_excel.ratings.forms import Found, find_movies, find_table, has_columns, refuse
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import BROKEN_FILE, LIMITS, Source, reason
+from cf_excel.ratings.unread_cells import UnreadCells, refuse_uncalculated
 from cf_excel.zip_guard import UnpackingLimits
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # what an .xlsx with a password has in place of its sheets
@@ -37,13 +40,39 @@ def read_workbook(source: Source, how: Reading) -> Found:
     Raises FileError for a workbook that can't be read, and InputError where there is no such place or no ratings in
     it, or where several sheets hold some.
     """
+    with _opened(source, load_tables=how.table is not None) as (book, unread):
+        return _read_sheets(book, unread, source, how) if how.table is None else _read_table(book, unread, source, how)
+
+
+def read_movies_sheet(source: Source) -> ListOfCells:
+    """Return the list of movies in a workbook: in the only sheet that has an id and a title, genres or a year of each.
+
+    A sheet of ratings is none where there is another. Raises FileError for a workbook that can't be read, and
+    InputError where there is no such sheet, or where there are several.
+    """
+    with _opened(source) as (book, unread):
+        names = _visible(book)
+        sheets = [_cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, None) for name in names]
+    found = [table for cells in sheets if not _is_filled_in(cells) and (table := find_movies(cells))]
+    found = [table for table in found if not has_columns(table, Reading())] or found
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(table.name.removeprefix(f"{source.name} sheet ") for table in found) or "none"
+    raise InputError(
+        f"{source.name}: expected one sheet with columns such as product id, title, category (found: {listed})"
+    )
+
+
+@contextmanager
+def _opened(source: Source, load_tables: bool = False) -> Iterator[tuple[CalamineWorkbook, UnreadCells]]:
+    """Open a workbook. Raises FileError, also while it is read, for one that can't be read."""
     try:
-        content = source.path.read_bytes()
+        content = source.read_bytes()
         _check(source.name, content)
-        with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=how.table is not None) as book:
-            if how.table is not None:
-                return _read_table(book, source, how)
-            return _read_sheets(book, source, how)
+        with CalamineWorkbook.from_filelike(io.BytesIO(content), load_tables=load_tables) as book:
+            yield book, UnreadCells(content)
+    except TablesNotSupported as error:
+        raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from error
     except PasswordError as error:
         raise FileError(f"{source.name} has a password: save it without one") from error
     except CfExcelError:
@@ -77,51 +106,46 @@ def _check(name: str, content: bytes) -> None:
                     raise FileError(f"{name}: a sheet has its last value in {last}: delete what stands so far off")
 
 
-def _read_table(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
-    try:
-        names = book.table_names or []
-    except TablesNotSupported:
-        raise InputError(f"{source.name}: only .xlsx and .xlsm have tables; pass --sheet or --range") from None
-    name = _named(source, "table", how.table or "", names)
+def _read_table(book: CalamineWorkbook, unread: UnreadCells, source: Source, how: Reading) -> Found:
+    name = _named(source, "table", how.table or "", book.table_names or [])
     table = book.get_table_by_name(name)
-    start = table.start or (1, 0)
-    cells = TableCells(
-        f"{source.name} table {name}", table.to_python(), range(start[0] + 1, start[0] + 1 + table.height)
-    )
-    headed = replace(
-        cells, rows=[list(table.columns), *cells.rows], numbers=range(start[0], start[0] + 1 + table.height)
-    )
-    found = find_table(headed, how)
+    top, left = table.start or (1, 0)
+    rows = table.to_python()
+    unread.mark(table.sheet, rows, top, left)
+    cells = TableCells(f"{source.name} table {name}", [list(table.columns), *rows], range(top, top + 1 + table.height))
+    found = find_table(cells, how)
     if found is None:
-        refuse(headed, how)
+        refuse_uncalculated(cells.name, cells.rows)
+        refuse(cells, how)
     return found
 
 
-def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
-    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-    if how.sheet is not None:
-        names = [_named(source, "sheet", how.sheet, [sheet.name for sheet in sheets])]
-    else:
-        names = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
-    found, notes = {}, {}
+def _read_sheets(book: CalamineWorkbook, unread: UnreadCells, source: Source, how: Reading) -> Found:
+    sheets = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    names = _visible(book) if how.sheet is None else [_named(source, "sheet", how.sheet, sheets)]
+    found, notes, others = {}, {}, []
     for name in names:
-        cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), how.cells)
+        cells = _cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, how.cells)
         if how.cells is not None and len(names) == 1:
             refuse_blank(cells, how.cells)
-        if how.sheet is None and cells.rows and str(cells.rows[0][0]).startswith(FILLED):
+        if how.sheet is None and _is_filled_in(cells):
             continue
         own = replace(how, notes=[])
         table = find_table(cells, own)
         if table is not None:
             found[name], notes[name] = table, own.notes
-        elif len(names) == 1:
-            refuse(cells, how)
+        else:
+            others.append(cells)
     if len(found) > 1:
         listed = ", ".join(shorten(name) for name in found)
         raise InputError(
             f"{source.name} has {len(found)} sheets that may hold the {how.content} ({listed}): pass --sheet NAME"
         )
     if not found:
+        for cells in others:
+            refuse_uncalculated(cells.name, cells.rows)
+        if len(names) == 1 and others:
+            refuse(others[0], how)
         listed = ", ".join(shorten(name) for name in names[:12]) or "none"
         raise InputError(
             f"{source.name} has no sheet with {how.content} (looked at: {listed}): expected columns such as customer, "
@@ -136,10 +160,20 @@ def _read_sheets(book: CalamineWorkbook, source: Source, how: Reading) -> Found:
     return found[name]
 
 
-def _cells(name: str, sheet: CalamineSheet, cells: str | None) -> TableCells:
+def _visible(book: CalamineWorkbook) -> list[str]:
+    is_shown = SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible
+    return [sheet.name for sheet in book.sheets_metadata if (sheet.typ, sheet.visible) == is_shown]
+
+
+def _is_filled_in(cells: TableCells) -> bool:
+    return bool(cells.rows) and str(cells.rows[0][0]).startswith(FILLED)
+
+
+def _cells(name: str, sheet: CalamineSheet, unread: UnreadCells, cells: str | None) -> TableCells:
     """Return the values of a sheet, or of a range of it, with what is merged downwards in each of its rows."""
     top, left = sheet.start or (0, 0)
     rows = sheet.to_python()
+    unread.mark(sheet.name, rows, top, left)
     for (first, column), (last, _) in sheet.merged_cell_ranges or ():
         for i in range(first + 1 - top, min(last + 1 - top, len(rows))):
             if first - top >= 0 and 0 <= column - left < len(rows[i]) and rows[i][column - left] == "":

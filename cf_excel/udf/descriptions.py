@@ -7,13 +7,13 @@ from cf_excel.udf.functions import Functions
 from cf_excel.udf.values import Value
 
 ARGUMENTS = {
-    "user": "Id of a user, or a range of ids",
-    "users": "Id of a user, or a column or row of ids",
-    "movie": "Id or title of a movie, or a range of them",
-    "movies": "Id or title of a movie, or a range of them",
-    "ratings": "Ratings of these movies, as many cells",
+    "user": "Id of a user (customer), or a range of ids",
+    "users": "Id of a user (customer), or a column or row of ids",
+    "movie": "Id or title of a movie (item), or a range of them",
+    "movies": "Id or title of a movie (item), or a range of them",
+    "ratings": "Ratings of these movies (items), as many cells",
     "n": "How many (10 unless given)",
-    "min_ratings": "Least number of ratings of the movies that are shown (20, or fewer in a small table, unless given)",
+    "min_ratings": "Least number of ratings of what is shown (20, or fewer in a small table, unless given)",
     "text": "Words of the title, in any case and order",
     "actual": "Range of ratings",
     "predicted": "Range of predictions, as large",

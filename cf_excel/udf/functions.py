@@ -73,7 +73,8 @@ class Functions:
 
     @_sheet_function
     def CF_PREDICT(self, user: Value, movie: Value) -> Value:
-        """Predicted rating of a movie (id or title) by a user. Users in a column and movies in a row give a grid."""
+        """Predicted rating of a movie or item (id or title) by a user or customer. Users in a column and movies in a
+        row give a grid."""
         return self._pairs("CF_PREDICT", user, movie, Predictor.predict_rows)
 
     @_sheet_function
@@ -84,50 +85,54 @@ class Functions:
 
     @_sheet_function
     def CF_USER_FACTORS(self, users: Value) -> Value:
-        """Learned factors of users: a row of numbers for each user of a column, a column for each user of a row."""
+        """Learned factors of users or customers: a row of numbers for each user of a column, a column for each user of
+        a row."""
         return self._factors("CF_USER_FACTORS", users, _users, "user_factors")
 
     @_sheet_function
     def CF_MOVIE_FACTORS(self, movies: Value) -> Value:
-        """Learned factors of movies (id or title): a row of numbers for each movie of a column, a column for each movie
-        of a row."""
+        """Learned factors of movies or items (id or title): a row of numbers for each movie of a column, a column for
+        each movie of a row."""
         return self._factors("CF_MOVIE_FACTORS", movies, _movies, "movie_factors")
 
     @_sheet_function
     def CF_USER_BIAS(self, users: Value) -> Value:
-        """Learned bias of users: how much more they give than others, before the sigmoid."""
+        """Learned bias of users or customers: how much more they give than others, before the sigmoid."""
         return self._looked_up("CF_USER_BIAS", users, _users, lambda model: model.factors.user_bias)
 
     @_sheet_function
     def CF_MOVIE_BIAS(self, movies: Value) -> Value:
-        """Learned bias of movies (id or title): how much better they are liked than others, before the sigmoid."""
+        """Learned bias of movies or items (id or title): how much better they are liked than others, before the
+        sigmoid."""
         return self._looked_up("CF_MOVIE_BIAS", movies, _movies, lambda model: model.factors.movie_bias)
 
     @_sheet_function
     def CF_TITLE(self, movies: Value) -> Value:
-        """Title of movies by their ids."""
+        """Title of movies or items by their ids."""
         return self._looked_up("CF_TITLE", movies, _movies, lambda model: model.labels)
 
     @_sheet_function
     def CF_RECOMMEND(self, user: Value, n: Value = 10) -> Value:
-        """The n movies that a user will like best, without those already rated: title and predicted rating, n rows."""
+        """The n movies or items that a user will like best, without those already rated: title and predicted rating, n
+        rows."""
         return self._table("CF_RECOMMEND", n, lambda count: self._recommended(user, count))
 
     @_sheet_function
     def CF_SIMILAR(self, movie: Value, n: Value = 10, min_ratings: Value = None) -> Value:
-        """The n movies most like a movie (id or title): title and similarity, -1 to 1, n rows. Movies with fewer than
-        min_ratings ratings (20, or fewer in a small table, unless given) are left out."""
+        """The n movies or items most like one (id or title): title and similarity, -1 to 1, n rows. Those with fewer
+        than min_ratings ratings (20, or fewer in a small table, unless given) are left out."""
         return self._table("CF_SIMILAR", n, lambda count: self._similar(movie, count, min_ratings))
 
     @_sheet_function
     def CF_RATE(self, movies: Value, ratings: Value, n: Value = 10) -> Value:
-        """The n movies for someone who rated these movies (ids or titles) with these ratings: title and predicted
-        rating, n rows. Movies without a rating do not count."""
+        """The n movies or items for someone who rated these (ids or titles) with these ratings: title and predicted
+        rating, n rows. Those without a rating do not count."""
         return self._table("CF_RATE", n, lambda count: self._rated(movies, ratings, count))
 
     @_sheet_function
     def CF_FIND(self, text: Value, n: Value = 10) -> Value:
-        """Up to n movies whose titles have every word of a text, the most rated first: id and title, n rows."""
+        """Up to n movies or items whose titles have every word of a text, the most rated first: id and title, n
+        rows."""
         return self._table("CF_FIND", n, lambda count: self._containing(text, count))
 
     @_sheet_function

@@ -1,8 +1,13 @@
 """Titles, years and genres, from MovieLens' files and from others."""
 
+import zipfile
+
+import openpyxl
 import pytest
+from support.binary_books import write_binary_book
 from support.ratings_files import CSV, refusal
 
+from cf_excel.errors import InputError
 from cf_excel.ratings.readers import load_ratings
 
 
@@ -56,3 +61,77 @@ def test_refused_movies(tmp_path, capsys, movies, message):
     paths = ["--ratings", str(tmp_path / "ratings.csv"), "--movies", str(tmp_path / "movies.csv")]
     assert message in refusal(capsys, "--out", str(tmp_path / "out"), *paths)
     assert not (tmp_path / "out").exists()
+
+
+ORDERS = [["Client", "SKU", "Stars"], ["Ann", "007", 5], ["Bob", "X-1", 4], ["Bob", "007", 3]]
+ARTICLES = [["Our articles"], [], ["SKU", "Product", "Category", "Year"], ["007", "Mug", "China", 1999], ["X-1", "Pot"]]
+
+
+def write_book(path, sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+
+
+@pytest.mark.parametrize("write", [write_book, write_binary_book])
+@pytest.mark.parametrize("form", ["its own", "the same", "folder", "zip"])
+def test_titles_in_a_workbook(tmp_path, write, form):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = folder / ("book.xlsb" if write is write_binary_book else "book.xlsx")
+    write(path, {"Notes": [["hello"]], "Orders": ORDERS, "Articles": ARTICLES})
+    if form == "its own":
+        write(path, {"Articles": ARTICLES})
+        write(tmp_path / path.name, {"Orders": ORDERS})
+        ratings = load_ratings(tmp_path / path.name, movies=path)
+    elif form == "folder":
+        (folder / "~$book.xlsx").write_bytes(b"")
+        ratings = load_ratings(folder, movies=folder)
+    elif form == "zip":
+        with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+            archive.write(path, f"2026/{path.name}")
+            archive.writestr("2026/readme.pdf", b"%PDF")
+        ratings = load_ratings(tmp_path / "packed.zip", movies=tmp_path / "packed.zip")
+    else:
+        ratings = load_ratings(path, movies=path)
+    assert ratings.movie_ids.tolist() == ["007", "X-1"]
+    assert ratings.titles.tolist() == ["Mug", "Pot"]
+    assert (ratings.genres[0], ratings.years[0]) == ("China", 1999)
+    assert ratings.rating.tolist() == [5, 4, 3]
+
+
+NO_TITLES = {
+    "no list of titles": ({"Orders": ORDERS}, "category (found: none)"),
+    "two lists of titles": ({"A": ARTICLES, "B": ARTICLES}, "category (found: A, B)"),
+    "a blank id": ({"A": [*ARTICLES, ["", "Cup"]]}, "book.xlsx sheet A row 6: the movie's id is blank"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TITLES)
+def test_refused_workbooks_of_titles(tmp_path, case):
+    sheets, message = NO_TITLES[case]
+    write_book(tmp_path / "book.xlsx", sheets)
+    (tmp_path / "ratings.csv").write_text(CSV)
+    with pytest.raises(InputError) as error:
+        load_ratings(tmp_path / "ratings.csv", movies=tmp_path / "book.xlsx")
+    assert message in str(error.value)
+
+
+def test_titles_of_none_of_the_items_are_told(tmp_path):
+    write_book(
+        tmp_path / "book.xlsx", {"Orders": [["Client", "Product", "Stars"], ["Ann", "Mug", 5], ["Bob", "Pot", 4]]}
+    )
+    write_book(tmp_path / "titles.xlsx", {"Articles": ARTICLES})
+    ratings = load_ratings(tmp_path / "book.xlsx", movies=tmp_path / "titles.xlsx")
+    assert "titles.xlsx tells of none of the products that are rated: expected their ids there" in ratings.notes
+
+
+def test_a_folder_with_two_workbooks_says_which(tmp_path):
+    for name in ("a.xlsx", "b.xlsx"):
+        write_book(tmp_path / name, {"Orders": ORDERS})
+    with pytest.raises(InputError, match=r"or a single table of ratings \(found: a.xlsx, b.xlsx\)"):
+        load_ratings(tmp_path)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import xlsxwriter
 from msoffcrypto.format.ooxml import OOXMLFile
+from support.binary_books import write_binary_book
 from support.ratings_files import ROWS, table_of
 
 from cf_excel.cli import main
@@ -151,10 +152,10 @@ def test_formulas_count_by_their_values_and_errors_as_not_rated(tmp_path):
         sheet.write_formula("C4", "=NA()", None, "#N/A")
     ratings = load_ratings(path)
     assert table_of(ratings) == READ[:2]
-    assert ratings.notes == ("1 row without a rating left out: not rated",)
-    with_openpyxl(path, {"S": [LIST[0], ["Ann", "Mug", "=2+3"], ["Bob", "Mug", "=1+1"]]})
-    with pytest.raises(InputError, match=r"no ratings: 2 rows without one \(formulas never calculated"):
-        load_ratings(path)
+    assert ratings.notes == (
+        "1 rating is an error value, read as not rated: row 4",
+        "1 row without a rating left out: not rated",
+    )
 
 
 def test_a_table_of_excel_without_its_totals(tmp_path):
@@ -284,6 +285,46 @@ def test_workbooks_that_libreoffice_saved(tmp_path, office, ending, form):
     ratings = load_ratings(path)
     assert table_of(ratings) == READ
     assert "totals left out: row Average" in ratings.notes
+
+
+BINARY = {
+    "Notes": [["hello"]],
+    "List": [
+        ["Orders"],
+        ["Client", "SKU", "Stars", "Order date"],
+        ["Ann", "007", 5, datetime.datetime(2026, 1, 30)],
+        ["Ann", "X-1", "=3.5", datetime.datetime(2026, 1, 31)],
+        ["Bob", "007", 4.25, datetime.datetime(2026, 1, 31, 12)],
+        ["Bob", "X-1", "#N/A", datetime.datetime(2026, 1, 31)],
+    ],
+    "Grid": [*GRID, ["Average", 4.5, 3.5]],
+}
+
+
+def test_a_binary_workbook(tmp_path):
+    path = tmp_path / "scores.xlsb"
+    write_binary_book(path, BINARY)
+    day = 1769731200
+    listed = [("Ann", "007", 5, day), ("Ann", "X-1", 3.5, day + 86_400), ("Bob", "007", 4.25, day + 129_600)]
+    assert table_of(load_ratings(path, sheet="List")) == listed
+    assert table_of(load_ratings(path, sheet="Grid")) == READ
+    with pytest.raises(InputError, match=r"2 sheets that may hold the ratings \('List', 'Grid'\): pass --sheet NAME"):
+        load_ratings(path)
+    with pytest.raises(InputError, match=r"only .xlsx and .xlsm have tables"):
+        load_ratings(path, table="Scores")
+
+
+@pytest.mark.libreoffice
+def test_the_binary_workbook_of_the_test_is_one(tmp_path, office):
+    write_binary_book(tmp_path / "scores.xlsb", BINARY)
+    office.call("convert", str(tmp_path / "scores.xlsb"), str(tmp_path / "scores.xlsx"))
+    book = openpyxl.load_workbook(tmp_path / "scores.xlsx", data_only=True)
+    assert [[value for value in row if value is not None] for row in book["Grid"].values] == [
+        [value for value in row if value is not None] for row in BINARY["Grid"]
+    ]
+    values = [[*row] for row in book["List"].values]
+    assert values[2] == BINARY["List"][2]
+    assert [row[2] for row in values[2:]] == [5, 3.5, 4.25, "#N/A"]
 
 
 def test_every_command_that_takes_ratings_reads_workbooks(tmp_path, capsys):
