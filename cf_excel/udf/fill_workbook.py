@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cf_excel.sheets.fill.fit_sheets import SheetFit
     from cf_excel.sheets.find.find_sheet import Workbook
     from cf_excel.sheets.own.put_drafts import DraftBook
+    from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 WorkbookOrPath: TypeAlias = "str | os.PathLike[str] | xlwings.Book"
 
@@ -212,22 +213,25 @@ def fill(
         if backup:
             refuse_backup(path)
         with saved_copy(is_open) as copy:
-            return _fill(LiveDrafts(is_open, OpenedBook(copy)), copy, top, reading, lambda: live_outcome(path))
+            now = OpenedBook(copy)
+            return _fill(LiveDrafts(is_open, now), now, top, reading, lambda: live_outcome(path))
     target, book = _target(path, None if out is None else Path(out)), OpenedBook(path)
     if dry_run:
-        return _fill(FileDrafts(book), path, top, reading, lambda: Outcome(("dry run: nothing was written",)))
-    return _fill(FileDrafts(book), path, top, reading, lambda: save_book(book, target, backup=backup))
+        return _fill(FileDrafts(book), book, top, reading, lambda: Outcome(("dry run: nothing was written",)))
+    return _fill(FileDrafts(book), book, top, reading, lambda: save_book(book, target, backup=backup))
 
 
 def _fill(
-    book: "DraftBook", path: Path, top: int, reading: dict[str, Any], finish: Callable[[], Outcome]
+    book: "DraftBook", source: "OpenedBook", top: int, reading: dict[str, Any], finish: Callable[[], Outcome]
 ) -> FillReport:
     """Fill a workbook from the ratings in a file, and finish it."""
     from cf_excel.learn.table_fit import fit_table
     from cf_excel.ratings.readers import load_ratings
     from cf_excel.sheets.own.fill_own import check_fit, fill_own, with_nouns
+    from cf_excel.sheets.own.put_drafts import refuse_filled
 
-    ratings = with_nouns(load_ratings(path, **reading))
+    refuse_filled(source, reading.get("sheet"))
+    ratings = with_nouns(load_ratings(source.path, **reading))
     book.notes.extend(ratings.notes)
     with _telling(book):
         fit = fit_table(ratings)

@@ -41,9 +41,11 @@ class Engine:
 class App(base_classes.App):
     engine = Engine
     screen_updating = display_alerts = True
+    books = None
 
-    def __init__(self):
+    def __init__(self, book):
         self.alerts = []
+        self.books = types.SimpleNamespace(active=book)
 
     def alert(self, prompt, title, buttons, mode, callback):
         self.alerts.append(prompt)
@@ -53,7 +55,7 @@ class App(base_classes.App):
 
 class Book(base_classes.Book):
     def __init__(self, office: Office, path: Path):
-        self._office, self._path, self._app = office, str(path), App()
+        self._office, self._path, self._app = office, str(path), App(self)
         self.scales = {}  # points of colour scales, by sheet and address
         self.frozen = {}  # top left cell of what scrolls, by sheet
         self.call("open_book")

@@ -4,6 +4,7 @@ import types
 
 import openpyxl
 import pytest
+import xlwings
 from support.live_office import App, Table, open_live
 from support.own_books import CUSTOMERS, grid_book, list_book
 
@@ -11,6 +12,7 @@ import cf_excel
 from cf_excel.cli import main
 from cf_excel.errors import InputError
 from cf_excel.udf import live
+from cf_excel.udf.macros import fill_shown_sheet, run_in_excel
 from cf_excel.xlsx.texts import CellValue
 
 pytestmark = pytest.mark.libreoffice
@@ -174,6 +176,32 @@ def test_a_filter_is_applied_again(tmp_path, opened, monkeypatch):
     monkeypatch.setattr(Table, "filters", types.SimpleNamespace(FilterMode=True, ApplyFilter=apply))
     cf_excel.fill(book)
     assert applied[0] == [False, False]  # Excel hides them again
+
+
+def test_the_button_fills_the_sheet_that_is_shown(tmp_path, opened, monkeypatch):
+    path = grid_book(tmp_path / "own.xlsx")
+    workbook = openpyxl.load_workbook(path)
+    other = workbook.copy_worksheet(workbook["Stars"])
+    other.title, other["B4"], other["B5"] = "Stars 2026", 3, 3
+    workbook.save(path)
+    book = opened(path)
+    monkeypatch.setattr(xlwings.Book, "caller", staticmethod(lambda: book))
+    book.sheets["Stars 2026"].api.Activate()
+    run_in_excel(fill_shown_sheet)
+    filed = cf_excel.fill(path, sheet="Stars 2026", out=tmp_path / "filed.xlsx")
+    check_same_sheets(saved(book, tmp_path), filed.path)
+    assert book.app.impl.alerts[-1].splitlines() == [
+        *(*filed.lines[:-1], "wrote into own.xlsx, which is open in Excel: save it there"),
+        *filed.notes,
+    ]
+    assert book.sheets.active.name == "Stars 2026"
+    for title, says in (
+        ("predictions", "own.xlsx sheet predictions is what fill wrote, no ratings: choose the sheet with yours"),
+        ("Notes & more", "own.xlsx sheet Notes & more has no columns .*"),
+    ):
+        book.sheets[title].api.Activate()
+        with pytest.raises(SystemExit, match=f"^cf_excel: {says}$"):
+            run_in_excel(fill_shown_sheet)
 
 
 @pytest.mark.parametrize(

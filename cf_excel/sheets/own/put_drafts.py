@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cf_excel.errors import InputError
 from cf_excel.ratings.workbooks import FILLED
 from cf_excel.sheets.own.draft import LOOKS, DraftPart, SheetDraft, is_marked
 from cf_excel.xlsx.cells import Block
@@ -51,6 +52,12 @@ class FormerSheet:
         given = attributes_of(tag)
         height = float(given.get(b"ht", b"0")) if given.get(b"customHeight") in (b"1", b"true") else 0.0
         return (int(height) if height.is_integer() else height) or None
+
+
+def refuse_filled(book: OpenedBook, title: str | None) -> None:
+    """Raise InputError for a sheet that an earlier call wrote, where that is named as the one with the ratings."""
+    if title in book.titles and str(book.sheet(title).value((1, 1))).startswith(FILLED):
+        raise InputError(f"{book.path.name} sheet {title} is what fill wrote, no ratings: choose the sheet with yours")
 
 
 def find_former(book: OpenedBook, usual: str) -> FormerSheet | None:
