@@ -178,10 +178,13 @@ class Range(base_classes.Range):
         place = self.first[0] + row, self.first[1] + column
         return Range(self.sheet, place, place)
 
-    def _call(self, function, *args):
+    @property
+    def _edges(self):
         (top, left), (bottom, right) = self.first, self._last
-        edges = left - 1, top - 1, right - 1, bottom - 1
-        return self.sheet.book.call(function, self.sheet.name, edges, *args)
+        return left - 1, top - 1, right - 1, bottom - 1
+
+    def _call(self, function, *args):
+        return self.sheet.book.call(function, self.sheet.name, self._edges, *args)
 
     @property
     def raw_value(self):
@@ -237,8 +240,7 @@ class Range(base_classes.Range):
     def __setattr__(self, name, value):
         if not name[0].isupper():
             return object.__setattr__(self, name, value)
-        for area in self.areas:
-            area._call("dress", name, value)
+        self._call("dress", name, value, [area._edges for area in self.areas[1:]])
 
     def clear(self):
         self._call("clear_area")

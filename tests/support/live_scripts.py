@@ -186,8 +186,10 @@ DRESS = {
 }
 
 
-def dress(desktop, context, path, sheet, edges, name, new=None):
-    """Return a property of a range's first cell by Excel's name, or set that of all of it."""
+def dress(desktop, context, path, sheet, edges, name, new=None, others=()):
+    """Return a property of a range's first cell by Excel's name, or set that of all of it and of others."""
+    for one in others:
+        dress(desktop, context, path, sheet, one, name, new)
     area = _area(path, sheet, edges)
     if name == "NumberFormat":
         if new is None:

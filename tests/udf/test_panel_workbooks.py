@@ -299,7 +299,7 @@ def test_libreoffice_compiles_the_macros_and_runs_them(office, tmp_path):
     assert ran == "".join(f"{command}|" for command in commands[:3])
     assert len(commands) == len(MACROS)
     # and with an answer
-    asked = re.sub(r"Application\.InputBox\(.*?Type:=8\)", "ActiveSheet.Range(\"A1\")", source, flags=re.DOTALL)
+    asked = re.sub(r"Application\.InputBox\(.*?Type:=8\)", 'ActiveSheet.Range("A1")', source, flags=re.DOTALL)
     asked = asked.replace("Application.Goto place", "place.Select")
     write_workbook(path, workbook, {}, macros=Macros(VbaProject({"Running": RUNNING, "cf_excel_macros": asked})))
     ((ran,),) = office.call("recalculate_with_macros", str(path), script=SCRIPTS)["Sheet"]["values"]
