@@ -40,8 +40,7 @@ class Engine:
 
 class App(base_classes.App):
     engine = Engine
-    screen_updating = display_alerts = True
-    books = None
+    screen_updating, display_alerts, books = True, True, None
 
     def __init__(self, book):
         self.alerts = []
@@ -335,7 +334,7 @@ class Conditions:
         )
 
     def AddColorScale(self, n):
-        """Keep what is asked for in the book's scales: LibreOffice 7.4 falls down where a program adds one."""
+        """Keep what is asked for in the book's scales; LibreOffice 7.4 ends where a program adds one."""
         points = [types.SimpleNamespace(Value=None, FormatColor=types.SimpleNamespace()) for _ in range(n)]
         self.sheet.book.scales[self.sheet.name, self.area.address] = points
         return types.SimpleNamespace(ColorScaleCriteria=lambda number: points[number - 1])

@@ -188,22 +188,26 @@ DRESS = {
 
 def dress(desktop, context, path, sheet, edges, name, new=None, others=()):
     """Return a property of a range's first cell by Excel's name, or set that of all of it and of others."""
-    for one in others:
-        dress(desktop, context, path, sheet, one, name, new)
-    area = _area(path, sheet, edges)
-    if name == "NumberFormat":
-        if new is None:
-            return look(desktop, context, path, sheet, edges)[0]
-        return look(desktop, context, path, sheet, edges, [new, area.getCellByPosition(0, 0).CellBackColor])[0]
-    read, write = DRESS[name]
+    document, area = documents[path], _area(path, sheet, edges)
     if new is None:
-        return read(area.getCellByPosition(0, 0))
-    if name == "Hidden":
+        if name == "NumberFormat":
+            return look(desktop, context, path, sheet, edges)[0]
+        return DRESS[name][0](area.getCellByPosition(0, 0))
+    if others:
+        sheet, first = area.RangeAddress.Sheet, area
+        area = document.createInstance("com.sun.star.sheet.SheetCellRanges")
+        rest = tuple(CellRangeAddress(sheet, *one) for one in others)
+        area.addRangeAddresses((first.RangeAddress, *rest), False)
+    if name == "NumberFormat":
+        locale = uno.createUnoStruct("com.sun.star.lang.Locale", "en", "US", "")
+        key = document.NumberFormats.queryKey(new, locale, False)
+        area.NumberFormat = document.NumberFormats.addNew(new, locale) if key < 0 else key
+    elif name == "Hidden":
         area.Rows.IsVisible = not new
     elif name == "Orientation":
         area.RotateAngle = 0 if new == -4128 else 100 * new
     else:
-        for own, value in write(new).items():
+        for own, value in DRESS[name][1](new).items():
             setattr(area, own, value)
     return None
 
