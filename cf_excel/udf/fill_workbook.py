@@ -5,7 +5,7 @@ What the commands solve and write do, for Python, too.
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import xlwings
 
     from cf_excel.sheets.fill.fit_sheets import SheetFit
+    from cf_excel.sheets.find.find_sheet import Workbook
+    from cf_excel.sheets.own.put_drafts import DraftBook
+    from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
 WorkbookOrPath: TypeAlias = "str | os.PathLike[str] | xlwings.Book"
 
@@ -109,7 +112,7 @@ def solve(
 
     options = FitOptions(optimizer, steps, lr, l2, hold_out, seed, history)
     changes = _changes(workbook, out, [], backup=backup, force=force, dry_run=dry_run, history=history)
-    with _telling(changes):
+    with _telling(changes.book):
         fits, added = fit_sheets(changes, options, sheet)
         outcome = changes.finish()
     lines = [*fit_table(fits), *outcome.lines]
@@ -159,7 +162,7 @@ def write(
         model = default_model_path() if model is None else Path(model)
     inputs = [] if isinstance(model, Factors) else [model]
     changes = _changes(workbook, out, inputs, backup=backup, force=force, dry_run=dry_run)
-    with _telling(changes):
+    with _telling(changes.book):
         factors = model if isinstance(model, Factors) else load_factors(model)
         filled = put_model(changes, factors, wanted=sheet, naming=ids)
         outcome = changes.finish()
@@ -187,39 +190,54 @@ def fill(
     The sheets are `predictions` (the grid, its blanks predicted), `recommendations` (the top best of each user),
     `similar` (as many of each item) and `fit` (how good that is). Those of an earlier call are replaced and keep their
     widths, formats and filters; every other part of the file stays as it is.
-    workbook: an .xlsx or .xlsm file that no program has open. out: write a copy there. backup: keep the file that is
-    replaced. dry_run: write nothing. reading: which ratings and how, as load_ratings takes them (sheet, cells, form,
-    columns, ...).
+    workbook: an .xlsx or .xlsm file, or a workbook that is open in Excel, as xlwings.Book gives it; a file that Excel
+    has open is read as it is there and changed there, and nothing is saved. out: write a copy there. backup: keep the
+    file that is replaced. dry_run: write nothing. reading: which ratings and how, as load_ratings takes them (sheet,
+    cells, form, columns, ...).
 
-    Return what was written, and the error on ratings held out. Raises InputError where no ratings are found and where
-    nothing can be learnt from them, FileError where a file can't be read or written.
+    Return what was written, and the error on ratings held out. Raises InputError where no ratings are found, where
+    nothing can be learnt from them and where Excel refuses, FileError where a file can't be read or written.
     """
-    from cf_excel.learn.table_fit import fit_table
-    from cf_excel.ratings.readers import load_ratings
     from cf_excel.sheets.fill.write_back import save_book
-    from cf_excel.sheets.own.fill_own import check_fit, fill_own, with_nouns
+    from cf_excel.sheets.own.put_drafts import FileDrafts
     from cf_excel.xlsx.edit.workbook_file import OpenedBook
 
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"--top {top}: expected a whole number, 1 or more")
-    if not isinstance(workbook, str | os.PathLike):
-        raise InputError(f"{workbook.name} is open in Excel: save and close it, and pass its path")
-    path = Path(workbook)
-    target = _target(path, None if out is None else Path(out))
-    if not dry_run:
-        check_target(target)
-    book = OpenedBook(path)
-    ratings = with_nouns(load_ratings(path, **reading))
-    book.notes += ratings.notes
-    try:
+    path, is_open = _opened(workbook, out, [], dry_run=dry_run)
+    if is_open is not None:
+        from cf_excel.udf.live import live_outcome, refuse_backup
+        from cf_excel.udf.live_cells import saved_copy
+        from cf_excel.udf.live_drafts import LiveDrafts
+
+        if backup:
+            refuse_backup(path)
+        with saved_copy(is_open) as copy:
+            now = OpenedBook(copy)
+            return _fill(LiveDrafts(is_open, now), now, top, reading, lambda: live_outcome(path))
+    target, book = _target(path, None if out is None else Path(out)), OpenedBook(path)
+    if dry_run:
+        return _fill(FileDrafts(book), book, top, reading, lambda: Outcome(("dry run: nothing was written",)))
+    return _fill(FileDrafts(book), book, top, reading, lambda: save_book(book, target, backup=backup))
+
+
+def _fill(
+    book: "DraftBook", source: "OpenedBook", top: int, reading: dict[str, Any], finish: Callable[[], Outcome]
+) -> FillReport:
+    """Fill a workbook from the ratings in a file, and finish it."""
+    from cf_excel.learn.table_fit import fit_table
+    from cf_excel.ratings.readers import load_ratings
+    from cf_excel.sheets.own.fill_own import check_fit, fill_own, with_nouns
+    from cf_excel.sheets.own.put_drafts import refuse_filled
+
+    refuse_filled(source, reading.get("sheet"))
+    ratings = with_nouns(load_ratings(source.path, **reading))
+    book.notes.extend(ratings.notes)
+    with _telling(book):
         fit = fit_table(ratings)
         check_fit(fit, ratings)
         filled = fill_own(book, ratings, fit, top)
-    except BaseException as error:
-        for text in book.notes:
-            error.add_note(text)
-        raise
-    outcome = Outcome(("dry run: nothing was written",)) if dry_run else save_book(book, target, backup=backup)
+    outcome = finish()
     return FillReport(
         **vars(outcome) | {"lines": (*filled.lines, *outcome.lines)},
         sheets=filled.sheets,
@@ -227,6 +245,33 @@ def fill(
         mean_rmse=fit.mean_rmse,
         notes=tuple(book.notes),
     )
+
+
+def _opened(
+    workbook: WorkbookOrPath, out: str | os.PathLike[str] | None, inputs: list[Path], *, dry_run: bool
+) -> "tuple[Path, xlwings.Book | None]":
+    """Return what messages call a workbook, and what Excel has open of it, None where its file is to be changed.
+
+    inputs: files that are never to be replaced. Raises FileError and InputError where the workbook can't be changed as
+    it is wanted.
+    """
+    if not isinstance(workbook, str | os.PathLike):
+        if out is not None or dry_run:
+            raise InputError(f"{workbook.name} is open in Excel: --out and --dry-run read a file, pass its path")
+        return Path(workbook.name), workbook
+    path, copy = Path(workbook), None if out is None else Path(out)
+    target = _target(path, copy)
+    if not dry_run:
+        try:
+            check_target(target, inputs)
+        except OpenInExcelError:
+            from cf_excel.udf.live import find_open_book
+
+            book = None if copy else find_open_book(path)
+            if book is None:
+                raise
+            return path, book
+    return path, None
 
 
 def _changes(
@@ -243,26 +288,18 @@ def _changes(
 
     Raises FileError and InputError where the workbook can't be changed as it is wanted, or is none.
     """
-    if not isinstance(workbook, str | os.PathLike):
-        if out is not None or dry_run:
-            raise InputError(f"{workbook.name} is open in Excel: --out and --dry-run read a file, pass its path")
-        return _live_changes(workbook, Path(workbook.name), backup=backup, force=force, history=history)
-    path, copy = Path(workbook), None if out is None else Path(out)
-    target = _target(path, copy)
-    if not dry_run:
-        try:
-            check_target(target, inputs)
-        except OpenInExcelError:
-            from cf_excel.udf.live import find_open_book
+    path, is_open = _opened(workbook, out, inputs, dry_run=dry_run)
+    if is_open is not None:
+        from cf_excel.udf.live import LiveBook, LiveChanges
 
-            book = None if copy else find_open_book(path)
-            if book is None:
-                raise
-            return _live_changes(book, path, backup=backup, force=force, history=history)
+        changes = LiveChanges(LiveBook(is_open, path), force=force)
+        changes.check(backup=backup, history=history)
+        return changes
     from cf_excel.sheets.fill.write_back import WriteBack
     from cf_excel.sheets.find.lesson_book import LessonBook
 
-    return WriteBack(LessonBook(path), None if dry_run else target, backup=backup, force=force)
+    target = None if dry_run else _target(path, None if out is None else Path(out))
+    return WriteBack(LessonBook(path), target, backup=backup, force=force)
 
 
 def _target(path: Path, copy: Path | None) -> Path:
@@ -272,20 +309,12 @@ def _target(path: Path, copy: Path | None) -> Path:
     return copy or path
 
 
-def _live_changes(book: "xlwings.Book", path: Path, *, backup: bool, force: bool, history: bool) -> Changes:
-    from cf_excel.udf.live import LiveBook, LiveChanges
-
-    changes = LiveChanges(LiveBook(book, path), force=force)
-    changes.check(backup=backup, history=history)
-    return changes
-
-
 @contextmanager
-def _telling(changes: Changes) -> Iterator[None]:
+def _telling(book: "Workbook | DraftBook") -> Iterator[None]:
     """Let errors carry the notes of the workbook."""
     try:
         yield
     except BaseException as error:
-        for text in changes.book.notes:
+        for text in book.notes:
             error.add_note(text)
         raise

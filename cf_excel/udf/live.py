@@ -5,7 +5,6 @@ stays as it is.
 """
 
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +25,12 @@ from cf_excel.sheets.find.find_sheet import find_sheet
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.look_up import MATCHES
 from cf_excel.sheets.find.sheet import MODEL_TITLE, holds_model
+from cf_excel.udf.live_cells import area_of, put_formula, put_values, saved_copy
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_values import rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 from cf_excel.xlsx.edit.workbook_file import OpenedBook, free_title
 from cf_excel.xlsx.formulas import CellFormula, Fill
-from cf_excel.xlsx.texts import typed_value
 
 if TYPE_CHECKING:
     import xlwings
@@ -186,11 +185,10 @@ class LiveChanges:
 
     def check(self, *, backup: bool, history: bool) -> None:
         """Raise InputError for what only a file can have."""
-        path = self.book.path
         if backup:
-            raise InputError(f"--backup copies the file as it is saved: save {path} in Excel under another name")
+            refuse_backup(self.book.path)
         if history:
-            _refuse_history(path)
+            _refuse_history(self.book.path)
 
     def put(self, sheet: FoundSheet, numbers: Parameters) -> None:
         """Note numbers for a sheet's factor cells; NaN leaves a cell alone.
@@ -207,7 +205,7 @@ class LiveChanges:
             target = self.book.book.sheets[title]
             for block in rectangles(cells):
                 rows = range(block.top, block.bottom + 1)
-                _write(target, block, "value", [[cells[row, column] for column in _columns(block)] for row in rows])
+                put_values(target, block, [[cells[row, column] for column in _columns(block)] for row in rows])
 
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
@@ -216,7 +214,7 @@ class LiveChanges:
         layout = model_layout(target.name, factors, chosen)
         rmse = write_model_cells(_LiveCells(target, _looks(book, sheets)), layout, factors, chosen)
         for block, width in layout.widths.items():
-            _area(target, block).column_width = width
+            area_of(target, block).column_width = width
         return layout.title, rmse
 
     def add_history(self, sheets: list[FoundSheet], histories: dict[str, list[float]], optimizer: str) -> str:
@@ -225,7 +223,17 @@ class LiveChanges:
 
     def finish(self) -> Outcome:
         """Tell who saves the workbook."""
-        return Outcome((f"wrote into {self.book.path}, which is open in Excel: save it there",))
+        return live_outcome(self.book.path)
+
+
+def live_outcome(path: Path) -> Outcome:
+    """Return what became of a workbook that is open in Excel; path: what messages call it."""
+    return Outcome((f"wrote into {path}, which is open in Excel: save it there",))
+
+
+def refuse_backup(path: Path) -> NoReturn:
+    """Raise InputError: only a file can have a backup. path: what messages call the open workbook."""
+    raise InputError(f"--backup copies the file as it is saved: save {path} in Excel under another name")
 
 
 def _refuse_history(path: Path) -> NoReturn:
@@ -244,18 +252,13 @@ def _sheet_for_model(book: "xlwings.Book", notes: list[str]) -> "xlwings.Sheet":
 
 def _may_be_replaced(book: "xlwings.Book", notes: list[str]) -> bool:
     """Whether the sheet `model` is as write left it: a copy of the workbook as it is now is looked at as a file is."""
-    with tempfile.TemporaryDirectory(prefix="cf_excel_") as folder:
-        copy = Path(folder) / f"copy{Path(book.name).suffix or '.xlsx'}"
-        try:
-            book.api.SaveCopyAs(str(copy))  # Excel on Windows alone has it
+    try:
+        with saved_copy(book) as copy:
             opened = OpenedBook(copy)
             frame = former_frame(opened)
-        except CfExcelError as error:
-            notes.append(f"sheet {MODEL_TITLE} stays, and another one is added: {error}")
-            return False
-        except Exception:  # each host has exceptions of its own
-            notes.append(f"Excel does not tell what else is on sheet {MODEL_TITLE}: it stays, and another one is added")
-            return False
+    except CfExcelError as error:
+        notes.append(f"sheet {MODEL_TITLE} stays, and another one is added: {error}")
+        return False
     notes += opened.notes
     return frame is not None
 
@@ -268,22 +271,20 @@ class _LiveCells:
 
     def put(self, block: Block, style: str, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
         """Put texts and numbers into a block; None and NaN make blank cells."""
-        rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
-        values = [[typed_value(value) for value in row] for row in rows]
-        _write(self._sheet, block, "value", values)
+        put_values(self._sheet, block, rows.tolist() if isinstance(rows, np.ndarray) else rows)
         self._dress(block, style)
 
     def fill(self, block: Block, style: str, formula: str, results: np.ndarray | Sequence) -> None:
         """Fill a block from the formula of its first cell; Excel calculates the results."""
-        _write(self._sheet, block, "formula", f"={formula}")
+        put_formula(self._sheet, block, formula)
         self._dress(block, style)
 
     def _dress(self, block: Block, style: str) -> None:
         if style in self._looks:
-            area, look = _area(self._sheet, block), self._looks[style]
+            area, look = area_of(self._sheet, block), self._looks[style]
             area.number_format, area.color = look.number_format, look.color
         if style == "upright":  # titles: xlwings can't turn them, so they wrap
-            _area(self._sheet, block).wrap_text = True
+            area_of(self._sheet, block).wrap_text = True
 
 
 def _looks(book: "xlwings.Book", sheets: list[FoundSheet]) -> "dict[str, xlwings.Range]":
@@ -293,20 +294,6 @@ def _looks(book: "xlwings.Book", sheets: list[FoundSheet]) -> "dict[str, xlwings
         for sheet in reversed(sheets)
         for name, address in sheet.looks.items()
     }
-
-
-def _write(sheet: "xlwings.Sheet", block: Block, name: str, content: object) -> None:
-    """Set a block's value or formula. Raises InputError where Excel refuses, each host with an exception of its own."""
-    try:
-        setattr(_area(sheet, block), name, content)
-    except Exception as error:
-        place = f"{sheet.name}!{block.address}"
-        hint = "unprotect the sheet, or end the editing of a cell, and try again"
-        raise InputError(f"Excel refused to change {place} ({str(error)[:80]}): {hint}") from error
-
-
-def _area(sheet: "xlwings.Sheet", block: Block) -> "xlwings.Range":
-    return sheet.range((block.top, block.left), (block.bottom, block.right))
 
 
 def _columns(block: Block) -> range:

@@ -20,11 +20,16 @@ _ROWS_AT_ONCE = 5_000  # Excel refuses very large blocks
 
 
 def run(action: Callable[["xlwings.Book", Predictor], None]) -> None:
-    """Do one of the actions below in the workbook that called; what is wrong ends Python, and Excel shows the line."""
+    """Do one of the actions below, with the model, in the workbook that called."""
+    run_in_excel(lambda book: action(book, load_predictor()))
+
+
+def run_in_excel(action: Callable[["xlwings.Book"], None]) -> None:
+    """Do an action with the workbook that called; what is wrong ends Python, and Excel shows the line."""
     import xlwings
 
     try:
-        action(xlwings.Book.caller(), load_predictor())
+        action(xlwings.Book.caller())
     except CfExcelError as error:
         raise SystemExit(f"cf_excel: {error}") from None
 
@@ -41,6 +46,18 @@ def write_learned(book: "xlwings.Book", model: Predictor) -> None:
     filled = put_model(changes, model.factors)
     write_factors(book, model)
     book.app.alert("\n".join([*filled.lines, *changes.book.notes]), title="cf_excel")
+
+
+def fill_shown_sheet(book: "xlwings.Book") -> None:
+    """Do with the sheet that Excel shows, of this or another workbook, what the command fill does with its ratings.
+
+    A message says what was done. Raises InputError and FileError as fill does.
+    """
+    from cf_excel.udf.fill_workbook import fill
+
+    shown = book.app.books.active
+    report = fill(shown, sheet=shown.sheets.active.name)
+    book.app.alert("\n".join([*report.lines, *report.notes]), title="cf_excel")
 
 
 def write_factors(book: "xlwings.Book", model: Predictor) -> None:

@@ -222,6 +222,15 @@ def test_training_on_a_filled_workbook_reads_what_was_rated(tmp_path):
     assert (after.user_ids.tolist(), after.movie_ids.tolist()) == (before.user_ids.tolist(), before.movie_ids.tolist())
 
 
+def test_what_was_filled_in_is_not_learnt_from(tmp_path):
+    path = grid_book(tmp_path / "own.xlsx")
+    cf_excel.fill(path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"^own\.xlsx sheet predictions is what fill wrote, no ratings: choose"):
+        cf_excel.fill(path, sheet="predictions")
+    assert path.read_bytes() == before
+
+
 def test_a_large_list_has_no_grid(tmp_path, monkeypatch):
     path = list_book(tmp_path / "own.xlsx")
     monkeypatch.setattr("cf_excel.sheets.own.drafts.LARGEST_GRID", 20)

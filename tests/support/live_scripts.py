@@ -2,7 +2,7 @@
 
 import uno
 from com.sun.star.beans import PropertyValue
-from com.sun.star.table import CellAddress
+from com.sun.star.table import CellAddress, CellRangeAddress
 
 EXCEL_ADDRESSES = 1  # com.sun.star.sheet.AddressConvention.XL_A1
 FORMULA = uno.Enum("com.sun.star.table.CellContentType", "FORMULA")
@@ -144,3 +144,132 @@ def wrapped(desktop, context, path, sheet, edges, new=None):
     if new is not None:
         area.IsTextWrapped = new
     return area.IsTextWrapped
+
+
+def _enum(kind, name):
+    return uno.Enum(f"com.sun.star.{kind}", name)
+
+
+def _turned(color):
+    """Return a colour with red and blue in each other's place, as Excel has them."""
+    return color if color < 0 else (color & 255) << 16 | color & 0xFF00 | color >> 16
+
+
+ITALIC, UPRIGHT = _enum("awt.FontSlant", "ITALIC"), _enum("awt.FontSlant", "NONE")
+ACROSS = {1: "STANDARD", -4131: "LEFT", -4108: "CENTER", -4152: "RIGHT"}
+DOWN = {-4107: 3, -4160: 1, -4108: 2}
+# Excel's properties: how they are read of a range here, and what sets them
+DRESS = {
+    "Font.Name": (lambda area: area.CharFontName, lambda new: {"CharFontName": new}),
+    "Font.Size": (lambda area: area.CharHeight, lambda new: {"CharHeight": new}),
+    "Font.Bold": (lambda area: area.CharWeight > 100, lambda new: {"CharWeight": 150.0 if new else 100.0}),
+    "Font.Italic": (lambda area: area.CharPosture == ITALIC, lambda new: {"CharPosture": ITALIC if new else UPRIGHT}),
+    "Font.Color": (lambda area: max(0, _turned(area.CharColor)), lambda new: {"CharColor": _turned(new)}),
+    "Font.ColorIndex": (lambda area: -4105, lambda new: {"CharColor": -1}),
+    "Interior.Color": (lambda area: _turned(area.CellBackColor), lambda new: {"CellBackColor": _turned(new)}),
+    "Interior.Pattern": (
+        lambda area: -4142 if area.CellBackColor < 0 else 1,
+        lambda new: {"CellBackColor": -1} if new == -4142 else {},
+    ),
+    "HorizontalAlignment": (
+        lambda area: next(n for n, name in ACROSS.items() if area.HoriJustify.value == name),
+        lambda new: {"HoriJustify": _enum("table.CellHoriJustify", ACROSS[new])},
+    ),
+    "VerticalAlignment": (
+        lambda area: next((n for n, number in DOWN.items() if area.VertJustify == number), -4107),
+        lambda new: {"VertJustify": DOWN[new]},
+    ),
+    "Orientation": (lambda area: area.RotateAngle // 100 or -4128, None),
+    "Hidden": (lambda area: not area.Rows.IsVisible, None),
+    "WrapText": (lambda area: area.IsTextWrapped, lambda new: {"IsTextWrapped": new}),
+    "IndentLevel": (lambda area: area.ParaIndent // 352, lambda new: {"ParaIndent": 352 * new}),
+}
+
+
+def dress(desktop, context, path, sheet, edges, name, new=None, others=()):
+    """Return a property of a range's first cell by Excel's name, or set that of all of it and of others."""
+    document, area = documents[path], _area(path, sheet, edges)
+    if new is None:
+        if name == "NumberFormat":
+            return look(desktop, context, path, sheet, edges)[0]
+        return DRESS[name][0](area.getCellByPosition(0, 0))
+    if others:
+        sheet, first = area.RangeAddress.Sheet, area
+        area = document.createInstance("com.sun.star.sheet.SheetCellRanges")
+        rest = tuple(CellRangeAddress(sheet, *one) for one in others)
+        area.addRangeAddresses((first.RangeAddress, *rest), False)
+    if name == "NumberFormat":
+        locale = uno.createUnoStruct("com.sun.star.lang.Locale", "en", "US", "")
+        key = document.NumberFormats.queryKey(new, locale, False)
+        area.NumberFormat = document.NumberFormats.addNew(new, locale) if key < 0 else key
+    elif name == "Hidden":
+        area.Rows.IsVisible = not new
+    elif name == "Orientation":
+        area.RotateAngle = 0 if new == -4128 else 100 * new
+    else:
+        for own, value in DRESS[name][1](new).items():
+            setattr(area, own, value)
+    return None
+
+
+def clear_area(desktop, context, path, sheet, edges):
+    _area(path, sheet, edges).clearContents(1 | 2 | 4 | 16 | 32)
+
+
+def merge(desktop, context, path, sheet, edges):
+    _area(path, sheet, edges).merge(True)
+
+
+def size(desktop, context, path, sheet, edges, way, new=None):
+    """Return the width of a column in characters or the height of a row in points, or set those of all."""
+    area = _area(path, sheet, edges)
+    lines, unit, own = (area.Columns, 247.1, "Width") if way == "width" else (area.Rows, 2540 / 72, "Height")
+    if new is not None:
+        setattr(lines, own, round(new * unit))
+    return getattr(lines.getByIndex(0), own) / unit
+
+
+def activate(desktop, context, path, sheet):
+    controller = documents[path].CurrentController
+    controller.setActiveSheet(documents[path].Sheets.getByName(sheet))
+
+
+def active(desktop, context, path):
+    return documents[path].CurrentController.ActiveSheet.Name
+
+
+def tables(desktop, context, path, sheet):
+    """Return the names of a sheet's tables."""
+    document = documents[path]
+    number = document.Sheets.getByName(sheet).RangeAddress.Sheet
+    ranges = document.DatabaseRanges
+    return [name for name in ranges.ElementNames if ranges.getByName(name).DataArea.Sheet == number]
+
+
+def add_table(desktop, context, path, sheet, edges, name):
+    area = _area(path, sheet, edges).RangeAddress
+    documents[path].DatabaseRanges.addNewByName(name, area)
+    documents[path].DatabaseRanges.getByName(name).AutoFilter = True
+
+
+def table_area(desktop, context, path, sheet, name, edges=None):
+    """Return the edges of a table, or give it others."""
+    table = documents[path].DatabaseRanges.getByName(name)
+    if edges:
+        left, top, right, bottom = edges
+        table.DataArea = CellRangeAddress(table.DataArea.Sheet, left, top, right, bottom)
+    area = table.DataArea
+    return [area.StartColumn, area.StartRow, area.EndColumn, area.EndRow]
+
+
+def conditions(desktop, context, path, sheet):
+    """Return the addresses of the ranges that are coloured by their values."""
+    found = documents[path].Sheets.getByName(sheet).ConditionalFormats.ConditionalFormats
+    return [one.Range.RangeAddressesAsString.rpartition(".")[2] for one in found]
+
+
+def move_condition(desktop, context, path, sheet, edges, index):
+    document = documents[path]
+    ranges = document.createInstance("com.sun.star.sheet.SheetCellRanges")
+    ranges.addRangeAddress(_area(path, sheet, edges).RangeAddress, False)
+    document.Sheets.getByName(sheet).ConditionalFormats.ConditionalFormats[index].Range = ranges

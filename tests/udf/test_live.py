@@ -116,7 +116,7 @@ def test_where_excel_saves_no_copy_the_sheet_stays(book, monkeypatch):
     before = shown(book, "model")["values"]
     write_learned(book, Predictor(model_of("dot", n_factors=3)))
     assert shown(book, "model")["values"] == before
-    assert "Excel does not tell what else is on sheet model" in book.app.impl.alerts[-1]
+    assert "sheet model stays, and another one is added: Excel saves no copy of mine.xlsx" in book.app.impl.alerts[-1]
 
 
 def test_cells_look_like_those_of_the_lessons_sheets(book):

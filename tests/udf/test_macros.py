@@ -14,7 +14,7 @@ from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.udf import macros
 from cf_excel.udf.functions_vba import MACROS, functions_project
-from cf_excel.udf.macros import run, write_factors, write_learned, write_predictions
+from cf_excel.udf.macros import fill_shown_sheet, run, write_factors, write_learned, write_predictions
 
 
 class Sheet:
@@ -190,8 +190,9 @@ def test_the_buttons_run_what_there_is(monkeypatch):
     called = []
     monkeypatch.setattr("cf_excel.cli.main", lambda arguments: called.append(arguments) or 0)
     monkeypatch.setattr(macros, "run", called.append)
+    monkeypatch.setattr(macros, "run_in_excel", called.append)
     with pytest.raises(SystemExit, match=r"^0$"):
         exec(commands[0], {})
     for command in commands[1:]:
         exec(command, {})
-    assert called == [["train", "--epochs", "1"], write_learned, write_predictions]
+    assert called == [["train", "--epochs", "1"], write_learned, write_predictions, fill_shown_sheet]

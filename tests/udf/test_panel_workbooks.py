@@ -281,11 +281,47 @@ def test_libreoffice_compiles_the_wrappers_and_calls_them(office, tmp_path):
     ]
 
 
+RUNNING = """Public Ran As String
+Public Function RunPython(command)
+    Ran = Ran & command & "|"
+    RunPython = 1
+End Function
+Public Function RUNALL()
+    Ran = ""
+    TrainModel
+    WriteFactors
+    WritePredictions
+    FillSheet
+    RUNALL = Ran
+End Function
+"""
+
+
+@pytest.mark.libreoffice
+def test_libreoffice_compiles_the_macros_and_runs_them(office, tmp_path):
+    # LibreOffice has no Application.InputBox: as in Excel, where it is closed, nothing is filled
+    source = functions_project(TRAIN).modules["cf_excel_macros"]
+    workbook = Workbook()
+    workbook.active.cell(1, 1).value = "=RUNALL()"
+    path = tmp_path / "macros.xlsm"
+    write_workbook(path, workbook, {}, macros=Macros(VbaProject({"Running": RUNNING, "cf_excel_macros": source})))
+    ((ran,),) = office.call("recalculate_with_macros", str(path), script=SCRIPTS)["Sheet"]["values"]
+    commands = re.findall(r'RunPython\(?\s*"(.*?)"\)?', source)
+    assert ran == "".join(f"{command}|" for command in commands[:3])
+    assert len(commands) == len(MACROS)
+    # and with an answer
+    asked = re.sub(r"Application\.InputBox\(.*?Type:=8\)", 'ActiveSheet.Range("A1")', source, flags=re.DOTALL)
+    asked = asked.replace("Application.Goto place", "place.Select")
+    write_workbook(path, workbook, {}, macros=Macros(VbaProject({"Running": RUNNING, "cf_excel_macros": asked})))
+    ((ran,),) = office.call("recalculate_with_macros", str(path), script=SCRIPTS)["Sheet"]["values"]
+    assert ran == "".join(f"{command}|" for command in commands)
+
+
 def test_the_layout_fits_any_book(workbooks):
     for users, movies in ((1, 1), (15, 15), (300, 200)):
         sheet = PanelSheet(CollabBook(users, movies, 5, users), MoviesSheet(movies))
         blocks = [*sheet.calls, *(grid.users for grid in sheet.grids), *(grid.movies for grid in sheet.grids)]
-        blocks += [sheet.button(i) for i in range(3)] + [grid.heading for grid in sheet.grids]
+        blocks += [sheet.button(i) for i in range(len(MACROS))] + [grid.heading for grid in sheet.grids]
         blocks += [sheet.user, sheet.movie, sheet.rate_movies, sheet.rate_ratings, sheet.recommended_head]
         taken = [(r, c) for b in blocks for r in range(b.top, b.bottom + 1) for c in range(b.left, b.right + 1)]
         assert len(taken) == len(set(taken))

@@ -93,7 +93,7 @@ class SheetDraft:
         xml = f'<mergeCells count="1"><mergeCell ref="{self.merged.address}"/></mergeCells>' if self.merged else ""
         if self.scale:
             points = "".join(f'<cfvo type="{kind}"/>' for kind in ("min", 'percentile" val="50', "max"))
-            colors = "".join(f'<color rgb="FF{color}"/>' for color in _SCALE)
+            colors = "".join(f'<color rgb="FF{color}"/>' for color in SCALE)
             xml += (
                 f'<conditionalFormatting sqref="{self.scale.address}"><cfRule type="colorScale" priority="1">'
                 f"<colorScale>{points}{colors}</colorScale></cfRule></conditionalFormatting>"
@@ -101,7 +101,7 @@ class SheetDraft:
         return xml
 
 
-_SCALE = "F8BBAF", "FFF6D6", "A9D8AC"
+SCALE = "F8BBAF", "FFF6D6", "A9D8AC"
 
 
 def is_marked(note: str, values: Iterable[tuple[Address, CellValue]]) -> bool:

@@ -11,9 +11,7 @@ from cf_excel.sheets.own.changed import change_of
 from cf_excel.sheets.own.draft import SheetDraft
 from cf_excel.sheets.own.drafts import Fitted, OwnTable, drafts_of
 from cf_excel.sheets.own.own_layout import LARGEST_GRID, PREDICTIONS
-from cf_excel.sheets.own.put_drafts import put_draft
-from cf_excel.xlsx.edit.added_styles import AddedStyles
-from cf_excel.xlsx.edit.workbook_file import OpenedBook
+from cf_excel.sheets.own.put_drafts import DraftBook
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def check_fit(fit: Fitted, ratings: Ratings) -> None:
         )
 
 
-def fill_own(book: OpenedBook, ratings: Ratings, fit: Fitted, top: int) -> FilledIn:
+def fill_own(book: DraftBook, ratings: Ratings, fit: Fitted, top: int) -> FilledIn:
     """Write the sheets into a workbook, which is not saved yet; its notes say what was left out.
 
     Raises InputError where a list does not fit on a sheet.
@@ -56,10 +54,9 @@ def fill_own(book: OpenedBook, ratings: Ratings, fit: Fitted, top: int) -> Fille
             f"sheet {PREDICTIONS} is left out: it shows at most {LARGEST_GRID} x {LARGEST_GRID} of a list, and this is"
             f" {len(table.user_ids):,} x {len(table.item_ids):,}"
         )
-    styles = AddedStyles(book)
     lines, titles = [fit.verdict], []
     for draft in drafts_of(table, top):
-        title, former = put_draft(book, draft, styles)
+        title, former = book.put(draft)
         lines.append(f"sheet {title}: {change_of(draft, former) if former else _size_of(draft)}")
         titles.append(title)
     return FilledIn(tuple(lines), tuple(titles))

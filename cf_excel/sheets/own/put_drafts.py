@@ -3,13 +3,15 @@
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
+from cf_excel.errors import InputError
 from cf_excel.ratings.workbooks import FILLED
 from cf_excel.sheets.own.draft import LOOKS, DraftPart, SheetDraft, is_marked
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.edit.added_styles import AddedStyles
+from cf_excel.xlsx.edit.added_styles import AddedStyles, Look
 from cf_excel.xlsx.edit.added_table import filtered_out, resize_table, table_of
 from cf_excel.xlsx.edit.markup import attributes_of
 from cf_excel.xlsx.edit.new_sheet import add_sheet
@@ -52,6 +54,12 @@ class FormerSheet:
         return (int(height) if height.is_integer() else height) or None
 
 
+def refuse_filled(book: OpenedBook, title: str | None) -> None:
+    """Raise InputError for a sheet that an earlier call wrote, where that is named as the one with the ratings."""
+    if title in book.titles and str(book.sheet(title).value((1, 1))).startswith(FILLED):
+        raise InputError(f"{book.path.name} sheet {title} is what fill wrote, no ratings: choose the sheet with yours")
+
+
 def find_former(book: OpenedBook, usual: str) -> FormerSheet | None:
     """Return the sheet of a usual name, or of that with a number behind it, that an earlier call wrote.
 
@@ -73,63 +81,99 @@ def find_former(book: OpenedBook, usual: str) -> FormerSheet | None:
     return None
 
 
-def put_draft(book: OpenedBook, draft: SheetDraft, styles: AddedStyles) -> tuple[str, FormerSheet | None]:
-    """Write a draft into the workbook; return the sheet's name, and the former one whose place it took."""
-    former = find_former(book, draft.title)
-    cells = SheetCells(_Numbers(draft, former, styles))
-    for i, part in enumerate(_all_parts(draft)):
-        if isinstance(part.looks, str):
-            cells.put(part.block, f"{i} {part.looks}", part.rows)
-        else:
-            cells.put_dressed(part.block, np.char.add(f"{i} ", part.looks), part.rows)
-    cells.row_heights = dict(draft.heights)
-    if former is None:
-        title = book.free_title(draft.title)
-        add_sheet(
-            *(book, title, cells),
-            freeze=draft.freeze,
-            widths=draft.widths,
-            table=draft.table,
-            rules=draft.rules_xml,
-        )
-        return title, None
-    cells.row_heights |= {row: height for row in (1, 2, 3) if (height := former.height(row)) is not None}
-    if draft.table:
-        _fit_table(book, former.title, draft, cells)
-    frame = _resized(former, draft)
-    book.replace_sheet(former.title, b"".join(sheet_xml(frame, cells)))
-    return former.title, former
+class DraftBook(Protocol):
+    """A workbook, its file or what Excel has open of it, that drafts are put into; nothing is saved."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What its owner may want to know."""
+
+    def put(self, draft: SheetDraft) -> tuple[str, FormerSheet | None]:
+        """Write a draft; return the sheet's name, and the former one whose place it took."""
+
+
+class FileDrafts:
+    """Puts drafts into a file's parts."""
+
+    def __init__(self, book: OpenedBook) -> None:
+        self._book, self._styles = book, AddedStyles(book)
+
+    @property
+    def notes(self) -> list[str]:
+        return self._book.notes
+
+    def put(self, draft: SheetDraft) -> tuple[str, FormerSheet | None]:
+        """Write a draft; return the sheet's name, and the former one whose place it took."""
+        book, former = self._book, find_former(self._book, draft.title)
+        cells = SheetCells(_Numbers(former_styles(draft, former), self._styles))
+        for i, part in enumerate(all_parts(draft)):
+            if isinstance(part.looks, str):
+                cells.put(part.block, f"{i} {part.looks}", part.rows)
+            else:
+                cells.put_dressed(part.block, np.char.add(f"{i} ", part.looks), part.rows)
+        cells.row_heights = dict(draft.heights)
+        if former is None:
+            title = book.free_title(draft.title)
+            add_sheet(
+                *(book, title, cells),
+                freeze=draft.freeze,
+                widths=draft.widths,
+                table=draft.table,
+                rules=draft.rules_xml,
+            )
+            return title, None
+        cells.row_heights |= {row: height for row in (1, 2, 3) if (height := former.height(row)) is not None}
+        if draft.table:
+            _fit_table(book, former.title, draft, cells)
+        frame = _resized(former, draft)
+        book.replace_sheet(former.title, b"".join(sheet_xml(frame, cells)))
+        return former.title, former
 
 
 class _Numbers(dict[str, int]):
-    """Style numbers by part and look: those of most such cells in the former sheet, else styles that are added."""
+    """Style numbers by part and look: those of a former sheet, else styles that are added."""
 
-    def __init__(self, draft: SheetDraft, former: FormerSheet | None, styles: AddedStyles) -> None:
-        super().__init__()
+    def __init__(self, known: dict[str, int], styles: AddedStyles) -> None:
+        super().__init__(known)
         self._styles = styles
-        for look, votes in _votes(draft, former).items() if former else ():
-            self[look] = votes.most_common(1)[0][0]
 
     def __missing__(self, look: str) -> int:
-        self[look] = self._styles.number(LOOKS[look.partition(" ")[2]])
+        self[look] = self._styles.number(look_of(look))
         return self[look]
 
 
-def _votes(draft: SheetDraft, former: FormerSheet) -> dict[str, Counter[int]]:
-    """Return how many cells of each part and look have which style in the former sheet."""
+def look_of(key: str) -> Look:
+    """Return the look of a part and look, as cells_by_look names them."""
+    return LOOKS[key.partition(" ")[2]]
+
+
+def all_parts(draft: SheetDraft) -> list[DraftPart]:
+    """Return the parts of a draft, the note last."""
+    return [*draft.parts, DraftPart(draft.note, "note", [[draft.marked_note]])]
+
+
+def cells_by_look(draft: SheetDraft) -> dict[str, list[Address]]:
+    """Return the places of the cells of each part and look."""
+    found: dict[str, list[Address]] = defaultdict(list)
+    for i, part in enumerate(all_parts(draft)):
+        for address, look, _ in part.cells():
+            found[f"{i} {look}"].append(address)
+    return found
+
+
+def former_styles(draft: SheetDraft, former: FormerSheet | None) -> dict[str, int]:
+    """Return the number of the style that most cells of each part and look have in the former sheet."""
+    if former is None:
+        return {}
     votes: dict[str, Counter[int]] = defaultdict(Counter)
     places = _places(draft, former)
-    for i, part in enumerate(_all_parts(draft)):
+    for i, part in enumerate(all_parts(draft)):
         for address, look, value in part.cells():
             before = places.get(address, address) if part.block == draft.scale else address
             style = former.style(before)
             if style is not None and (look != "given" or former.values.get(before) == value):
                 votes[f"{i} {look}"][style] += 1
-    return votes
-
-
-def _all_parts(draft: SheetDraft) -> list[DraftPart]:
-    return [*draft.parts, DraftPart(draft.note, "note", [[draft.marked_note]])]
+    return {key: styles.most_common(1)[0][0] for key, styles in votes.items()}
 
 
 def _places(draft: SheetDraft, former: FormerSheet) -> dict[Address, Address]:

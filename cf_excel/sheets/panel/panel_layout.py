@@ -54,7 +54,7 @@ class PanelSheet:
     @staticmethod
     def button(index: int) -> Block:
         """Return the cells under a button, counted from 0."""
-        return (one_cell(4, 1), one_cell(4, 2), one_cell(4, 4))[index]
+        return (one_cell(4, 1), one_cell(4, 2), one_cell(4, 4), one_cell(4, 5))[index]
 
     @property
     def compared(self) -> GridSheet:

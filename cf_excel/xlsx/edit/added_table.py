@@ -11,6 +11,7 @@ from cf_excel.xlsx.texts import xml_text
 
 _TABLE_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.table+xml"
 _MAIN = f"{{{MAIN}}}"
+TABLE_STYLE = "TableStyleLight1"
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,25 @@ def add_table(book: OpenedBook, sheet: str, table: TableArea) -> str:
     """Add a table to a sheet's part and return what the sheet says of it."""
     part = book.free_name("tables", "table")
     numbers = [int(ElementTree.fromstring(book.archive.read_xml(there)).get("id", "0")) for there in _parts(book)]
-    name = free_title(table.name, {*book.tables, *book.names}).replace(" ", "_")
+    name = free_table_name(book, table.name)
     columns = "".join(
         f'<tableColumn id="{i}" name="{_attribute(header)}"/>' for i, header in enumerate(table.headers, start=1)
     )
     xml = (
         f'<table xmlns="{MAIN}" id="{max(numbers, default=0) + 1}" name="{name}" displayName="{name}" '
         f'ref="{table.block.address}" totalsRowShown="0"><autoFilter ref="{table.block.address}"/>'
-        f'<tableColumns count="{len(table.headers)}">{columns}</tableColumns><tableStyleInfo name="TableStyleLight1" '
+        f'<tableColumns count="{len(table.headers)}">{columns}</tableColumns><tableStyleInfo name="{TABLE_STYLE}" '
         'showFirstColumn="0" showLastColumn="0" showRowStripes="1" showColumnStripes="0"/></table>'
     )
     book.archive.add(part, xml.encode(), _TABLE_TYPE)
     vars(book).pop("tables", None)
     identity = book.archive.relate(sheet, f"{OFFICE}/table", part)
     return f'<tableParts count="1"><tablePart xmlns:r="{OFFICE}" r:id="{identity}"/></tableParts>'
+
+
+def free_table_name(book: OpenedBook, name: str) -> str:
+    """Return a table's name if it is free, else the name with a number behind it."""
+    return free_title(name, {*book.tables, *book.names}).replace(" ", "_")
 
 
 def table_of(book: OpenedBook, title: str) -> ElementTree.Element | None:
