@@ -231,5 +231,13 @@ def _input_files(args: argparse.Namespace) -> list[Path]:
     for path in (*named, model):
         if isinstance(path, Path):
             inside = [*path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
-            files += [path, *(found for found in inside if found.name.lower().endswith(_TABLES + _WORKBOOKS))]
+            files += [path, *filter(_may_hold_ratings, inside)]
     return files
+
+
+def _may_hold_ratings(path: Path) -> bool:
+    """Return whether a file of a folder is one to read: a table, or somebody's workbook."""
+    from cf_excel.written import UNKNOWN, change_of
+
+    name = path.name.lower()
+    return name.endswith(_TABLES) or (name.endswith(_WORKBOOKS) and change_of(path) == UNKNOWN)

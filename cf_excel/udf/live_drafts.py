@@ -170,7 +170,7 @@ def _new_dresses(
 def _dress_of(key: str) -> Dress:
     look: Look = look_of(key)
     dress = _PLAIN | {
-        "NumberFormat": _NUMBER_FORMATS[look.number],
+        "NumberFormat": look.number if isinstance(look.number, str) else _NUMBER_FORMATS[look.number],
         "Font.Bold": look.bold,
         "Font.Italic": look.italic,
     }
