@@ -103,7 +103,7 @@ def run_recommend(args: argparse.Namespace) -> None:
         args.user, args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
     )
     head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
-    empty = f"the {user} rated every {movie}{_with_ratings(args)}: add --include-seen"
+    empty = none_left(args, predictor, f"the {user} rated every {movie}", ": add --include-seen")
     _print_movies(args, predictor, head, "recommendations", score, movies, empty)
 
 
@@ -136,7 +136,7 @@ def run_rate(args: argparse.Namespace) -> None:
         {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
         for movie_id, (_, rating) in zip(ids, named, strict=True)
     ]
-    empty = f"you rated every {noun} in the model{_with_ratings(args)}"
+    empty = none_left(args, predictor, f"you rated every {noun} in the model")
     _print_movies(args, predictor, {"rated": rated}, "recommendations", "prediction", movies, empty)
 
 
@@ -146,8 +146,11 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
     return load_predictor(args.model)
 
 
-def _with_ratings(args: argparse.Namespace) -> str:
-    return f" that has {args.min_ratings} ratings" if args.min_ratings else ""
+def none_left(args: argparse.Namespace, predictor: "Predictor", why: str, remedy: str = "") -> str:
+    """Return why there is nothing to recommend: too many ratings are asked for, or everything else is rated."""
+    if args.min_ratings > predictor.n_ratings.max():
+        return f"no {predictor.factors.nouns.movie} has {args.min_ratings} ratings: give a smaller --min-ratings"
+    return why + (f" that has {args.min_ratings} ratings" if args.min_ratings else "") + remedy
 
 
 def _raw(user: str) -> int | str:
