@@ -11,11 +11,11 @@ from cf_excel.cli.score_all import (
     add_pairs_options,
     is_for_all,
     is_of_pairs,
+    none_left,
     none_similar,
     predict_all,
     recommend_all,
     similar_all,
-    with_ratings,
 )
 from cf_excel.cli.tables import LEFT, print_table
 from cf_excel.errors import InputError
@@ -134,7 +134,7 @@ def run_recommend(args: argparse.Namespace) -> None:
         args.user, args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
     )
     head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
-    empty = f"the {user} rated every {movie}{with_ratings(args)}: add --include-seen"
+    empty = none_left(args, predictor, f"the {user} rated every {movie}", ": add --include-seen")
     _print_movies(args, predictor, head, "recommendations", score, movies, empty)
 
 
@@ -162,7 +162,7 @@ def run_rate(args: argparse.Namespace) -> None:
         {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
         for movie_id, (_, rating) in zip(ids, named, strict=True)
     ]
-    empty = f"you rated every {noun} in the model{with_ratings(args)}"
+    empty = none_left(args, predictor, f"you rated every {noun} in the model")
     _print_movies(args, predictor, {"rated": rated}, "recommendations", "prediction", movies, empty)
 
 

@@ -80,16 +80,18 @@ def recommend_all(args: argparse.Namespace, lower_bound: float) -> None:
         columns = {"lower_bound" if name == "prediction" else name: column for name, column in columns.items()}
     n_without = factors.n_users - np.count_nonzero(columns["rank"] == 1)
     if n_without == factors.n_users:
-        raise InputError(f"every {user} rated every {movie}{with_ratings(args)}: add --include-seen")
+        raise InputError(none_left(args, predictor, f"every {user} rated every {movie}", ": add --include-seen"))
     if n_without:
         users = f"{n_without:,} {user if n_without == 1 else factors.nouns.users}"
-        note(f"{users} rated every {movie}{with_ratings(args)}: no list")
+        note(none_left(args, predictor, f"{users} rated every {movie}", ": no list"))
     _give(args, AnswerTable("recommendations", columns, factors.nouns))
 
 
-def with_ratings(args: argparse.Namespace) -> str:
-    """Return which movies --min-ratings leaves."""
-    return f" that has {args.min_ratings} ratings" if args.min_ratings else ""
+def none_left(args: argparse.Namespace, predictor: "Predictor", why: str, remedy: str = "") -> str:
+    """Return why there is nothing to recommend: too many ratings are asked for, or everything else is rated."""
+    if args.min_ratings > predictor.n_ratings.max():
+        return f"no {predictor.factors.nouns.movie} has {args.min_ratings} ratings: give a smaller --min-ratings"
+    return why + (f" that has {args.min_ratings} ratings" if args.min_ratings else "") + remedy
 
 
 def similar_all(args: argparse.Namespace) -> None:

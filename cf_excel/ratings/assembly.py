@@ -39,6 +39,7 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
         declared_range=how.rating_range,
         notes=tuple(how.notes),
         nouns=nouns,
+        unrated=rows.unrated,
     )
 
 

@@ -14,7 +14,7 @@ from cf_excel.ratings.column_names import Headed
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.movies import Movie, movie_of
 from cf_excel.ratings.reading import LARGEST_RATING, Reading
-from cf_excel.ratings.table import canonical_id
+from cf_excel.ratings.table import UnratedRows, canonical_id
 from cf_excel.ratings.timestamps import EXPECTED, as_seconds, day_comes_first, is_ambiguous
 from cf_excel.ratings.totals import is_total
 
@@ -110,6 +110,7 @@ class ReadRows:
     movies: _Ids = field(default_factory=_Ids)
     columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
     beside: list[pd.DataFrame] = field(default_factory=list)
+    unrated: UnratedRows = field(default_factory=lambda: UnratedRows([], []))
     n_not_rated: int = 0
     n_totals: int = 0
     n_bad: int = 0
@@ -165,6 +166,9 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
     if no_user is not None or no_movie is not None:
         _leave_out_no_ratings(sieve, users, movies, no_user, no_movie, unrated, rows)
     if unrated is not None:
+        named = np.flatnonzero(unrated & ~sieve.out)
+        for texts, ids in zip((users, movies), rows.unrated, strict=True):
+            ids += [canonical_id(text) for text in texts.uniques[texts.codes[named]].tolist()]
         rows.n_not_rated += sieve.leave_out(unrated)
     if "wide" in chunk:
         wide = _Texts(chunk["wide"])

@@ -58,6 +58,16 @@ class GridOrder(NamedTuple):
     items_down: bool
 
 
+class UnratedRows(NamedTuple):
+    """The rows of a list that name who and what, but have no rating, in their order."""
+
+    user_ids: list[int | str]
+    movie_ids: list[int | str]
+
+
+NONE_UNRATED = UnratedRows([], [])
+
+
 @dataclass(frozen=True, eq=False)
 class Ratings:
     """Ratings of movies by users, with ids mapped to indices by order of first appearance, as in the lesson.
@@ -69,7 +79,7 @@ class Ratings:
     n_duplicates: rows left out because the same pair is rated again, later.
     declared_range: lowest and highest rating there may be, if the user said so.
     notes: lines on how they were read and what was left out. nouns: what their table calls a user and a movie.
-    grid: the order of the grid that they were read from, None for a list.
+    grid: the order of the grid that they were read from, None for a list. unrated: the list's rows without a rating.
     """
 
     user_ids: np.ndarray
@@ -87,6 +97,7 @@ class Ratings:
     notes: tuple[str, ...] = ()
     nouns: Nouns = USUAL_NOUNS
     grid: GridOrder | None = None
+    unrated: UnratedRows = NONE_UNRATED
 
     def __len__(self) -> int:
         return len(self.rating)

@@ -71,6 +71,10 @@ class LiveDrafts:
     def notes(self) -> list[str]:
         return self._copy.notes
 
+    def has(self, title: str) -> bool:
+        """Return whether an earlier call wrote a sheet of this usual name."""
+        return find_former(self._copy, title) is not None
+
     def put(self, draft: SheetDraft) -> tuple[str, FormerSheet | None]:
         """Write a draft; return the sheet's name, and the former one whose place it took.
 

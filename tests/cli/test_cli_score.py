@@ -65,6 +65,9 @@ def test_lists_of_what_enough_people_rated_and_of_what_few_did(answer, predictor
     assert "the user rated every movie that has 2 ratings: add --include-seen" in capsys.readouterr().err
     assert main(["rate", "Toy Story=3", "--min-ratings", "2"]) == 2
     assert "you rated every movie in the model that has 2 ratings" in capsys.readouterr().err
+    for command in (["recommend", "42"], ["rate", "Toy Story=3"]):
+        assert main([*command, "--min-ratings", "3"]) == 2
+        assert "no movie has 3 ratings: give a smaller --min-ratings" in capsys.readouterr().err
     assert main(["recommend", "42", "--explore", "0.5"]) == 2
     assert "lists rank by the rating: to explore, train one with --lists score" in capsys.readouterr().err
     listing = Predictor(replace(predictor.factors, lists=list_factors()))

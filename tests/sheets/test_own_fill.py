@@ -117,6 +117,52 @@ def test_lists_are_those_of_the_predictor_and_tables(tmp_path, kind):
     assert len(set(tables)) == len(tables)
 
 
+def with_unrated_rows(path):
+    """A list in which three rows have no rating: one is rated in another row, one names who and what is new."""
+    list_book(path)
+    book = openpyxl.load_workbook(path)
+    sheet = book["Orders"]
+    sheet["C9"].value = None
+    rated = [sheet.cell(10, column).value for column in (1, 2)]
+    for row in ((*rated, None), ("new", "Product Z", None)):
+        sheet.append(row)
+    sheet.tables["Orders"].ref = f"A3:C{sheet.max_row}"
+    book.save(path)
+    return path, [sheet.cell(9, column).value for column in (1, 2)]
+
+
+def test_rows_of_a_list_without_a_rating_are_predicted(tmp_path):
+    path, pair = with_unrated_rows(tmp_path / "own.xlsx")
+    report = cf_excel.fill(path)
+    assert "sheet unrated: added, 2 rows" in str(report)
+    predictor = predictor_of(path)
+    header, *rows = sheet_rows(path, "unrated")
+    assert header == ["Client", "Article", "Prediction"]
+    assert [row[:2] for row in rows] == [pair, ["new", "Product Z"]]
+    assert rows[0][2] == pytest.approx(float(predictor.predict(*pair)), rel=1e-6)
+    assert rows[1][2] == pytest.approx(float(predictor.predict("new", "Product Z", unknown="bias")), rel=1e-6)
+    note = openpyxl.load_workbook(path)["unrated"]["A1"].value
+    assert "1 Client and 1 Article without a rating: predicted as the average one." in note
+    before = path.read_bytes()
+    cf_excel.fill(path)
+    assert path.read_bytes() == before
+
+
+def test_once_every_row_is_rated_the_sheet_says_nothing(tmp_path):
+    """A sheet of its own for nothing is not made; one that said something must not go on saying it."""
+    path, _ = with_unrated_rows(tmp_path / "own.xlsx")
+    cf_excel.fill(path)
+    book = openpyxl.load_workbook(path)
+    for row in book["Orders"].iter_rows(min_row=4, max_col=3):
+        if row[1].value and row[2].value is None:
+            row[2].value = 4
+    book.save(path)
+    cf_excel.fill(path)
+    assert sheet_rows(path, "unrated")[1:] == [[None, None, None]]
+    cf_excel.fill(list_book(tmp_path / "full.xlsx"))
+    assert "unrated" not in openpyxl.load_workbook(tmp_path / "full.xlsx").sheetnames
+
+
 def test_fit_says_how_good_it_is(tmp_path):
     path = list_book(tmp_path / "own.xlsx")
     fit = fit_table(load_ratings(path))

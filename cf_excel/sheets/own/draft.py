@@ -58,7 +58,8 @@ class SheetDraft:
     """A sheet: its usual name, what its note says, its cells, and what else it starts with.
 
     table: the cells that are one of Excel's tables. scale: those that are coloured by their values. merged: cells that
-    are one. widths: of columns, in characters. heights: of rows, in points.
+    are one. widths: of columns, in characters. heights: of rows, in points. is_empty: there is nothing to say, but to
+    a sheet that said something the time before.
     """
 
     title: str
@@ -71,6 +72,7 @@ class SheetDraft:
     merged: Block | None = None
     widths: dict[Block, float] = field(default_factory=dict)
     heights: dict[int, float] = field(default_factory=dict)
+    is_empty: bool = False
 
     def put(self, block: Block, looks: str | np.ndarray, rows: Sequence[Sequence[CellValue]] | np.ndarray) -> None:
         """Add values to the sheet, one sequence a row."""

@@ -19,6 +19,7 @@ from cf_excel.sheets.own.own_layout import (
     PREDICTIONS,
     RECOMMENDATIONS,
     SIMILAR,
+    UNRATED,
     FitSheet,
     PredictionsSheet,
     RankedSheet,
@@ -104,7 +105,8 @@ def drafts_of(table: OwnTable, top: int) -> list[SheetDraft]:
     does not fit on a sheet.
     """
     predictions = [_predictions(table)] if table.is_small else []
-    return [*predictions, _recommendations(table, top), _similar(table, top), _fit(table)]
+    unrated = [] if table.ratings.grid else [_unrated(table)]
+    return [*predictions, *unrated, _recommendations(table, top), _similar(table, top), _fit(table)]
 
 
 def _predictions(table: OwnTable) -> SheetDraft:
@@ -122,7 +124,13 @@ def _predictions(table: OwnTable) -> SheetDraft:
         down, across, values, looks, noun = across, down, values.T, looks.T, table.ratings.nouns[1]
     layout = PredictionsSheet(len(down), len(across))
     about = "bold numbers are the ratings given, the others are predicted."
-    draft = SheetDraft(PREDICTIONS, about + _of_the_mean(table), layout.note, layout.freeze, scale=layout.grid)
+    draft = SheetDraft(
+        PREDICTIONS,
+        about + _of_the_mean(table, int((table.user_rows < 0).sum()), int((table.item_rows < 0).sum())),
+        layout.note,
+        layout.freeze,
+        scale=layout.grid,
+    )
     longest = max(len(str(name)) for name in across)
     is_long = longest > _LONG_NAME
     draft.put(layout.corner, "name", [[noun]])
@@ -134,10 +142,28 @@ def _predictions(table: OwnTable) -> SheetDraft:
     return draft
 
 
-def _of_the_mean(table: OwnTable) -> str:
-    n_users, n_items = (int((rows < 0).sum()) for rows in (table.user_rows, table.item_rows))
+def _of_the_mean(table: OwnTable, n_users: int, n_items: int) -> str:
     named = [f"{n:,} {noun}" for noun, n in zip(table.ratings.nouns, (n_users, n_items), strict=True) if n]
     return f" {' and '.join(named)} without a rating: predicted as the average one." if named else ""
+
+
+def _unrated(table: OwnTable) -> SheetDraft:
+    """Return the predictions for the rows of a list that have no rating, unless another row of the list has it."""
+    ratings = table.ratings
+    rated = set(zip(ratings.user_idx.tolist(), ratings.movie_idx.tolist(), strict=True))
+    pairs = dict.fromkeys(zip(*ratings.unrated, strict=True))
+    known = (_rows([pair[i] for pair in pairs], ids) for i, ids in enumerate((ratings.user_ids, ratings.movie_ids)))
+    kept = [(pair, *rows) for pair, *rows in zip(pairs, *known, strict=True) if tuple(rows) not in rated]
+    users, items = (np.array([row[i] for row in kept], np.int64) for i in (1, 2))
+    scores = as_written(np.asarray(table.predictor.predict_rows(users, items))).tolist()
+    n_unknown = (len({pair[i - 1] for pair, *rows in kept if rows[i - 1] < 0}) for i in (1, 2))
+    about = f"the rows of the list that have no rating.{_of_the_mean(table, *n_unknown)}"
+    cells = [
+        [user, table.item_names.get(item, item), score] for ((user, item), *_), score in zip(kept, scores, strict=True)
+    ]
+    draft = _table(UNRATED, about, [*ratings.nouns, "Prediction"], cells)
+    draft.is_empty = not cells
+    return draft
 
 
 def _recommendations(table: OwnTable, top: int) -> SheetDraft:
@@ -190,11 +216,15 @@ def _table(title: str, about: str, headers: list[str], rows: list[list]) -> Shee
     layout = RankedSheet(title, len(headers), len(rows))
     headers = headers_apart(headers)
     draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
-    looks = ("header", "text"), ("header_rank", "rank"), ("header", "text"), ("header_number", "number")
-    for i, (header_look, look) in enumerate(looks):
-        draft.put(layout.headers.column(i), header_look, [[headers[i]]])
+    for i, header in enumerate(headers):
+        is_last, is_rank = i == len(headers) - 1, header == "Rank"
+        header_look, look = (
+            ("header_number", "number") if is_last else ("header_rank", "rank") if is_rank else ("header", "text")
+        )
+        draft.put(layout.headers.column(i), header_look, [[header]])
         draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
-        draft.widths[layout.headers.column(i)] = _width([headers[i] + "....", *(row[i] for row in rows if i % 2 == 0)])
+        shown = () if is_last or is_rank else (row[i] for row in rows)
+        draft.widths[layout.headers.column(i)] = _width([header + "....", *shown])
     return draft
 
 

@@ -56,6 +56,8 @@ def fill_own(book: DraftBook, ratings: Ratings, fit: Fitted, top: int) -> Filled
         )
     lines, titles = [fit.verdict], []
     for draft in drafts_of(table, top):
+        if draft.is_empty and not book.has(draft.title):
+            continue
         title, former = book.put(draft)
         lines.append(f"sheet {title}: {change_of(draft, former) if former else _size_of(draft)}")
         titles.append(title)

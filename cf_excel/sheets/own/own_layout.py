@@ -6,7 +6,8 @@ from functools import cached_property
 from cf_excel.sheets.bands import Area, Bands
 from cf_excel.xlsx.cells import Block, check_size
 
-PREDICTIONS, RECOMMENDATIONS, SIMILAR, FIT = "predictions", "recommendations", "similar", "fit"
+PREDICTIONS, UNRATED = "predictions", "unrated"
+RECOMMENDATIONS, SIMILAR, FIT = "recommendations", "similar", "fit"
 LARGEST_GRID = 500  # users and items of a list that make a grid, too
 
 
@@ -42,7 +43,7 @@ class PredictionsSheet:
 
 @dataclass(frozen=True)
 class RankedSheet:
-    """The sheets `recommendations` and `similar`: a note, then one of Excel's tables."""
+    """The sheets `unrated`, `recommendations` and `similar`: a note, then one of Excel's tables."""
 
     title: str
     n_columns: int

@@ -88,6 +88,9 @@ class DraftBook(Protocol):
     def notes(self) -> list[str]:
         """What its owner may want to know."""
 
+    def has(self, title: str) -> bool:
+        """Return whether an earlier call wrote a sheet of this usual name."""
+
     def put(self, draft: SheetDraft) -> tuple[str, FormerSheet | None]:
         """Write a draft; return the sheet's name, and the former one whose place it took."""
 
@@ -101,6 +104,10 @@ class FileDrafts:
     @property
     def notes(self) -> list[str]:
         return self._book.notes
+
+    def has(self, title: str) -> bool:
+        """Return whether an earlier call wrote a sheet of this usual name."""
+        return find_former(self._book, title) is not None
 
     def put(self, draft: SheetDraft) -> tuple[str, FormerSheet | None]:
         """Write a draft; return the sheet's name, and the former one whose place it took."""
