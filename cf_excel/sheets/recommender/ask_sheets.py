@@ -11,6 +11,7 @@ from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, capital, with_article
 from cf_excel.sheets.page_setup import fit_to_page
 from cf_excel.sheets.recommender.calc_formulas import (
     LISTS,
+    SUMS,
     heading_formulas,
     nothing_rated,
     rating_formula,
@@ -122,6 +123,8 @@ def _shown(recommender: Recommender, name: str) -> tuple[list[str], list[str], l
     numbers = [score for score in scores if not isinstance(score, str)]
     found = [row - 1 for row in rows if not isinstance(row, str)]
     blank = [""] * (len(rows) - len(found))
+    if recommender.book.lists and name in SUMS:
+        numbers = results[SUMS[name]][found].tolist()
     scaled = numbers if name == "similar" else results.scaled(np.array(numbers)).tolist()
     titles = [recommender.titles[row] for row in found]
     return titles + blank, [shown_genres(genres[row]) for row in found] + blank, scaled + blank

@@ -22,6 +22,9 @@ MOVIE_COLUMNS = {
     "movie_lengths": "length",
     "movie_bias": "bias",
 }
+# columns after the factors where lists have factors, before their numbers given and asked (see ListFactors)
+LIST_USER_COLUMNS = {"user_ratings": "ratings"}
+LIST_MOVIE_COLUMNS = {"movie_popularity": "popularity"}
 
 
 @dataclass(frozen=True)
@@ -111,33 +114,41 @@ class ListPanel:
 
 @dataclass(frozen=True)
 class CalcSheet:
-    """The hidden sheet `calc`: one row a movie at the left, small blocks at the right of it."""
+    """The hidden sheet `calc`: one row a movie at the left, small blocks at the right of it.
+
+    n_long: how many columns have one row a movie. n_columns: of the list factors, 0 where there are none.
+    """
 
     n_movies: int
     n_factors: int
     n_choices: int
+    n_long: int
+    n_columns: int
     title: str = "calc"
 
     def __post_init__(self) -> None:
-        check_size(self.title, self.n_movies + 1, self.covariance.right)
+        check_size(self.title, self.n_movies + 1, max(self.covariance.right, self.panel_given.right))
 
     @cached_property
     def rows(self) -> Bands:
         movies, best = Bands(header=1, movies=self.n_movies), Bands(header=1, best=N_BEST)
         choices, products = Bands(header=1, choices=self.n_choices), Bands(above=N_BEST - 3, products=N_RATED)
-        fold_in = Bands(above=N_BEST + 4, panel=N_RATED, gap=3, factors=self.n_factors, bias=1)
+        vectors = {"factors": self.n_factors, "bias": 1, "before_given": 2, "given": self.n_columns}
+        fold_in = Bands(above=N_BEST + 4, panel=N_RATED, gap=3, **vectors)
         return movies | best | choices | products | fold_in
 
     @cached_property
     def columns(self) -> Bands:
-        left = {"long": 5, "gap": 1, "labels": 1, "scalars": 1, "choices": 1}
-        return Bands(**left, small=10, system=N_RATED, space=2, factors=self.n_factors, bias=1)
+        left = {"long": self.n_long, "gap": 1, "labels": 1, "scalars": 1, "choices": 1}
+        small = {"small": 10, "system": N_RATED, "space": 2, "factors": self.n_factors, "bias": 1}
+        return Bands(**left, **small, before_given=min(1, self.n_columns), given=self.n_columns)
 
     rating_list = Area("choices", "choices")  # ratings that the dropdown offers
     panel_system = Area("panel", "system")  # the equations of the fold-in, one a rating
     panel_factors = Area("panel", "factors bias")  # factors of the rated movies and a 1, one row a rating
     panel_movie_factors = Area("panel", "factors")
     panel_ones = Area("panel", "bias")
+    panel_given = Area("panel", "given")  # what the rated movies give to their user's list, one row a rating
     panel_products = Area("products", "factors bias")  # the factors of the rated movies times the covariance
     covariance = Area("factors bias", "factors bias")  # covariance of the users, the bias last
 
@@ -167,6 +178,10 @@ class CalcSheet:
         """Return a column of one row a factor, counted from 0, and one for the bias."""
         return meeting(self, "factors bias" if with_bias else "factors", "small", column=i)
 
+    def given(self, i: int) -> Block:
+        """Return a column of one row a number of the list factors, counted from 0."""
+        return meeting(self, "given", "small", column=i)
+
     @staticmethod
     def below_first(block: Block) -> Block:
         """Return what is below the first cell of a column, and a blank cell."""
@@ -180,7 +195,11 @@ class CalcSheet:
 
 @dataclass(frozen=True)
 class RecommenderSheets:
-    """All sheets of the recommender, for a model of some kind; nouns: what it calls a user and a movie."""
+    """All sheets of the recommender, for a model of some kind; nouns: what it calls a user and a movie.
+
+    lists: "score" or "watch", what the lists of the best rank by, and n_columns: of the list factors; blank and 0 where
+    lists rank by the predicted rating.
+    """
 
     n_users: int
     n_movies: int
@@ -189,16 +208,20 @@ class RecommenderSheets:
     n_choices: int
     kind: str
     nouns: Nouns = USUAL_NOUNS
+    lists: str = ""
+    n_columns: int = 0
 
     predict = PredictSheet()
 
     @cached_property
     def users(self) -> TableSheet:
-        return TableSheet("users", self.n_users, len(USER_COLUMNS) + self.n_factors)
+        of_lists = len(LIST_USER_COLUMNS) + self.n_columns if self.lists else 0
+        return TableSheet("users", self.n_users, len(USER_COLUMNS) + self.n_factors + of_lists)
 
     @cached_property
     def movies(self) -> TableSheet:
-        return TableSheet("movies", self.n_movies, len(MOVIE_COLUMNS) + self.n_factors)
+        of_lists = len(LIST_MOVIE_COLUMNS) + 2 * self.n_columns if self.lists else 0
+        return TableSheet("movies", self.n_movies, len(MOVIE_COLUMNS) + self.n_factors + of_lists)
 
     @cached_property
     def ratings(self) -> TableSheet | None:
@@ -207,7 +230,7 @@ class RecommenderSheets:
 
     @cached_property
     def calc(self) -> CalcSheet:
-        return CalcSheet(self.n_movies, self.n_factors, self.n_choices)
+        return CalcSheet(self.n_movies, self.n_factors, self.n_choices, 9 if self.lists else 5, self.n_columns)
 
     @property
     def movie_numbers(self) -> str:
