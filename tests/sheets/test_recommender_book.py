@@ -414,8 +414,10 @@ def test_numbers_of_lists_keep_as_many_digits_as_asked_for(tmp_path):
     read = lambda name: np.array(  # noqa: E731
         [[cell.value for cell in row] for row in sheets[book.blocks[name][0]][book.blocks[name][1].span()]]
     )
-    popularity = small.lists.popularity.max()
-    assert read("movie_popularity").max() == pytest.approx(popularity, abs=5e-4 * 10 ** np.ceil(np.log10(popularity)))
+    popularity = float(small.lists.popularity.max())
+    assert read("movie_popularity").max() == pytest.approx(
+        popularity, abs=5e-4 * 10 ** math.ceil(math.log10(popularity))
+    )
     np.testing.assert_array_equal(read("movie_asked"), np.round(small.lists.asked.astype(float), 3))
     lists, written = build.factors.lists, build.factors
     np.testing.assert_allclose(
