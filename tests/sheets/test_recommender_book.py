@@ -406,6 +406,21 @@ def test_without_ratings_nobody_can_tell_who_rated_what(tmp_path):
     assert set(values_of(workbook[sheet], block)) == {0}
 
 
+@pytest.mark.parametrize("by", ["score", "watch"])
+def test_lists_say_how_many_rated_and_what_comes_first(by, tmp_path):
+    recommender = build_recommender(random_factors(f"bayes {by}"), tmp_path / "r.xlsx")
+    sheet, shown = recommender.book.predict, openpyxl.load_workbook(tmp_path / "r.xlsx", data_only=True)["predict"]
+    n_ratings = dict(zip(recommender.titles, recommender.factors.n_ratings.tolist(), strict=True))
+    for name in ("best", "yours", "similar"):
+        panel = sheet.list_at(name)
+        assert shown[panel.headers.column(4).first].value == "ratings"
+        titles, counts = (values_of(shown, panel.column(i)) for i in (1, 4))
+        assert counts == [n_ratings[title] for title in titles]
+    note = shown[sheet.notes.first].value
+    assert "First in a list is what the user is likely to pick" in note
+    assert ("rate high" in note) == (by == "score")
+
+
 def test_numbers_of_lists_keep_as_many_digits_as_asked_for(tmp_path):
     factors = random_factors("bayes score")
     small = replace(factors, lists=replace(factors.lists, popularity=factors.lists.popularity / 1000))

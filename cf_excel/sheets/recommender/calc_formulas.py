@@ -101,17 +101,14 @@ def remark_formulas(book: RecommenderSheets, blocks: dict[str, tuple[str, Block]
 
 
 def shown_formulas(book: RecommenderSheets, i: int) -> dict[Block, str]:
-    """Return the formulas of titles, genres and scores of one of the LISTS, of the first row."""
+    """Return the formulas of what one of the LISTS shows from the titles on, of the first row."""
     calc, panel = book.calc, book.predict.list_at(LISTS[i])
     row, value = (f"{calc.title}!{block.first}" for block in (calc.list_rows(i), calc.list_values(i)))
     shown = value if LISTS[i] == "similar" else scaled(book.kind, value)
     if book.lists and LISTS[i] in SUMS:
         shown = KINDS[book.kind].formula_of_term(f"INDEX({SUMS[LISTS[i]]},{row})", *_RANGE)
-    return {
-        panel.column(1): f'IF({row}="","",INDEX(movie_titles,{row}))',
-        panel.column(2): f'IF({row}="","",INDEX(movie_genres,{row})&"")',
-        panel.column(3): f'IF({row}="","",{shown})',
-    }
+    columns = (f"INDEX(movie_titles,{row})", f'INDEX(movie_genres,{row})&""', shown, f"INDEX(movie_ratings,{row})")
+    return {panel.column(i): f'IF({row}="","",{columns[i - 1]})' for i in range(1, panel.n_columns)}
 
 
 def heading_formulas(nouns: Nouns) -> dict[str, str]:

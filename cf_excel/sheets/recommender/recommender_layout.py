@@ -10,7 +10,7 @@ from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 N_BEST = 10
 N_RATED = 5
 _TOP, _LOWER_TOP = 5, 26  # of the panels of the sheet predict
-_LEFT, _RIGHT = 2, 7  # their first columns: number, title, genres, score
+_LEFT = 2  # first column of those at the left
 # columns of the tables before the factors: the name of the cells, and the header
 USER_COLUMNS = {"user_ids": "user", "user_bias": "bias"}
 MOVIE_COLUMNS = {
@@ -56,40 +56,79 @@ class TableSheet:
         return Block(2, first + 1, self.n_rows + 1, first + n)
 
 
+@dataclass(frozen=True)
 class PredictSheet:
-    """The sheet `predict`: what people see; four panels, two by two."""
+    """The sheet `predict`: what people see; four panels, two by two.
+
+    n_columns: of a panel: number, title, genres, score and, where there are five, how many rated the movie.
+    """
+
+    n_columns: int = 4
 
     title = "predict"
     heading = one_cell(1, _LEFT)
     notes = Block(2, _LEFT, 3, _LEFT)  # two lines under the title
-    pick_heading = Block(_TOP, _LEFT, _TOP, _LEFT + 3)
     pick_labels = Block(_TOP + 1, _LEFT, _TOP + 3, _LEFT)
     picked_user = one_cell(_TOP + 1, _LEFT + 1)
     picked_movie = one_cell(_TOP + 2, _LEFT + 1)
     rating = one_cell(_TOP + 3, _LEFT + 1)
     pick_remark = one_cell(_TOP + 4, _LEFT + 1)
-    rate_heading = Block(_TOP, _RIGHT, _TOP, _RIGHT + 3)
-    rate_numbers, rated_titles, rate_remarks, given_ratings = (
-        Block(_TOP + 1, column, _TOP + N_RATED, column) for column in range(_RIGHT, _RIGHT + 4)
-    )
     # beside the words is the least number of ratings of a similar movie, in the heading of those
     least_label = one_cell(_LOWER_TOP, _LEFT + 2)
     least_ratings = one_cell(_LOWER_TOP, _LEFT + 3)
     tall_rows = range(_TOP + 1, _TOP + N_RATED + 1)  # rows of the panels in which people pick
-    printed = Block(1, 1, _LOWER_TOP + N_BEST + 1, _RIGHT + 3).span()  # the area that is printed
+
+    @property
+    def right(self) -> int:
+        """The first column of the panels at the right."""
+        return _LEFT + self.n_columns + 1
+
+    @property
+    def pick_heading(self) -> Block:
+        return ListPanel(_TOP, _LEFT, self.n_columns).heading
+
+    @property
+    def rate_heading(self) -> Block:
+        return ListPanel(_TOP, self.right, self.n_columns).heading
+
+    @property
+    def rate_numbers(self) -> Block:
+        return self._rate_column(0)
+
+    @property
+    def rated_titles(self) -> Block:
+        return self._rate_column(1)
+
+    @property
+    def rate_remarks(self) -> Block:
+        return self._rate_column(2)
+
+    @property
+    def given_ratings(self) -> Block:
+        return self._rate_column(3)
+
+    @property
+    def printed(self) -> str:
+        """The area that is printed."""
+        return Block(1, 1, _LOWER_TOP + N_BEST + 1, self.right + self.n_columns - 1).span()
 
     def list_at(self, name: str) -> "ListPanel":
         """Return one of the lists: best, similar or yours."""
-        return ListPanel(*{"best": (13, _LEFT), "yours": (13, _RIGHT), "similar": (_LOWER_TOP, _LEFT)}[name])
+        top, left = {"best": (13, _LEFT), "yours": (13, self.right), "similar": (_LOWER_TOP, _LEFT)}[name]
+        return ListPanel(top, left, self.n_columns)
 
     def help_lines(self, n: int) -> Block:
-        return Block(_LOWER_TOP, _RIGHT, _LOWER_TOP + n - 1, _RIGHT + 3)
+        return Block(_LOWER_TOP, self.right, _LOWER_TOP + n - 1, self.right + self.n_columns - 1)
 
     @property
     def widths(self) -> dict[int, float]:
         """Width by column."""
-        panel = (8, 46, 27, 12)
-        return {1: 2.5, 6: 4} | {left + i: width for left in (_LEFT, _RIGHT) for i, width in enumerate(panel)}
+        panel = (8, 46, 27, 12, 8)[: self.n_columns]
+        left = {_LEFT + i: width for i, width in enumerate(panel)}
+        return {1: 2.5, self.right - 1: 4} | left | {self.right + i: width for i, width in enumerate(panel)}
+
+    def _rate_column(self, i: int) -> Block:
+        return Block(_TOP + 1, self.right + i, _TOP + N_RATED, self.right + i)
 
 
 @dataclass(frozen=True)
@@ -98,17 +137,18 @@ class ListPanel:
 
     top: int
     left: int
+    n_columns: int
 
     @property
     def heading(self) -> Block:
-        return Block(self.top, self.left, self.top, self.left + 3)
+        return Block(self.top, self.left, self.top, self.left + self.n_columns - 1)
 
     @property
     def headers(self) -> Block:
-        return Block(self.top + 1, self.left, self.top + 1, self.left + 3)
+        return Block(self.top + 1, self.left, self.top + 1, self.left + self.n_columns - 1)
 
     def column(self, i: int) -> Block:
-        """Return the column of numbers, titles, genres or scores."""
+        """Return the column of numbers, titles, genres, scores or how many rated."""
         return Block(self.top + 2, self.left + i, self.top + 1 + N_BEST, self.left + i)
 
 
@@ -211,7 +251,9 @@ class RecommenderSheets:
     lists: str = ""
     n_columns: int = 0
 
-    predict = PredictSheet()
+    @cached_property
+    def predict(self) -> PredictSheet:
+        return PredictSheet(5 if self.lists else 4)
 
     @cached_property
     def users(self) -> TableSheet:
