@@ -32,6 +32,14 @@ class ListFactors:
         """Return those of the movies in these rows, in their order."""
         return replace(self, given=self.given[rows], asked=self.asked[rows], popularity=self.popularity[rows])
 
+    def user_given(self, seen: Sequence[np.ndarray]) -> np.ndarray:
+        """Return what the movies that each user rated add up to, (n_users, n_columns), float64: p of watch.
+
+        seen: the movie rows that each user rated.
+        """
+        n = np.array([[len(rows)] for rows in seen], np.float64)
+        return np.array([self.given[rows].sum(axis=0, dtype=np.float64) for rows in seen]) / (n + CAUTION)
+
     def watch(self, seen: Sequence[np.ndarray]) -> np.ndarray:
         """Return how likely users, known or new, are to pick each movie, (n_users, n_movies), float64, 0 or more.
 
@@ -39,9 +47,8 @@ class ListFactors:
         watch is max(p . asked, 0) + CAUTION / (n + CAUTION) * popularity.
         """
         n = np.array([[len(rows)] for rows in seen], np.float64)
-        users = np.array([self.given[rows].sum(axis=0, dtype=np.float64) for rows in seen]) / (n + CAUTION)
         # matrix times vector, each: a product of matrices would round otherwise for many users than for one
-        watch = (self.asked.astype(np.float64) @ users[..., None])[..., 0]
+        watch = (self.asked.astype(np.float64) @ self.user_given(seen)[..., None])[..., 0]
         return np.maximum(watch, 0) + CAUTION / (n + CAUTION) * self.popularity
 
     def scores(self, watch: np.ndarray, ratings: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:
@@ -49,11 +56,20 @@ class ListFactors:
 
         ratings: predictions, cut off nowhere, so that those at the top of the range still differ.
         """
-        low, high = rating_range
-        if self.by == "watch" or low == high:
+        if not self.by_rating_too(rating_range):
             return watch
-        floor, least = low + (high - low) * _FLOOR, (high - low) * _LEAST
+        floor, least = floor_and_least(rating_range)
         return watch * np.maximum(ratings.astype(np.float64) - floor, least)
+
+    def by_rating_too(self, rating_range: tuple[float, float]) -> bool:
+        """Return whether lists rank by the rating as well, which can't help where all rated alike."""
+        return self.by == "score" and rating_range[0] < rating_range[1]
+
+
+def floor_and_least(rating_range: tuple[float, float]) -> tuple[float, float]:
+    """Return what a rating is counted from in a list score, and the least that is left of it, in rating units."""
+    low, high = rating_range
+    return low + (high - low) * _FLOOR, (high - low) * _LEAST
 
 
 def explored(watch: np.ndarray, n_ratings: np.ndarray, explore: float) -> np.ndarray:

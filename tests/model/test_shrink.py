@@ -100,6 +100,13 @@ def test_what_does_not_fit_is_left_out(factors, monkeypatch):
     assert (len(small.user_ids), len(small.movie_ids)) == (25, 25)
 
 
+def test_list_factors_take_their_share(monkeypatch):
+    factors = random_factors("bayes score")
+    monkeypatch.setattr(fitting, "MOST_NUMBERS", (4 + 2 * 3) * 50)
+    small = fitting.fit_to_sheets(factors, with_ratings=False)
+    assert (len(small.user_ids), len(small.movie_ids), len(small.lists.asked)) == (25, 25, 25)
+
+
 def test_ratings_beyond_the_rows_of_a_sheet_leave_users_out(factors, monkeypatch):
     monkeypatch.setattr(fitting, "MAX_ROWS", 301)
     small = fitting.fit_to_sheets(factors, with_ratings=True)

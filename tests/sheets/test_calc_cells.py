@@ -6,6 +6,7 @@ import openpyxl
 import pytest
 from support.recommenders import random_factors
 
+from cf_excel.ratings.nouns import USUAL_NOUNS
 from cf_excel.sheets.recommender import calc_cells
 from cf_excel.sheets.recommender.calc_results import Cells
 from cf_excel.sheets.recommender.names import RecommenderBook
@@ -19,8 +20,9 @@ def overlap(a: Block, b: Block) -> bool:
 
 @pytest.mark.parametrize("n_choices", [2, 13, 100])
 @pytest.mark.parametrize(("n_movies", "n_factors"), [(1, 1), (5, 3), (30, 50)])
-def test_no_cell_is_written_twice(n_movies, n_factors, n_choices):
-    book = RecommenderBook(9, n_movies, n_factors, 20, n_choices, "bayes")
+@pytest.mark.parametrize("lists", [("", 0), ("score", 24), ("watch", 1)])
+def test_no_cell_is_written_twice(n_movies, n_factors, n_choices, lists):
+    book = RecommenderBook(9, n_movies, n_factors, 20, n_choices, "bayes", USUAL_NOUNS, *lists)
     written = [block for block, cells in book.calc_cells.items() if cells.how != "parts"]
     assert [pair for pair in combinations(written, 2) if overlap(*pair)] == []
 

@@ -16,6 +16,7 @@ from cf_excel.sheets.recommender.recommender_book import build_recommender
 from cf_excel.xlsx.cells import Block
 
 KINDS = ("dot", "dot-bias", "collab", "bayes")
+MODELS = (*KINDS, "bayes score", "collab score", "dot watch")
 NAMES = ("CF.PREDICT", "CF.RECOMMEND", "CF.SIMILAR", "CF.RATE")
 # functions of Excel 2010 that need no prefix; every other one must carry its own
 OLD = {"COLUMNS", "FREQUENCY", "IF", "IFERROR", "INDEX", "MIN", "MINVERSE", "MMULT", "NA", "ROWS", "SUM", "SUMPRODUCT"}
@@ -99,11 +100,11 @@ def test_a_thousand_ratings_by_id_and_by_title(kind, asked):
     np.testing.assert_allclose(np.array(found, float), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_top_tens_new_to_a_user_and_all(kind, asked):
     factors = random_factors(kind, n_users=50, seed=2)
-    predictor, users = Predictor(factors), factors.user_ids.tolist()
-    asked, _ = asked(factors)
+    asked, recommender = asked(factors)
+    predictor, users = Predictor(recommender.factors), factors.user_ids.tolist()
     answers = asked.answers([f"=CF.RECOMMEND({user},10{seen})" for user in users for seen in ("", ",TRUE")])
     for i, user in enumerate(users):
         for answer, only_new in ((answers[2 * i], True), (answers[2 * i + 1], False)):
@@ -124,11 +125,11 @@ def test_similar_movies(asked):
             same_list(answer, best, every, factors)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_the_ten_for_a_new_user(kind, asked):
     factors, rng = random_factors(kind, seed=4), np.random.default_rng(5)
-    predictor = Predictor(factors)
     asked, recommender = asked(factors)
+    predictor = Predictor(recommender.factors)
     panels = [rng.choice(120, n, replace=False) for n in (1, 2, 5, 5, 20)]
     given = [rng.integers(1, 11, len(panel)) / 2 for panel in panels]
     formulas = [
@@ -218,16 +219,17 @@ def test_one_user_and_one_movie(asked):
     assert found[1][0][0] == "#N/A"
 
 
-def test_without_ratings_nothing_is_left_out(asked):
-    factors = random_factors("bayes")
-    predictor, user = Predictor(factors), int(factors.user_ids[3])
-    asked, _ = asked(factors, with_ratings=False)
+@pytest.mark.parametrize("kind", ["bayes", "bayes score"])
+def test_without_ratings_nothing_is_left_out(kind, asked):
+    factors = random_factors(kind)
+    asked, recommender = asked(factors, with_ratings=False)
+    predictor, user = Predictor(recommender.factors), int(factors.user_ids[3])
     answer = asked.answers([f"=CF.RECOMMEND({user},10)"])[0]
     same_list(answer, predictor.recommend(user, 10, False), predictor.recommend(user, 120, False), factors)
 
 
 @pytest.mark.parametrize("with_ratings", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_every_prefix_is_there(kind, with_ratings, tmp_path):
     path = tmp_path / "r.xlsx"
     build_recommender(random_factors(kind), path, with_ratings=with_ratings)
@@ -262,9 +264,10 @@ def test_spelling_in_files():
     assert in_file_syntax(formula, {"ids"}) == expected
 
 
-def test_no_cell_calls_a_function_that_older_programs_lack(tmp_path):
+@pytest.mark.parametrize("kind", ["collab", "collab score"])
+def test_no_cell_calls_a_function_that_older_programs_lack(kind, tmp_path):
     path = tmp_path / "r.xlsx"
-    build_recommender(random_factors("collab"), path)
+    build_recommender(random_factors(kind), path)
     formulas = set()
     for sheet in openpyxl.load_workbook(path).worksheets:
         for row in sheet.iter_rows():

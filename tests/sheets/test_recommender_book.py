@@ -26,6 +26,7 @@ from cf_excel.sheets.recommender.recommender_layout import N_RATED
 from cf_excel.xlsx.cells import Block
 
 KINDS = ("dot", "dot-bias", "collab", "bayes")
+MODELS = (*KINDS, "bayes score", "collab score", "dot watch")
 LIST = 6  # com.sun.star.sheet.ValidationType.LIST, in the order of its names
 
 
@@ -36,6 +37,7 @@ class Asked:
         self._office, self._path = office, path
         self.sheet = recommender.book.predict
         self.titles = recommender.titles
+        self.predictor = Predictor(recommender.factors)  # of the numbers that the sheets hold
         self._user_ids = recommender.factors.user_ids.tolist()
 
     def pick(self, user: object = None, movie: object = None) -> dict:
@@ -91,10 +93,11 @@ def test_of_a_thousand_ratings_each_kinds_quarter_is_the_predictors(kind, asked)
 
 
 @pytest.mark.libreoffice
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_top_tens_are_the_predictors(kind, asked):
     factors = random_factors(kind, n_users=50, seed=2)
-    asked, predictor = asked(factors), Predictor(factors)
+    asked = asked(factors)
+    predictor = asked.predictor
     users = factors.user_ids.tolist()
     answers = asked.answers([asked.pick(user) for user in users], "best", "best heading")
     for user, answer in zip(users, answers, strict=True):
@@ -115,10 +118,11 @@ def test_similar_movies_are_the_predictors(asked):
 
 
 @pytest.mark.libreoffice
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_the_ten_for_a_new_user_are_the_predictors(kind, asked):
     factors, rng = random_factors(kind, seed=4), np.random.default_rng(5)
-    asked, predictor = asked(factors), Predictor(factors)
+    asked = asked(factors)
+    predictor = asked.predictor
     panels = [rng.choice(120, n, replace=False) for n in [1, 2, 3, 4] + [5] * 16]
     ratings = [rng.integers(1, 11, len(panel)) / 2 for panel in panels]
     questions = [
@@ -131,8 +135,9 @@ def test_the_ten_for_a_new_user_are_the_predictors(kind, asked):
 
 
 @pytest.mark.libreoffice
-def test_what_a_pick_lacks_is_said(asked):
-    factors = random_factors("bayes")
+@pytest.mark.parametrize("kind", ["bayes", "bayes score"])
+def test_what_a_pick_lacks_is_said(kind, asked):
+    factors = random_factors(kind)
     asked, predictor = asked(factors), Predictor(factors)
     a, b, c = asked.titles[7], asked.titles[30], asked.titles[40]
     seen = factors.seen_movies[slice(*factors.seen_offsets[3:5])]
@@ -179,6 +184,9 @@ def test_what_a_pick_lacks_is_said(asked):
         ("collab", (3, 6, 2), False),
         ("dot", (1, 1, 1), True),
         ("dot-bias", (2, 26, 1), False),
+        ("bayes score", (40, 120, 4), True),
+        ("collab score", (3, 6, 2), False),
+        ("dot watch", (1, 1, 1), True),
     ],
 )
 def test_every_cached_result_is_what_libreoffice_computes(
@@ -396,6 +404,41 @@ def test_without_ratings_nobody_can_tell_who_rated_what(tmp_path):
     assert not {"rated_users", "rated_movies"} & set(workbook.defined_names)
     sheet, block = book.blocks["times_rated"]
     assert set(values_of(workbook[sheet], block)) == {0}
+
+
+@pytest.mark.parametrize("by", ["score", "watch"])
+def test_lists_say_how_many_rated_and_what_comes_first(by, tmp_path):
+    recommender = build_recommender(random_factors(f"bayes {by}"), tmp_path / "r.xlsx")
+    sheet, shown = recommender.book.predict, openpyxl.load_workbook(tmp_path / "r.xlsx", data_only=True)["predict"]
+    n_ratings = dict(zip(recommender.titles, recommender.factors.n_ratings.tolist(), strict=True))
+    for name in ("best", "yours", "similar"):
+        panel = sheet.list_at(name)
+        assert shown[panel.headers.column(4).first].value == "ratings"
+        titles, counts = (values_of(shown, panel.column(i)) for i in (1, 4))
+        assert counts == [n_ratings[title] for title in titles]
+    note = shown[sheet.notes.first].value
+    assert "First in a list is what the user is likely to pick" in note
+    assert ("rate high" in note) == (by == "score")
+
+
+def test_numbers_of_lists_keep_as_many_digits_as_asked_for(tmp_path):
+    factors = random_factors("bayes score")
+    small = replace(factors, lists=replace(factors.lists, popularity=factors.lists.popularity / 1000))
+    build = build_recommender(small, tmp_path / "r.xlsx", digits=3)
+    book, sheets = build.book, openpyxl.load_workbook(tmp_path / "r.xlsx")
+    read = lambda name: np.array(  # noqa: E731
+        [[cell.value for cell in row] for row in sheets[book.blocks[name][0]][book.blocks[name][1].span()]]
+    )
+    popularity = float(small.lists.popularity.max())
+    assert read("movie_popularity").max() == pytest.approx(
+        popularity, abs=5e-4 * 10 ** math.ceil(math.log10(popularity))
+    )
+    np.testing.assert_array_equal(read("movie_asked"), np.round(small.lists.asked.astype(float), 3))
+    lists, written = build.factors.lists, build.factors
+    np.testing.assert_allclose(
+        read("user_given"), lists.user_given([written.seen(row) for row in range(40)]), atol=5e-4
+    )
+    assert read("user_ratings")[:, 0].tolist() == written.n_seen.tolist()
 
 
 def test_the_same_model_makes_the_same_bytes(tmp_path):

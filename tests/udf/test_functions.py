@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.models import list_factors
 
 from cf_excel.model.file import save_factors
 from cf_excel.model.lookup import IdIndex, MovieIndex
@@ -275,6 +276,19 @@ def test_someone_who_just_rated(sheet, predictor):
         text = sheet.CF_RATE(1, odd)[0][0]
         assert text.startswith("CF_RATE: rating ")
         assert len(text) < 200
+
+
+@pytest.mark.parametrize("by", ["score", "watch"])
+def test_lists_rank_by_the_models_list_scores(by, tmp_path, tiny_factors):
+    factors = replace(tiny_factors("bayes"), lists=list_factors(by))
+    save_factors(factors, tmp_path / "model")
+    sheet, predictor = Functions(tmp_path / "model"), Predictor(factors)
+    rows = lambda found: [[movie.title, movie.score] for movie in found]  # noqa: E731
+    by_rating = Predictor(replace(factors, lists=None))
+    assert sheet.CF_RECOMMEND(42, 4) == rows(predictor.recommend(42, 4)) != rows(by_rating.recommend(42, 4))
+    mine = [1, "The Matrix"], [5, 3]
+    assert sheet.CF_RATE(*([[cell] for cell in cells] for cells in mine), 6) == rows(predictor.fold_in(*mine, 6))
+    assert rows(predictor.fold_in(*mine, 6)) != rows(by_rating.fold_in(*mine, 6))
 
 
 def test_movies_by_their_words(sheet, predictor):

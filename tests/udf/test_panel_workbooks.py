@@ -6,14 +6,17 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
 from openpyxl import Workbook
 from support.hosts import development_tool
+from support.models import list_factors
 
 from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
+from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
 from cf_excel.sheets.panel.panel_layout import PanelSheet
@@ -140,6 +143,28 @@ def test_the_macros_find_users_movies_and_their_ratings(workbooks):
             "cf_movies": "predict!$H$5:$V$5",
             "cf_ratings": "bias!$G$1:$V$16",
         }
+
+
+def test_its_lists_rank_by_the_models_list_scores(busy_ratings, busy_factors, tmp_path, monkeypatch):
+    n_users, n_movies = len(busy_ratings.user_ids), len(busy_ratings.movie_ids)
+    seen = {"seen_offsets": np.arange(n_users + 1) * 2, "seen_movies": np.tile(np.int32([0, 3]), n_users)}
+    factors = replace(busy_factors(), lists=list_factors(n_movies=n_movies), **seen)
+    save_factors(factors, tmp_path / "model")
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model"))
+    extend = excel_extension(busy_ratings.rating_range, TRAIN)
+    build_collab(busy_ratings, tmp_path / "book.xlsm", extend=extend)
+    page = openpyxl.load_workbook(tmp_path / "book.xlsm", data_only=True, keep_vba=True)["predict"]
+    read = lambda block: [[cell.value for cell in row] for row in page[block.span()]]  # noqa: E731
+    [[user]] = read(PanelSheet.user)
+    mine = [row[0] for row in read(PanelSheet.rate_movies)], [row[0] for row in read(PanelSheet.rate_ratings)]
+    by_rating = Predictor(replace(factors, lists=None))
+    for block, ask in (
+        (PanelSheet.recommended, lambda predictor: predictor.recommend(user)),
+        (PanelSheet.for_you, lambda predictor: predictor.fold_in(*mine)),
+    ):
+        shown = [list(row) for row in read(block)]
+        assert shown == [[movie.title, pytest.approx(movie.score)] for movie in ask(Predictor(factors))]
+        assert [title for title, _ in shown] != [movie.title for movie in ask(by_rating)]
 
 
 def test_the_bytes_depend_on_nothing_else(workbooks, busy_ratings, model, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, capital, with_article
 from cf_excel.sheets.page_setup import fit_to_page
 from cf_excel.sheets.recommender.calc_formulas import (
     LISTS,
+    SUMS,
     heading_formulas,
     nothing_rated,
     rating_formula,
@@ -57,8 +58,12 @@ def _notes(recommender: Recommender, made: date | None) -> list[str]:
         facts += [f"typical error {rmse:.2f} rating points (validation RMSE{of})"]
     if made:
         facts += [f"trained {made:%Y-%m-%d}"]
+    order = {
+        "score": f" First in a list is what the {book.nouns.user} is likely to pick, and to rate high.",
+        "watch": f" First in a list is what the {book.nouns.user} is likely to pick.",
+    }.get(book.lists, "")
     return [
-        "Change the yellow cells: everything else follows, by formulas over the other sheets.",
+        f"Change the yellow cells: everything else follows, by formulas over the other sheets.{order}",
         "; ".join(facts) + ".",
     ]
 
@@ -101,30 +106,33 @@ def _write_list(cells: SheetCells, recommender: Recommender, i: int, name: str) 
         "yours": "Ten best for you" if results.picks.rated else nothing_rated(nouns),
     }[name]
     cells.fill(panel.heading.column(0), "panel", heading_formulas(nouns)[name], np.array([heading], object))
-    for column in range(1, 2 if name == "similar" else 4):
+    taken = (2, 3) if name == "similar" else ()  # by how often a similar movie must be rated
+    for column in (column for column in range(1, panel.n_columns) if column not in taken):
         cells.put(panel.heading.column(column), "panel", [[None]])
-    headers = {"header": None, "header_left": nouns.movie}
-    headers["header_note"] = "genres" if recommender.factors.genres.any() else None
-    headers["header_right"] = "similarity" if name == "similar" else "rating"
-    for column, (style, header) in enumerate(headers.items()):
+    headers = [("header", None), ("header_left", nouns.movie)]
+    headers += [("header_note", "genres" if recommender.factors.genres.any() else None)]
+    headers += [("header_right", "similarity" if name == "similar" else "rating"), ("header_right", "ratings")]
+    for column, (style, header) in enumerate(headers[: panel.n_columns]):
         cells.put(panel.headers.column(column), style, [[header]])
     cells.put(panel.column(0), "index", [[j] for j in range(1, N_BEST + 1)])
-    for (block, formula), style, shown in zip(
-        shown_formulas(book, i).items(), ("shrunk", "quiet", "score"), _shown(recommender, name), strict=True
-    ):
+    columns = zip(("shrunk", "quiet", "score", "quiet"), _shown(recommender, name), strict=True)
+    for (block, formula), (style, shown) in zip(shown_formulas(book, i).items(), columns, strict=False):
         cells.fill(block, style, formula, np.array(shown, object))
 
 
-def _shown(recommender: Recommender, name: str) -> tuple[list[str], list[str], list[float | str]]:
-    """Return titles, genres and scores of a list."""
+def _shown(recommender: Recommender, name: str) -> list[list]:
+    """Return titles, genres and scores of a list, and how many rated its movies."""
     results, genres = recommender.results, recommender.factors.genres
     scores, rows = results.lists[name]
     numbers = [score for score in scores if not isinstance(score, str)]
     found = [row - 1 for row in rows if not isinstance(row, str)]
     blank = [""] * (len(rows) - len(found))
+    if recommender.book.lists and name in SUMS:
+        numbers = results[SUMS[name]][found].tolist()
     scaled = numbers if name == "similar" else results.scaled(np.array(numbers)).tolist()
     titles = [recommender.titles[row] for row in found]
-    return titles + blank, [shown_genres(genres[row]) for row in found] + blank, scaled + blank
+    columns = [titles, [shown_genres(genres[row]) for row in found], scaled, results.n_ratings[found].tolist()]
+    return [column + blank for column in columns]
 
 
 def _help(recommender: Recommender) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from cf_excel.model.fold_in import noise, solve
 from cf_excel.sheets.recommender.calc_formulas import (
-    DECIMALS,
     LISTS,
     OUT,
     SCORES,
@@ -19,6 +18,7 @@ from cf_excel.sheets.recommender.calc_formulas import (
     uncut,
 )
 from cf_excel.sheets.recommender.calc_results import Cells
+from cf_excel.sheets.recommender.list_cells import given_blocks, list_scalars, ranked_columns, score_column
 from cf_excel.sheets.recommender.recommender_layout import CalcSheet, RecommenderSheets
 from cf_excel.xlsx.cells import Block, one_cell
 
@@ -50,47 +50,38 @@ def long_columns(book: RecommenderSheets) -> list[Cells]:
             f"IF(last_rating<first_rating,0,FREQUENCY({mine},{numbers}))" if book.ratings else "",
             "at once",
         ),
-        Cells(
-            "best_scores",
-            lambda r: _scores(
+        *ranked_columns(
+            book,
+            "best",
+            lambda r: (
                 r.factors.global_mean
                 + r.factors.movie_bias
                 + r.factors.user_bias[r.picks.user]
-                + r.factors.movie_factors @ r["user_vector"],
-                r.times_rated > 0,
+                + r.factors.movie_factors @ r["user_vector"]
             ),
-            _score_formula(
-                "global_mean+movie_bias+user_offset+MMULT(movie_factors,user_vector)",
-                "times_rated" if book.ratings else "",
-            ),
-            "at once",
+            "global_mean+movie_bias+user_offset+MMULT(movie_factors,user_vector)",
+            lambda r: r.times_rated > 0,
+            "times_rated" if book.ratings else "",
         ),
-        Cells(
+        score_column(
             "similar_scores",
-            lambda r: _scores(
-                r.factors.movie_factors @ r["movie_vector"] / r.lengths / r.lengths[r.picks.movie],
-                (r.n_ratings < r.picks.least_ratings) | (np.arange(len(r.lengths)) == r.picks.movie),
-            ),
-            _score_formula(
-                "MMULT(movie_factors,movie_vector)/movie_lengths/movie_length",
-                f"(movie_ratings<{least})+({numbers}=movie_row)",
-            ),
-            "at once",
+            lambda r: r.factors.movie_factors @ r["movie_vector"] / r.lengths / r.lengths[r.picks.movie],
+            "MMULT(movie_factors,movie_vector)/movie_lengths/movie_length",
+            lambda r: (r.n_ratings < r.picks.least_ratings) | (np.arange(len(r.lengths)) == r.picks.movie),
+            f"(movie_ratings<{least})+({numbers}=movie_row)",
         ),
-        Cells(
-            "your_scores",
-            lambda r: _scores(
+        *ranked_columns(
+            book,
+            "your",
+            lambda r: (
                 r.factors.global_mean
                 + r.factors.movie_bias
                 + r["your_vector"][-1]
-                + r.factors.movie_factors @ r["your_vector"][:-1],
-                np.isin(np.arange(len(r.lengths)), r.picks.rated),
+                + r.factors.movie_factors @ r["your_vector"][:-1]
             ),
-            _score_formula(
-                "global_mean+movie_bias+your_bias+MMULT(movie_factors,your_factors)",
-                f"FREQUENCY(panel_rated_row,{numbers})",
-            ),
-            "at once",
+            "global_mean+movie_bias+your_bias+MMULT(movie_factors,your_factors)",
+            lambda r: np.isin(np.arange(len(r.lengths)), r.picks.rated),
+            f"FREQUENCY(panel_rated_row,{numbers})",
         ),
     ]
 
@@ -115,6 +106,7 @@ def scalars(book: RecommenderSheets) -> list[Cells]:
         Cells("highest_rating", lambda r: r.factors.rating_range[1]),
         Cells("global_mean", lambda r: r.factors.global_mean),
         Cells("rating_noise", lambda r: noise(r.factors)),
+        *list_scalars(book),
     ]
 
 
@@ -173,7 +165,11 @@ def _panel(book: RecommenderSheets) -> dict[Block, Cells]:
     for name, (block, column) in columns.items():
         named = replace(column, name=f"panel_{name}", formula=column.formula.format(**at))
         placed |= _headed(block, named, name)
-    return placed | _equations(calc, columns["rated_row"][0])
+    rated_row = columns["rated_row"][0]
+    placed |= _equations(calc, rated_row)
+    for block, cells in given_blocks(book, rated_row).items():
+        placed |= _headed(block, cells)
+    return placed
 
 
 def _equations(calc: CalcSheet, rated_row: Block) -> dict[Block, Cells]:
@@ -268,11 +264,3 @@ def _headed(block: Block, cells: Cells, header: str = "") -> dict[Block, Cells]:
 
 def _text(text: str | None, style: str) -> Cells:
     return Cells("", lambda r: text, style=style)
-
-
-def _scores(sums: np.ndarray, out: np.ndarray) -> np.ndarray:
-    return np.round(sums, DECIMALS) + np.where(out, OUT, 0)
-
-
-def _score_formula(sums: str, out: str) -> str:
-    return f"ROUND({sums},{DECIMALS})" + (f"+IF({out}>0,{OUT:.0f},0)" if out else "")

@@ -1,7 +1,8 @@
 """What the recommender's formulas say, in functions that every Excel since 2010 and LibreOffice have.
 
 Cells are called by their names (see RecommenderBook.names). Movies compete by their sums, which differ where
-predictions are cut off at the highest rating; rounded, so that ties are ties whatever the order of the additions.
+predictions are cut off at the highest rating, or by list scores; rounded, so that ties are ties whatever the order of
+the additions.
 """
 
 from cf_excel.model.kinds import KINDS
@@ -13,6 +14,7 @@ DECIMALS = 11  # products of numbers with five decimals have ten: none is halfwa
 OUT = -1e9  # the score of a movie that does not compete
 LISTS = ("best", "similar", "yours")
 SCORES = {"best": "best_scores", "similar": "similar_scores", "yours": "your_scores"}
+SUMS = {"best": "best_sums", "yours": "your_sums"}  # of the lists that list factors rank
 _RANGE = "lowest_rating", "highest_rating"
 
 
@@ -34,6 +36,19 @@ def uncut(kind: str, x: str) -> str:
 def slope(kind: str, x: str) -> str:
     """Return the formula of how fast the prediction grows with a sum."""
     return KINDS[kind].link.slope_formula(x, *_RANGE)
+
+
+def list_score(book: RecommenderSheets, x: str, near: str, popular: str) -> str:
+    """Return the formula of what lists rank by where they have list factors, for one movie or many.
+
+    x: the sum of the prediction. near, popular: the two parts of watch (see ListFactors), the first before it is cut
+    off at 0.
+    """
+    watch = f"(IF({near}>0,{near},0)+{popular})"
+    if book.lists == "watch":
+        return watch
+    worth = f"{uncut(book.kind, x)}-rating_floor"
+    return f"{watch}*IF({worth}>least_worth,{worth},least_worth)"
 
 
 def look_up_id(wanted: str, table: str, n: int) -> str:
@@ -86,15 +101,14 @@ def remark_formulas(book: RecommenderSheets, blocks: dict[str, tuple[str, Block]
 
 
 def shown_formulas(book: RecommenderSheets, i: int) -> dict[Block, str]:
-    """Return the formulas of titles, genres and scores of one of the LISTS, of the first row."""
+    """Return the formulas of what one of the LISTS shows from the titles on, of the first row."""
     calc, panel = book.calc, book.predict.list_at(LISTS[i])
     row, value = (f"{calc.title}!{block.first}" for block in (calc.list_rows(i), calc.list_values(i)))
     shown = value if LISTS[i] == "similar" else scaled(book.kind, value)
-    return {
-        panel.column(1): f'IF({row}="","",INDEX(movie_titles,{row}))',
-        panel.column(2): f'IF({row}="","",INDEX(movie_genres,{row})&"")',
-        panel.column(3): f'IF({row}="","",{shown})',
-    }
+    if book.lists and LISTS[i] in SUMS:
+        shown = KINDS[book.kind].formula_of_term(f"INDEX({SUMS[LISTS[i]]},{row})", *_RANGE)
+    columns = (f"INDEX(movie_titles,{row})", f'INDEX(movie_genres,{row})&""', shown, f"INDEX(movie_ratings,{row})")
+    return {panel.column(i): f'IF({row}="","",{columns[i - 1]})' for i in range(1, panel.n_columns)}
 
 
 def heading_formulas(nouns: Nouns) -> dict[str, str]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cf_excel.model.factors import Factors
 from cf_excel.model.fold_in import UserPrior, user_prior
 from cf_excel.model.kinds import KINDS
+from cf_excel.model.lists import ListFactors
 from cf_excel.sheets.recommender.calc_formulas import OUT, SCORES
 from cf_excel.sheets.recommender.recommender_layout import N_BEST, N_RATED
 
@@ -48,7 +49,8 @@ class RecommenderResults:
     """What `calc` shows for some picks, by the names of its cells; each is computed when it is first asked for.
 
     factors, titles: as the sheets hold them, float64. choices: ratings that the dropdown offers. cells: what the sheet
-    holds (see calc_cells). with_ratings: whether the file tells who rated what.
+    holds (see calc_cells). with_ratings: whether the file tells who rated what. user_given: the numbers of the users
+    for list factors, as the sheets hold them, without columns where there are none.
     """
 
     factors: Factors
@@ -57,6 +59,7 @@ class RecommenderResults:
     choices: list[float]
     cells: Iterable[Cells]
     with_ratings: bool
+    user_given: np.ndarray
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return what cells show, in the order of their block."""
@@ -76,6 +79,12 @@ class RecommenderResults:
     @cached_property
     def _named(self) -> dict[str, Cells]:
         return {cells.name: cells for cells in self.cells if cells.name}
+
+    @property
+    def list_factors(self) -> ListFactors:
+        """The model's, where it has any; cells that other models lack ask for them."""
+        assert self.factors.lists is not None
+        return self.factors.lists
 
     def scaled(self, sums: np.ndarray) -> np.ndarray:
         """Return the predictions for sums."""

@@ -7,7 +7,7 @@ from cf_excel.model.shrink import keep_movies, keep_users
 from cf_excel.ratings.table import most_rated
 from cf_excel.xlsx.cells import MAX_ROWS
 
-MOST_NUMBERS = 4_000_000  # factors in a file: 3.4 million made one of 29 MB, which LibreOffice opened in 9 seconds
+MOST_NUMBERS = 4_000_000  # of users and movies in a file: 3.4 million made 29 MB, which LibreOffice opened in 9 s
 
 
 def fit_to_sheets(factors: Factors, *, with_ratings: bool) -> Factors:
@@ -17,7 +17,8 @@ def fit_to_sheets(factors: Factors, *, with_ratings: bool) -> Factors:
     the rows of a sheet.
     """
     n_users, n_movies = factors.n_users, factors.n_movies
-    most_rows = min(MAX_ROWS - 1, max(1, MOST_NUMBERS // factors.n_factors))
+    n_numbers = factors.n_factors + (0 if factors.lists is None else 2 * factors.lists.given.shape[1])
+    most_rows = min(MAX_ROWS - 1, max(1, MOST_NUMBERS // n_numbers))
     fit_movies = min(n_movies, max(most_rows // 2, most_rows - n_users), MAX_ROWS - 1)
     if fit_movies < n_movies:
         factors = keep_movies(factors, fit_movies)

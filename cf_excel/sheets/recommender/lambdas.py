@@ -6,7 +6,8 @@ declares a parameter that may be left out with _xlop.; a name that lacks its pre
 
 import re
 
-from cf_excel.sheets.recommender.calc_formulas import OUT, scaled, slope, uncut
+from cf_excel.model.lists import CAUTION
+from cf_excel.sheets.recommender.calc_formulas import OUT, list_score, scaled, slope, uncut
 from cf_excel.sheets.recommender.names import RecommenderBook
 
 _NEWER = {
@@ -38,9 +39,9 @@ def lambda_names(book: RecommenderBook, kind: str, *, text_movies: bool) -> dict
     user, movie = _place_of("user", "user_ids", book.n_users), _movie_row(book.n_movies, text_ids=text_movies)
     texts = {
         "CF.PREDICT": _predict(kind, user, movie),
-        "CF.RECOMMEND": _recommend(kind, user, with_ratings=book.ratings is not None),
+        "CF.RECOMMEND": _recommend(book, kind, user),
         "CF.SIMILAR": _similar(movie),
-        "CF.RATE": _rate(kind, movie),
+        "CF.RATE": _rate(book, kind, movie),
     }
     return {name: in_file_syntax("".join(text.split()), set(book.names)) for name, text in texts.items()}
 
@@ -69,9 +70,9 @@ def _predict(kind: str, user: str, movie: str) -> str:
         {scaled(kind, "x")}))"""
 
 
-def _recommend(kind: str, user: str, *, with_ratings: bool) -> str:
+def _recommend(book: RecommenderBook, kind: str, user: str) -> str:
     seen, out = "", "0"
-    if with_ratings:
+    if book.ratings:
         mine = "FILTER(rated_movies,rated_users=who,ROWS(movie_bias)+1)"
         seen = ",[seen]"
         out = f"IF(IF(ISOMITTED(seen),FALSE,seen),0,DROP(FREQUENCY({mine},number),-1))"
@@ -81,7 +82,8 @@ def _recommend(kind: str, user: str, *, with_ratings: bool) -> str:
         x,global_mean+movie_bias+INDEX(user_bias,who)
             +MMULT(movie_factors,TRANSPOSE(INDEX(user_factors,who,0))),
         out,{out},
-        {_best(scaled(kind, "x"))}))"""
+        {_ranked(book, "TRANSPOSE(INDEX(user_given,who,0))", "INDEX(user_ratings,who)")}
+        {_best(scaled(kind, "x"), "score" if book.lists else "x")}))"""
 
 
 def _similar(movie: str) -> str:
@@ -91,11 +93,11 @@ def _similar(movie: str) -> str:
         x,MMULT(movie_factors,TRANSPOSE(INDEX(movie_factors,what,0)))
             /movie_lengths/INDEX(movie_lengths,what),
         out,(number=what)+(movie_ratings<IF(ISOMITTED(least),0,least)),
-        {_best("x")}))"""
+        {_best("x", "x")}))"""
 
 
-def _rate(kind: str, movie: str) -> str:
-    found = movie.format("film")
+def _rate(book: RecommenderBook, kind: str, movie: str) -> str:
+    found, best = movie.format("film"), _best(scaled(kind, "x"), "score" if book.lists else "x")
     return f"""LAMBDA(movies,ratings,n,LET(
         films,TOCOL(IF(movies="","",movies)),
         given,TOCOL(IF(ratings="","",ratings)),
@@ -116,10 +118,20 @@ def _rate(kind: str, movie: str) -> str:
         number,SEQUENCE(ROWS(movie_bias)),
         x,global_mean+movie_bias+INDEX(you,ROWS(you))+MMULT(movie_factors,DROP(you,-1)),
         out,DROP(FREQUENCY(IF(what=0,ROWS(movie_bias)+1,what),number),-1),
-        IF(SUM(what)=0,NA(),IF(wrong>0,NA(),{_best(scaled(kind, "x"))}))))"""
+        {_ranked(book, f"MMULT(TRANSPOSE(movie_given),out)/(SUM(out)+{CAUTION:g})", "SUM(out)")}
+        IF(SUM(what)=0,NA(),IF(wrong>0,NA(),{best}))))"""
 
 
-def _best(shown: str) -> str:
-    """Return the formula of titles and scores of the n movies of greatest x that are not out, ties in order."""
+def _ranked(book: RecommenderBook, given: str, rated: str) -> str:
+    """Return what binds score to that of list factors, for sums x; given: a user's numbers, rated: how many movies."""
+    if not book.lists:
+        return ""
+    popular = f"{CAUTION:g}/({rated}+{CAUTION:g})*movie_popularity"
+    return f"""near,MMULT(movie_asked,{given}),
+        score,{list_score(book, "x", "near", popular)},"""
+
+
+def _best(shown: str, score: str) -> str:
+    """Return the formula of titles and shown of the n movies of greatest score that are not out, ties in order."""
     competing = "SUMPRODUCT((number>0)*(out=0))"
-    return f"TAKE(SORTBY(HSTACK(movie_titles,{shown}),x+IF(out>0,{OUT:.0f},0),-1,number,1),MIN(n,{competing}))"
+    return f"TAKE(SORTBY(HSTACK(movie_titles,{shown}),{score}+IF(out>0,{OUT:.0f},0),-1,number,1),MIN(n,{competing}))"

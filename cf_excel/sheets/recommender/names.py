@@ -5,7 +5,13 @@ from functools import cached_property
 
 from cf_excel.sheets.recommender.calc_cells import calc_cells, scalars
 from cf_excel.sheets.recommender.calc_results import Cells
-from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, USER_COLUMNS, RecommenderSheets
+from cf_excel.sheets.recommender.recommender_layout import (
+    LIST_MOVIE_COLUMNS,
+    LIST_USER_COLUMNS,
+    MOVIE_COLUMNS,
+    USER_COLUMNS,
+    RecommenderSheets,
+)
 from cf_excel.xlsx.cells import Block, on_sheet
 
 
@@ -21,11 +27,19 @@ class RecommenderBook(RecommenderSheets):
     @cached_property
     def blocks(self) -> dict[str, tuple[str, Block]]:
         """Sheet and cells of every name that formulas use."""
-        users, movies, predict, k = self.users, self.movies, self.predict, self.n_factors
+        users, movies, predict, k, n = self.users, self.movies, self.predict, self.n_factors, self.n_columns
         on_users = {name: users.columns(i) for i, name in enumerate(USER_COLUMNS)}
         on_users["user_factors"] = users.columns(len(USER_COLUMNS), k)
         on_movies = {name: movies.columns(i) for i, name in enumerate(MOVIE_COLUMNS)}
         on_movies["movie_factors"] = movies.columns(len(MOVIE_COLUMNS), k)
+        if self.lists:
+            first = len(USER_COLUMNS) + k
+            on_users |= {name: users.columns(i) for i, name in enumerate(LIST_USER_COLUMNS, first)}
+            on_users["user_given"] = users.columns(first + len(LIST_USER_COLUMNS), n)
+            first = len(MOVIE_COLUMNS) + k
+            on_movies |= {name: movies.columns(i) for i, name in enumerate(LIST_MOVIE_COLUMNS, first)}
+            first += len(LIST_MOVIE_COLUMNS)
+            on_movies |= {"movie_given": movies.columns(first, n), "movie_asked": movies.columns(first + n, n)}
         names = {name: ("users", block) for name, block in on_users.items()}
         names |= {name: ("movies", block) for name, block in on_movies.items()}
         if self.ratings:

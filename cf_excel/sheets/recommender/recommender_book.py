@@ -1,5 +1,6 @@
 """Write a trained model as a workbook in which people pick, rate and see predictions, by formulas alone."""
 
+import math
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.lists import usual_least_ratings
+from cf_excel.model.lists import ListFactors, usual_least_ratings
 from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.page_setup import set_widths
 from cf_excel.sheets.rating_choices import rating_choices
@@ -22,7 +23,14 @@ from cf_excel.sheets.recommender.lambdas import lambda_names
 from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender import Recommender
-from cf_excel.sheets.recommender.recommender_layout import MOVIE_COLUMNS, N_RATED, USER_COLUMNS, TableSheet
+from cf_excel.sheets.recommender.recommender_layout import (
+    LIST_MOVIE_COLUMNS,
+    LIST_USER_COLUMNS,
+    MOVIE_COLUMNS,
+    N_RATED,
+    USER_COLUMNS,
+    TableSheet,
+)
 from cf_excel.xlsx.cells import Block, column_letters
 from cf_excel.xlsx.texts import shown_ids
 from cf_excel.xlsx.write.new_workbook import write_workbook
@@ -51,10 +59,12 @@ def build_recommender(
     )
     n_users, n_factors = written.user_factors.shape
     n_ratings = len(written.seen_movies) if with_ratings else 0
-    book = RecommenderBook(n_users, len(written.movie_ids), n_factors, n_ratings, len(choices), written.kind, nouns)
+    sizes = n_users, len(written.movie_ids), n_factors, n_ratings, len(choices)
+    book = RecommenderBook(*sizes, written.kind, nouns, *_lists_of(written))
     titles = unique_titles(written.titles, movie_ids, nouns.movie)
     picks, on_calc = _first_picks(written, choices), book.calc_cells.values()
-    results = RecommenderResults(written, titles, picks, choices, on_calc, book.ratings is not None)
+    user_given = _user_given(written, digits)
+    results = RecommenderResults(written, titles, picks, choices, on_calc, book.ratings is not None, user_given)
     recommender = Recommender(written, user_ids, movie_ids, book, results)
 
     workbook = Workbook()
@@ -91,13 +101,50 @@ def check_model(factors: Factors, digits: int) -> None:
 def _as_written(factors: Factors, digits: int) -> Factors:
     """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
     factors = factors.of_users(np.argsort(factors.user_ids, kind="stable"))
-    rounded = lambda array: np.round(array.astype(np.float64), digits) + 0.0  # noqa: E731  (-0.0 becomes 0)
     return replace(
         factors,
-        **{name: rounded(array) for name, array in factors.arrays.items()},
+        user_factors=_rounded(factors.user_factors, digits),
+        movie_factors=_rounded(factors.movie_factors, digits),
+        user_bias=_rounded(factors.user_bias, digits),
+        movie_bias=_rounded(factors.movie_bias, digits),
+        lists=None if factors.lists is None else _lists_as_written(factors.lists, digits),
         seen_movies=factors.seen_movies[np.lexsort((factors.seen_movies, factors.seen_users))],
         seen_ratings=None,  # the workbook shows none
     )
+
+
+def _lists_as_written(lists: ListFactors, digits: int) -> ListFactors:
+    return replace(
+        lists,
+        given=_as_precise(lists.given, digits),
+        asked=_as_precise(lists.asked, digits),
+        popularity=_as_precise(lists.popularity, digits),
+    )
+
+
+def _rounded(array: np.ndarray, decimals: int) -> np.ndarray:
+    return np.round(array.astype(np.float64), decimals) + 0.0  # -0.0 becomes 0
+
+
+def _as_precise(array: np.ndarray, digits: int) -> np.ndarray:
+    """Return rounded numbers; small ones with more decimals, so that the greatest keeps as many digits as asked for."""
+    greatest = float(np.abs(array).max(initial=0))
+    return _rounded(array, digits + max(0, -1 - math.floor(math.log10(greatest))) if greatest > 0 else digits)
+
+
+def _lists_of(factors: Factors) -> tuple[str, int]:
+    """Return what lists rank by and how many columns that takes, nothing where it is the predicted rating."""
+    lists = factors.lists
+    if lists is None:
+        return "", 0
+    return "score" if lists.by_rating_too(factors.rating_range) else "watch", lists.given.shape[1]
+
+
+def _user_given(factors: Factors, digits: int) -> np.ndarray:
+    """Return what the movies of each user gave to the user, (n_users, n_columns), as the sheet holds it."""
+    if factors.lists is None:
+        return np.empty((factors.n_users, 0))
+    return _as_precise(factors.lists.user_given([factors.seen(row) for row in range(factors.n_users)]), digits)
 
 
 def _rating_values(factors: Factors) -> list[float]:
@@ -124,7 +171,11 @@ def _first_picks(factors: Factors, choices: list[float]) -> Picks:
 def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
     factors, sheet = recommender.factors, recommender.book.users
     numbers = np.column_stack([factors.user_bias, factors.user_factors])
-    _write_headers(cells, sheet, [factors.nouns.user, *list(USER_COLUMNS.values())[1:]], recommender.book.n_factors)
+    headers = [factors.nouns.user, *list(USER_COLUMNS.values())[1:], *_numbered("factor", factors.n_factors)]
+    if factors.lists is not None:
+        numbers = np.column_stack([numbers, factors.n_seen, recommender.results.user_given])
+        headers += [*LIST_USER_COLUMNS.values(), *_numbered("given", recommender.book.n_columns)]
+    cells.put(sheet.headers, "header_left", [headers])
     cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
     set_widths(worksheet, {sheet.columns(0): 10})
@@ -140,7 +191,12 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
         results.n_ratings.tolist(),
     )
     numbers = np.column_stack([results.lengths, factors.movie_bias, factors.movie_factors])
-    _write_headers(cells, sheet, [factors.nouns.movie, *list(MOVIE_COLUMNS.values())[1:]], recommender.book.n_factors)
+    headers = [factors.nouns.movie, *list(MOVIE_COLUMNS.values())[1:], *_numbered("factor", factors.n_factors)]
+    if factors.lists is not None:
+        numbers = np.column_stack([numbers, factors.lists.popularity, factors.lists.given, factors.lists.asked])
+        headers += LIST_MOVIE_COLUMNS.values()
+        headers += [name for of in ("given", "asked") for name in _numbered(of, recommender.book.n_columns)]
+    cells.put(sheet.headers, "header_left", [headers])
     for i, values in enumerate(columns):
         cells.put(sheet.columns(i), "plain", [[value] for value in values])
     cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
@@ -155,8 +211,8 @@ def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> No
     cells.put(sheet.table, "plain", np.column_stack([factors.seen_users, factors.seen_movies]) + 1)
 
 
-def _write_headers(cells: SheetCells, sheet: TableSheet, names: list[str], n_factors: int) -> None:
-    cells.put(sheet.headers, "header_left", [[*names, *(f"factor {i}" for i in range(1, n_factors + 1))]])
+def _numbered(name: str, n: int) -> list[str]:
+    return [f"{name} {i}" for i in range(1, n + 1)]
 
 
 def _write_calc(sheet: SheetCells, placed: dict[Block, Cells], results: RecommenderResults) -> None:
