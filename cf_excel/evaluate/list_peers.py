@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, vstack
 
-from cf_excel.evaluate.lists import UserScores
+from cf_excel.evaluate.list_results import UserScores
 from cf_excel.evaluate.splits import liked
 from cf_excel.ratings.table import Ratings
 

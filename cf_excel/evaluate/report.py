@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cf_excel import __version__
-from cf_excel.evaluate.lists import LENGTH, ListResult
+from cf_excel.evaluate.list_results import LENGTH, ListResult
 from cf_excel.evaluate.run import Result
 from cf_excel.files import make_folder, replacing
 from cf_excel.metrics import Interval, Ranking

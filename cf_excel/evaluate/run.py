@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cf_excel import metrics
-from cf_excel.evaluate.lists import ListResult, ListTally, mean_ranking
+from cf_excel.evaluate.list_results import ListResult, ListTally, mean_ranking
 from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import System
 from cf_excel.metrics import Interval, Ranking

@@ -12,7 +12,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.evaluate.list_peers import HALF_LIFE, most_rated
-from cf_excel.evaluate.lists import UserScores
+from cf_excel.evaluate.list_results import UserScores
 from cf_excel.evaluate.peers import Pairs, Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
 from cf_excel.learn.baselines import fit_biases
@@ -125,9 +125,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _by_rating(score: Pairs, n_movies: int) -> Callable[[], Mapping[str, UserScores]]:
+    movies = np.arange(n_movies)
+
     def scores(users: np.ndarray) -> np.ndarray:
-        pairs = np.repeat(users, n_movies), np.tile(np.arange(n_movies), len(users))
-        return score(*pairs).reshape(len(users), n_movies)
+        return np.array([score(np.full(n_movies, user), movies) for user in users])  # factors of all pairs are too many
 
     return lambda: {"rating": scores}
 
