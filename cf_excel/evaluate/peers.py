@@ -195,7 +195,7 @@ PEERS = (
     Peer("surprise KNNBaseline", "surprise", _surprise_knn, ({"k": 40}, {"k": 60}), ranks=False),
     Peer("cornac MF", "cornac", _cornac_mf, _CORNAC),
     Peer("lenskit BiasedMF", "lenskit", _lenskit_mf, _LENSKIT),
-    Peer("myfm", "myfm", _myfm, _MYFM),
+    Peer("myfm", "myfm", _myfm, _MYFM, ranks=False),
 )
 LIST_PEERS = (
     ListPeer("item kNN", "scipy", list_peers.item_knn, _KNN),

@@ -89,10 +89,8 @@ def heading(results: Sequence[Result], nouns: Nouns = USUAL_NOUNS) -> str:
 def list_heading(results: Sequence[Result], nouns: Nouns = USUAL_NOUNS) -> str:
     """Return the line above the table of the lists of a split."""
     n = max(lists.n_users for result in results for lists in result.lists)
-    return (
-        f"lists, {results[0].split}: {LENGTH} unrated {nouns.movies} for each of {n:,} {nouns.users}, to find those "
-        f"that they rated well, or any, in what is held back; ratings: those of a listed {nouns.movie}, median"
-    )
+    unrated = f"{LENGTH} unrated {nouns.movies} for each of {n:,} {nouns.users}"
+    return f"lists, {results[0].split}: {unrated}, to find what they rated well, or any"
 
 
 def as_markdown(boards: Sequence[Sequence[Result]], nouns: Nouns = USUAL_NOUNS) -> str:
