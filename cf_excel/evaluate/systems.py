@@ -13,7 +13,7 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.evaluate.list_peers import HALF_LIFE, most_rated
 from cf_excel.evaluate.list_results import UserScores
-from cf_excel.evaluate.peers import Pairs, Peer, find_peers
+from cf_excel.evaluate.peers import ListPeer, Pairs, Peer, find_peers
 from cf_excel.evaluate.splits import Fold, without
 from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
@@ -94,8 +94,7 @@ def baselines(nouns: Nouns = USUAL_NOUNS, has_times: bool = True) -> list[System
 def peers(ratings: Ratings) -> tuple[list[System], list[str]]:
     """Return the models of others that are installed and not too large for the ratings, and what is missing."""
     found, missing = find_peers(ratings)
-    systems = [_peer(peer) if isinstance(peer, Peer) else _ranker(peer.name, peer.fit, peer.settings) for peer in found]
-    return systems, missing
+    return [_peer(peer) if isinstance(peer, Peer) else _list_peer(peer) for peer in found], missing
 
 
 def _peer(peer: Peer) -> System:
@@ -105,6 +104,17 @@ def _peer(peer: Peer) -> System:
         return Scorer(score, orders=_by_rating(score, fold.train.n_movies) if peer.ranks else dict)
 
     return System(peer.name, fit, grid(*peer.settings))
+
+
+def _list_peer(peer: ListPeer) -> System:
+    """Return a peer that lists the most rated lately for users of whom it knows nothing, as anybody would."""
+
+    def fit(train: Ratings, settings: dict, seed: int) -> UserScores:
+        own, of_all = peer.fit(train, settings, seed), most_rated(train, HALF_LIFE)
+        is_known = np.bincount(train.user_idx, minlength=train.n_users) > 0
+        return lambda users: np.where(is_known[users, None], own(users), of_all(users))
+
+    return _ranker(peer.name, fit, peer.settings)
 
 
 def _ranker(name: str, fit: Callable[[Ratings, dict, int], UserScores], settings: tuple[dict, ...] = ({},)) -> System:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from support.planted import low_rank_ratings, make_ratings
 
+from cf_excel.evaluate.list_peers import HALF_LIFE, most_rated
 from cf_excel.evaluate.list_results import ListTally
 from cf_excel.evaluate.run import choose, evaluate
-from cf_excel.evaluate.splits import Fold, make_folds
+from cf_excel.evaluate.splits import Fold, make_folds, without
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, make_systems, peers
 from cf_excel.metrics import Ranking
 from cf_excel.model.predictor import Predictor
@@ -127,6 +128,19 @@ def test_nothing_but_the_training_ratings_sets_a_peer() -> None:
         users = np.arange(SMALL.n_users)
         scores = [system.fit(which, settings, 0).orders()["own"](users) for which in (fold, blind)]
         assert np.array_equal(*scores)
+
+
+def test_peers_list_the_most_rated_for_users_of_whom_they_know_nothing() -> None:
+    (fold,) = make_folds(SMALL, "time")
+    train = fold.train
+    stranger = without(train, np.flatnonzero(train.user_idx == 3))
+    counts = most_rated(stranger, HALF_LIFE)(np.array([3]))
+    for system in peers(SMALL)[0]:
+        if not system.rates:
+            settings = system.candidates(np.random.default_rng(0), 1)[0]
+            scores = system.fit(replace(fold, train=stranger), settings, 0).orders()["own"]
+            assert np.array_equal(scores(np.array([4, 3]))[1:], counts)
+            assert not np.array_equal(scores(np.array([4])), counts)
 
 
 def test_a_system_that_ranks_is_tuned_for_its_lists() -> None:
