@@ -32,7 +32,7 @@ def main(rounds: int = 5) -> None:
 
     ours = [seconds(lambda: fit_bayes(ratings, rows)) for _ in range(rounds)]
     print(f"fit: median {np.median(ours):.2f} s")
-    svd = next((system for system in peers()[0] if system.name == "surprise SVD"), None)
+    svd = next((system for system in peers(ratings)[0] if system.name == "surprise SVD"), None)
     if svd is None:
         print('Surprise is not installed: run python -m pip install "cf_excel[bench]"')
         return

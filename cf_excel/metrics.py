@@ -38,15 +38,16 @@ def coverage(errors: ArrayLike, deviations: ArrayLike, share: float) -> float:
 
 
 class Ranking(NamedTuple):
-    """How good the head of a list is, each 0 to 1."""
+    """How good the head of a list is, each 0 to 1; hit: whether it has any relevant item, of many the share that do."""
 
     precision: float
     recall: float
     ndcg: float
+    hit: float
 
 
 def ranking(is_relevant: ArrayLike, n_relevant: int, length: int) -> Ranking:
-    """Return precision, recall and NDCG at a length (Järvelin & Kekäläinen 2002, with gains of 0 and 1).
+    """Return precision, recall, NDCG and hit at a length (Järvelin & Kekäläinen 2002, with gains of 0 and 1).
 
     is_relevant: of the listed items, the best first, at most length of them. n_relevant: how many there are in all.
     Raises InputError where nothing is relevant.
@@ -56,7 +57,8 @@ def ranking(is_relevant: ArrayLike, n_relevant: int, length: int) -> Ranking:
     hits = np.asarray(is_relevant, np.float64)[:length]
     gains = 1 / np.log2(np.arange(2, length + 2))
     ideal = gains[: min(n_relevant, length)].sum()
-    return Ranking(hits.sum() / length, hits.sum() / n_relevant, hits @ gains[: len(hits)] / ideal)
+    n_hits = float(hits.sum())
+    return Ranking(n_hits / length, n_hits / n_relevant, float(hits @ gains[: len(hits)] / ideal), float(n_hits > 0))
 
 
 class Interval(NamedTuple):

@@ -22,7 +22,6 @@ from cf_excel.files import make_folder
 if TYPE_CHECKING:
     from cf_excel.evaluate.run import Result
     from cf_excel.evaluate.systems import System, Tables
-    from cf_excel.ratings.nouns import Nouns
     from cf_excel.ratings.table import Ratings
 
 FILES = ("results.json", "results.md", "scoreboard.png", "scoreboard.svg")
@@ -52,7 +51,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="NAME",
         help="lesson, kfold (five random folds), time (the latest fifth), new-users (default: all but kfold)",
     )
-    parser.add_argument("--peers", action="store_true", help="other libraries, too, where they are installed")
+    parser.add_argument("--peers", action="store_true", help="others' models, too, where they are installed")
     parser.add_argument(
         "--tune",
         type=whole,
@@ -98,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
         read_features(args.user_features, ratings.user_ids, "user"),
         read_features(args.movie_features, ratings.movie_ids, "movie"),
     )
-    systems, missing = _systems(args, tables, ratings.nouns)
+    systems, missing = _systems(args, tables, ratings)
     options = {"models": args.models, "peers": args.peers, "tune": args.tune, "given": args.given, "seed": args.seed}
     boards = []
     for split in _splits(args, ratings):
@@ -113,22 +112,24 @@ def run(args: argparse.Namespace) -> None:
                 tell=_tell,
             )
         )
-        say(report.heading(boards[-1], ratings.nouns))
-        print_table(report.HEADINGS, [report.cells(result) for result in boards[-1]])
-        print()
+        for table in report.tables(boards[-1], ratings.nouns):
+            say(table.title)
+            print_table(table.headings, table.cells)
+            print()
     keep_former(args, *paths)
     for path in [*report.save(args.out, boards, ratings, options, missing), *_chart(args.out, boards)]:
         say(path)
 
 
-def _systems(args: argparse.Namespace, tables: "Tables", nouns: "Nouns") -> "tuple[list[System], list[str]]":
+def _systems(args: argparse.Namespace, tables: "Tables", ratings: "Ratings") -> "tuple[list[System], list[str]]":
     """Return what to evaluate, and what is left out because its library is not there."""
     from cf_excel.evaluate.systems import baselines, make_systems, peers
 
-    others, missing = peers() if args.peers else ([], [])
+    others, missing = peers(ratings) if args.peers else ([], [])
     for name in missing:
-        note(f"left out: {name}; pip install cf_excel[bench] has it")
-    return [*make_systems(args.models, tables), *baselines(nouns), *others], missing
+        note(f"left out: {name}")
+    of_counts = baselines(ratings.nouns, ratings.timestamp is not None)
+    return [*make_systems(args.models, tables), *of_counts, *others], missing
 
 
 def _for_new_users(split: str, tables: "Tables") -> "list[System]":

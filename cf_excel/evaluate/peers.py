@@ -1,6 +1,6 @@
-"""Other libraries, behind one interface: each learns from rows and ratings, and gives a function that scores pairs.
+"""Others' models, behind one interface: each learns from rows and ratings, and gives a function that scores.
 
-They come with the extra `bench`; one that can't be imported is left out and named.
+Most come with the extra `bench`; one that can't be imported is left out and named.
 """
 
 from collections import defaultdict
@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse import csr_matrix
 
+from cf_excel.evaluate import list_peers
+from cf_excel.evaluate.list_results import UserScores
 from cf_excel.ratings.table import Ratings
 
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -20,27 +22,41 @@ Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Peer(NamedTuple):
     """A model of another library; module is what must be there; settings are those that --tune tries, default first.
 
-    rates: its scores are ratings. ranks: scoring every movie for a user takes no minutes.
+    ranks: scoring every movie for a user takes no minutes.
     """
 
     name: str
     module: str
     fit: Callable[[Ratings, dict, int], Pairs]
     settings: tuple[dict, ...] = ({},)
-    rates: bool = True
     ranks: bool = True
 
 
-def find_peers() -> tuple[list[Peer], list[str]]:
-    """Return the peers whose library can be imported, and of the others name and reason."""
-    found, missing = [], []
-    for peer in PEERS:
+class ListPeer(NamedTuple):
+    """A way to rank movies; as a Peer. most: of how many users and movies it needs a square matrix at most."""
+
+    name: str
+    module: str
+    fit: Callable[[Ratings, dict, int], UserScores]
+    settings: tuple[dict, ...]
+    most: int | None = None
+
+
+def find_peers(ratings: Ratings) -> tuple[list[Peer | ListPeer], list[str]]:
+    """Return the peers that can be imported and can take the ratings, and of the others name and reason."""
+    found: list[Peer | ListPeer] = []
+    missing = []
+    for peer in (*PEERS, *LIST_PEERS):
         try:
             import_module(peer.module)
         except ImportError as error:
-            missing.append(f"{peer.name} ({error})")
-        else:
-            found.append(peer)
+            missing.append(f"{peer.name} ({error}; pip install cf_excel[bench] has it)")
+            continue
+        if isinstance(peer, ListPeer) and peer.most and min(ratings.n_users, ratings.n_movies) > peer.most:
+            nouns = ratings.nouns
+            missing.append(f"{peer.name} (it can't take more than {peer.most:,} {nouns.users} and {nouns.movies})")
+            continue
+        found.append(peer)
     return found, missing
 
 
@@ -143,16 +159,6 @@ def _myfm(train: Ratings, settings: dict, seed: int) -> Pairs:
     return lambda users, movies: model.predict(rows(users, movies))
 
 
-def _implicit_als(train: Ratings, settings: dict, seed: int) -> Pairs:
-    from implicit.als import AlternatingLeastSquares
-
-    ones = np.ones(len(train), np.float32)
-    rated = csr_array((ones, (train.user_idx, train.movie_idx)), (train.n_users, train.n_movies))
-    model = AlternatingLeastSquares(random_state=seed, num_threads=1, **settings)
-    model.fit(csr_matrix(rated), show_progress=False)
-    return _dot(0.0, model.user_factors, model.item_factors, np.zeros(train.n_users), np.zeros(train.n_movies))
-
-
 _SVD: tuple[dict, ...] = (
     {},
     {"n_factors": 100, "n_epochs": 40, "lr_all": 0.01, "reg_all": 0.1},
@@ -165,12 +171,37 @@ _CORNAC = tuple(
 )
 _LENSKIT = tuple({"embedding_size": size, "epochs": 10} for size in (50, 20, 100))
 _MYFM = tuple({"rank": rank, "n_iter": 200} for rank in (10, 6, 16))
-_IMPLICIT = tuple({"factors": k, "regularization": decay} for k, decay in ((64, 0.01), (32, 0.1), (16, 1.0)))
+_ALS = tuple(
+    {"factors": k, "regularization": decay, "alpha": alpha, "below": below}
+    for k, decay, alpha, below in (
+        *((24, 30.0, 5.0, 0.25), (24, 30.0, 5.0, 1.0), (16, 10.0, 5.0, 0.25)),
+        *((32, 30.0, 5.0, 0.25), (64, 0.01, 1.0, 1.0), (32, 10.0, 1.0, 0.25)),
+    )
+)
+_BPR = tuple(
+    {"factors": k, "learning_rate": rate, "regularization": decay, "iterations": n}
+    for k, rate, decay, n in ((32, 0.01, 0.01, 100), (16, 0.01, 0.1, 100), (8, 0.01, 0.01, 100), (64, 0.01, 0.01, 50))
+)
+_EASE = tuple(
+    {"l2": l2, "below": below} for l2, below in ((200, 0.25), (200, 1.0), (100, 0.25), (400, 0.25), (50, 0.25))
+)
+_SLIM = tuple(
+    {"l1": l1, "l2": l2, "below": below}
+    for l1, l2, below in ((3, 50, 0.25), (3, 50, 1.0), (2, 100, 0.25), (2, 200, 0.25))
+)
+_KNN = tuple({"k": k, "below": below} for k, below in ((50, 0.25), (50, 1.0), (100, 0.25), (20, 0.25), (200, 0.25)))
 PEERS = (
     Peer("surprise SVD", "surprise", _surprise_svd, _SVD),
     Peer("surprise KNNBaseline", "surprise", _surprise_knn, ({"k": 40}, {"k": 60}), ranks=False),
     Peer("cornac MF", "cornac", _cornac_mf, _CORNAC),
     Peer("lenskit BiasedMF", "lenskit", _lenskit_mf, _LENSKIT),
-    Peer("myfm", "myfm", _myfm, _MYFM),
-    Peer("implicit ALS", "implicit", _implicit_als, _IMPLICIT, rates=False),
+    Peer("myfm", "myfm", _myfm, _MYFM, ranks=False),
+)
+LIST_PEERS = (
+    ListPeer("item kNN", "scipy", list_peers.item_knn, _KNN),
+    ListPeer("user kNN", "scipy", list_peers.user_knn, _KNN),
+    ListPeer("EASE", "scipy", list_peers.ease, _EASE, most=20_000),
+    ListPeer("SLIM", "sklearn", list_peers.slim, _SLIM, most=20_000),
+    ListPeer("implicit ALS", "implicit", list_peers.implicit_als, _ALS),
+    ListPeer("implicit BPR", "implicit", list_peers.implicit_bpr, _BPR),
 )

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cf_excel import metrics
+from cf_excel.evaluate.list_results import ListResult, ListTally, mean_ranking
 from cf_excel.evaluate.splits import Fold, hold_back, make_folds
-from cf_excel.evaluate.systems import Scorer, System
+from cf_excel.evaluate.systems import System
 from cf_excel.metrics import Interval, Ranking
 from cf_excel.ratings.table import Ratings
 
-LIST_LENGTH = 10
-RANKED_USERS = 200  # of a fold, drawn with the seed: the same ones for every system
 SHARES = (0.5, 0.9)
 
 
@@ -22,7 +21,8 @@ class Result:
     """A system on a split. mse in squared rating units, rmse and mae in rating units; NaN for one that just ranks.
 
     more_than_first: by how much the MSE is above that of the first system of the split, with a 95% interval.
-    coverage: what share of the ratings lay in the intervals for 50% and 90%. ranking: means over users.
+    coverage: what share of the ratings lay in the intervals for 50% and 90%. lists: by each order that the system has;
+    ranking: how they find what users liked by the predicted rating or, of one that just ranks, by its own order.
     Seconds are sums over the folds. settings: those of each fold; n_tried: how many were compared on a holdout within
     the training ratings.
     """
@@ -40,6 +40,7 @@ class Result:
     predict_seconds: float
     n_tried: int
     settings: list[dict] = field(default_factory=list)
+    lists: list[ListResult] = field(default_factory=list)
 
 
 @dataclass
@@ -48,7 +49,7 @@ class _Tally:
 
     errors: list[np.ndarray] = field(default_factory=list)
     deviations: list[np.ndarray] = field(default_factory=list)
-    rankings: list[Ranking] = field(default_factory=list)
+    lists: dict[str, ListTally] = field(default_factory=dict)
     settings: list[dict] = field(default_factory=list)
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
@@ -73,15 +74,18 @@ def evaluate(
     users = np.concatenate([fold.users for fold in folds])
     results: list[Result] = []
     first: np.ndarray | None = None
+    first_lists: ListTally | None = None
     for system in systems:
         tally, n_tried = _Tally(), 1
         for fold in folds:
             settings, n_tried = choose(system, fold, n_trials, seed)
-            _measure(system, fold, settings, seed, ratings, tally)
+            _measure(system, fold, settings, seed, tally)
         squared = np.concatenate(tally.errors) ** 2 if system.rates else None
         compared = None if first is None or squared is None else metrics.paired_difference(first, squared, users)
         first = squared if first is None else first
-        results.append(_result(split, system, len(users), tally, compared, n_tried))
+        first_lists = first_lists or next(iter(tally.lists.values()), None)
+        lists = [of_order.result(by, first_lists) for by, of_order in tally.lists.items() if first_lists]
+        results.append(_result(split, system, len(users), tally, compared, n_tried, lists))
         tell(results[-1])
     return results
 
@@ -101,25 +105,33 @@ def choose(system: System, fold: Fold, n_trials: int, seed: int) -> tuple[dict, 
 
 def _loss(system: System, fold: Fold, settings: dict, seed: int) -> float:
     scorer = system.fit(fold, settings, seed)
-    if system.rates:
+    if scorer.score is not None:
         return metrics.mse(_cut_off(scorer.score(fold.users, fold.movies), fold.train), fold.rating)
-    return -float(np.mean([ranking.ndcg for ranking in _rankings(scorer, fold, fold.train.rating_range, seed)]))
+    tally = ListTally()
+    for scores in scorer.orders().values():
+        tally.add(scores, fold)
+    return -tally.ndcg
 
 
-def _measure(system: System, fold: Fold, settings: dict, seed: int, ratings: Ratings, tally: _Tally) -> None:
+def _measure(system: System, fold: Fold, settings: dict, seed: int, tally: _Tally) -> None:
     start = time.perf_counter()
     scorer = system.fit(fold, settings, seed)
     fitted = time.perf_counter()
-    scores = scorer.score(fold.users, fold.movies)
-    tally.predict_seconds += time.perf_counter() - fitted
     tally.fit_seconds += fitted - start
     tally.settings.append(settings)
-    if system.rates:
+    if scorer.score is not None:
+        scores = scorer.score(fold.users, fold.movies)
+        tally.predict_seconds += time.perf_counter() - fitted
         tally.errors.append(_cut_off(scores, fold.train) - fold.rating)
     if scorer.deviation is not None:
         tally.deviations.append(scorer.deviation(fold.users, fold.movies))
-    if system.ranks:
-        tally.rankings.extend(_rankings(scorer, fold, ratings.rating_range, seed))
+    began = time.perf_counter()
+    orders = scorer.orders()
+    learnt = time.perf_counter() - began
+    for by, order in orders.items():
+        lists = tally.lists.setdefault(by, ListTally())
+        lists.add(order, fold)
+        lists.fit_seconds += fitted - start + (0 if by == "rating" else learnt)
 
 
 def _cut_off(scores: np.ndarray, train: Ratings) -> np.ndarray:
@@ -127,27 +139,15 @@ def _cut_off(scores: np.ndarray, train: Ratings) -> np.ndarray:
     return np.clip(np.asarray(scores, np.float64), *train.rating_range)
 
 
-def _rankings(scorer: Scorer, fold: Fold, rating_range: tuple[float, float], seed: int) -> list[Ranking]:
-    """Return how well each user's ten best of the movies not rated in training find those rated well in the test.
-
-    Well is in the upper quarter of the scale: 4 and more of 0.5 to 5 and of 1 to 5.
-    """
-    low, high = rating_range
-    is_good = fold.rating >= low + 0.75 * (high - low)
-    users = np.unique(fold.users[is_good])
-    users = np.sort(np.random.default_rng(seed).permutation(users)[:RANKED_USERS])
-    movies = np.arange(fold.train.n_movies)
-    found = []
-    for user in users:
-        scores = np.array(scorer.score(np.full(len(movies), user), movies), np.float64)
-        scores[fold.train.movie_idx[fold.train.user_idx == user]] = -np.inf
-        best = np.argsort(-scores, kind="stable")[:LIST_LENGTH]
-        good = fold.movies[is_good & (fold.users == user)]
-        found.append(metrics.ranking(np.isin(best, good), len(good), LIST_LENGTH))
-    return found
-
-
-def _result(split: str, system: System, n_test: int, tally: _Tally, compared: Interval | None, n_tried: int) -> Result:
+def _result(
+    split: str,
+    system: System,
+    n_test: int,
+    tally: _Tally,
+    compared: Interval | None,
+    n_tried: int,
+    lists: list[ListResult],
+) -> Result:
     mse = mae = np.nan
     covered = None
     if system.rates:
@@ -156,7 +156,7 @@ def _result(split: str, system: System, n_test: int, tally: _Tally, compared: In
         if tally.deviations:
             deviations = np.concatenate(tally.deviations)
             covered = tuple(metrics.coverage(errors, deviations, share) for share in SHARES)
-    ranking = Ranking(*map(float, np.mean(tally.rankings, axis=0))) if tally.rankings else None
+    by = tally.lists.get("rating") or tally.lists.get("own")
     return Result(
         split=split,
         system=system.name,
@@ -166,9 +166,10 @@ def _result(split: str, system: System, n_test: int, tally: _Tally, compared: In
         mae=mae,
         more_than_first=compared,
         coverage=covered,
-        ranking=ranking,
+        ranking=mean_ranking(by.liked) if by else None,
         fit_seconds=tally.fit_seconds,
-        predict_seconds=tally.predict_seconds,
+        predict_seconds=tally.predict_seconds if system.rates else np.nan,
         n_tried=n_tried,
         settings=tally.settings,
+        lists=lists,
     )

@@ -15,7 +15,7 @@ N_FOLDS = 5
 class Fold:
     """Ratings to learn from, and the rows, movies and ratings (n_test,) that are asked for.
 
-    new_users (n_users,): the users of whom only a few ratings are to learn from; none in most splits.
+    new_users (n_users,): the users of whom only n_given ratings are to learn from; none in most splits.
     """
 
     train: Ratings
@@ -23,6 +23,8 @@ class Fold:
     movies: np.ndarray
     rating: np.ndarray
     new_users: np.ndarray
+    split: str
+    n_given: int = 0
 
 
 def make_folds(ratings: Ratings, split: str, seed: int = 0, n_given: int = 10) -> list[Fold]:
@@ -36,21 +38,36 @@ def make_folds(ratings: Ratings, split: str, seed: int = 0, n_given: int = 10) -
         folds = np.array_split(np.random.default_rng(seed).permutation(len(ratings)), N_FOLDS)
         return [_fold(ratings, rows, split) for rows in folds]
     if split == "new-users":
-        return [_new_users(ratings, seed, n_given)]
+        return [_new_users(ratings, seed, n_given, np.ones(ratings.n_users, bool))]
     if split not in SPLITS:
         raise InputError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
     return [_fold(ratings, validation_rows(ratings, split), split)]
 
 
 def hold_back(fold: Fold, seed: int) -> Fold:
-    """Return a fold within the training ratings of a fold: a fifth of them is asked for, to choose settings by."""
-    return _fold(fold.train, validation_rows(fold.train, "random", seed), "random", fold.new_users)
+    """Return a fold within the training ratings of a fold, to choose settings by.
+
+    It asks as the fold does: for the latest fifth, for a fifth at random, or for later ratings of a fifth of the users,
+    none of them new in the fold itself. Raises InputError as make_folds does.
+    """
+    if fold.split == "new-users":
+        return _new_users(fold.train, seed + 1, fold.n_given, ~fold.new_users)
+    split = "time" if fold.split == "time" else "random"
+    return _fold(fold.train, validation_rows(fold.train, split, seed), split)
 
 
-def _new_users(ratings: Ratings, seed: int, n_given: int) -> Fold:
+def liked(rating: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:
+    """Return which ratings are in the upper quarter of the scale: 4 and more of 0.5 to 5 and of 1 to 5."""
+    low, high = rating_range
+    return rating >= low + 0.75 * (high - low)
+
+
+def _new_users(ratings: Ratings, seed: int, n_given: int, among: np.ndarray) -> Fold:
+    """Return a fold that asks for later ratings of a fifth of some users (a mask, (n_users,))."""
     if n_given < 1:
         raise InputError(f"--given {n_given}: expected 1 or more ratings of every new {ratings.nouns.user}")
-    drawn = np.random.default_rng(seed).permutation(ratings.n_users)[: max(1, ratings.n_users // 5)]
+    users = np.random.default_rng(seed).permutation(np.flatnonzero(among))
+    drawn = users[: max(1, len(users) // 5)]
     is_new = np.zeros(ratings.n_users, bool)
     is_new[drawn] = True
     time = np.zeros(len(ratings)) if ratings.timestamp is None else ratings.timestamp
@@ -58,16 +75,14 @@ def _new_users(ratings: Ratings, seed: int, n_given: int) -> Fold:
     counts = np.bincount(ratings.user_idx, minlength=ratings.n_users)
     place = np.arange(len(ratings)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = order[is_new[ratings.user_idx[order]] & (place >= n_given)]
-    return _fold(ratings, np.sort(rows), "new-users", is_new)
+    return replace(_fold(ratings, np.sort(rows), "new-users"), new_users=is_new, n_given=n_given)
 
 
-def _fold(ratings: Ratings, rows: np.ndarray, split: str, new_users: np.ndarray | None = None) -> Fold:
+def _fold(ratings: Ratings, rows: np.ndarray, split: str) -> Fold:
     if not 0 < len(rows) < len(ratings):
         raise InputError(f"{ratings.source}: {len(ratings):,} ratings are too few for the split {split}")
-    if new_users is None:
-        new_users = np.zeros(ratings.n_users, bool)
     asked = (ratings.user_idx[rows], ratings.movie_idx[rows], ratings.rating[rows])
-    return Fold(without(ratings, rows), *asked, new_users)
+    return Fold(without(ratings, rows), *asked, np.zeros(ratings.n_users, bool), split)
 
 
 def without(ratings: Ratings, rows: np.ndarray) -> Ratings:

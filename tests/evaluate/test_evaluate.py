@@ -11,7 +11,6 @@ from support.planted import low_rank_ratings, make_ratings
 from cf_excel.cli import main
 from cf_excel.errors import InputError
 from cf_excel.evaluate import peers, report
-from cf_excel.evaluate import run as run_module
 from cf_excel.evaluate.run import choose, evaluate
 from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, grid, make_systems
@@ -56,10 +55,17 @@ def test_new_users_give_their_first_ratings() -> None:
         assert sorted(SMALL.timestamp[SMALL.user_idx == user])[:4] == sorted(given)
 
 
-def test_the_inner_holdout_lies_within_the_training_ratings() -> None:
-    (fold,) = make_folds(SMALL, "lesson")
+@pytest.mark.parametrize("split", ["lesson", "kfold", "time", "new-users"])
+def test_the_inner_holdout_lies_within_the_training_ratings_and_asks_alike(split: str) -> None:
+    fold = make_folds(SMALL, split, n_given=4)[0]
     inner = hold_back(fold, 0)
     assert pairs(inner.train) | set(zip(inner.users.tolist(), inner.movies.tolist(), strict=True)) == pairs(fold.train)
+    if split == "time":
+        assert inner.train.timestamp.max() == len(fold.train) * 4 // 5 - 1
+    if split == "new-users":
+        assert not (fold.new_users & inner.new_users).any()
+        given = np.bincount(inner.train.user_idx, minlength=SMALL.n_users)
+        assert set(given[inner.new_users]) == set(given[fold.new_users]) == {4}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,9 @@ def oracle(error: float, name: str = "oracle") -> System:
     return System(
         name,
         lambda fold, settings, seed: Scorer(
-            lambda users, movies: (table + noise)[users, movies], lambda users, movies: np.full(len(users), error)
+            lambda users, movies: (table + noise)[users, movies],
+            lambda users, movies: np.full(len(users), error),
+            lambda: {"rating": lambda users: (table + noise)[users]},
         ),
     )
 
@@ -119,24 +127,8 @@ def test_most_rated_ranks_and_rates_nothing() -> None:
     assert np.isnan(results["most rated"].mse)
     assert results["most rated"].ranking is not None
     assert results["mean"].ranking is None
+    assert results["mean"].lists == []
     assert results["user + movie bias"].mse < results["mean"].mse
-
-
-def test_a_ranked_list_leaves_out_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = []
-    monkeypatch.setattr(run_module.metrics, "ranking", lambda hits, n, length: listed.append((hits, n)) or (0, 0, 0))
-    monkeypatch.setattr(run_module, "RANKED_USERS", 10**6)
-    table = np.full((SMALL.n_users, SMALL.n_movies), 0.0)
-    (fold,) = make_folds(SMALL, "lesson")
-    table[fold.train.user_idx, fold.train.movie_idx] = 5.0  # the best scores go to what must be left out
-    table[fold.users, fold.movies] = fold.rating
-    evaluate(SMALL, "lesson", [System("s", lambda *_: Scorer(lambda users, movies: table[users, movies]))])
-    low, high = SMALL.rating_range
-    is_good = fold.rating >= low + 0.75 * (high - low)
-    assert len(listed) == len(np.unique(fold.users[is_good]))
-    for hits, n_good in listed:
-        assert hits[: min(n_good, 10)].all()
-    assert sum(n for _, n in listed) == is_good.sum()
 
 
 def test_our_models_beat_the_baselines_on_planted_factors() -> None:
@@ -171,7 +163,7 @@ def test_tuning_sees_the_training_ratings_alone() -> None:
         return Scorer(lambda users, movies: np.full(len(users), settings["guess"]))
 
     system = System("s", fit, grid({"guess": 0.0}, {"guess": float(SMALL.rating.mean())}, {"guess": 9.0}))
-    (result,) = evaluate(SMALL, "lesson", [replace(system, ranks=False)], n_trials=3)
+    (result,) = evaluate(SMALL, "lesson", [system], n_trials=3)
     assert result.settings == [{"guess": float(SMALL.rating.mean())}]
     assert result.n_tried == 3
     (fold,) = make_folds(SMALL, "lesson")
@@ -199,9 +191,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_tables_say_what_they_are_called(tmp_path: Path) -> None:
     ratings = replace(SMALL, nouns=Nouns("customer", "product"))
     board = evaluate(ratings, "new-users", baselines(ratings.nouns), n_given=12)
-    assert report.cells(board[1])[0] == "customer + product bias"
     report.save(tmp_path, [board], ratings, {}, [])
-    assert "the later ratings of customers of whom" in (tmp_path / "results.md").read_text()
+    text = (tmp_path / "results.md").read_text()
+    assert "the later ratings of customers of whom" in text
+    assert "\n| customer + product bias | " in text
+    assert "10 unrated products for each of " in text
 
 
 def test_the_command_prints_and_saves(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,15 +206,21 @@ def test_the_command_prints_and_saves(small: None, tmp_path: Path, capsys: pytes
     assert [(row["split"], row["system"]) for row in saved["results"][:4]] == [
         ("lesson", name) for name in ("bayes", "mean", "user + movie bias", "most rated")
     ]
+    assert [lists["by"] for lists in saved["results"][0]["lists"]] == ["score", "watch", "rating"]
     assert saved["options"] == {"models": ["bayes"], "peers": False, "tune": 2, "given": 10, "seed": 0}
     assert saved["results"][0]["n_tried"] == 2
-    assert saved["results"][3]["mse"] is None
+    assert saved["results"][3]["mse"] is saved["results"][3]["predict_seconds"] is None
     assert saved["data"]["ratings"] == len(SMALL)
     board = (out / "results.md").read_text()
     for row in saved["results"]:
-        mse_cell = "-" if row["mse"] is None else f"{row['mse']:.4f}"
-        assert f"| {row['system']} | {mse_cell} |" in board
-        assert mse_cell in captured.out
+        cells = [] if row["mse"] is None else [(row["system"], f"{row['mse']:.4f}")]
+        for lists in row["lists"]:
+            name = row["system"] if lists["by"] == "own" else f"{row['system']}, {lists['by']}"
+            cells.append((name, f"{lists['liked'][2]:.4f}"))
+        assert cells
+        for name, cell in cells:
+            assert f"| {name} | {cell} |" in board
+            assert cell in captured.out
     assert "time: 300 ratings, the latest fifth of the ratings; up to 2 settings each" in board
     assert (out / "scoreboard.png").stat().st_size > 10_000
     assert captured.out.splitlines()[-4:] == [
@@ -273,12 +273,17 @@ def test_a_peer_that_is_not_installed_is_named(
     fit = lambda train, settings, seed: lambda users, movies: np.full(len(users), 3.0)  # noqa: E731
     there = peers.Peer("present", "peer_that_is_here", fit)
     monkeypatch.setattr(peers, "PEERS", (there, peers.Peer("absent", "no_such_library", fit)))
+    most = peers.ListPeer("small", "scipy", lambda *_: None, ({},), most=49)
+    monkeypatch.setattr(peers, "LIST_PEERS", (most,))
     assert main(["evaluate", "--models", "bayes", "--split", "lesson", "--peers", "--out", str(tmp_path)]) == 0
     captured = capsys.readouterr()
-    assert "note: left out: absent (No module named 'no_such_library')" in captured.err
+    pip = "pip install cf_excel[bench] has it"
+    assert f"note: left out: absent (No module named 'no_such_library'; {pip})\n" in captured.err
+    assert "note: left out: small (it can't take more than 49 users and movies)\n" in captured.err
     assert "\npresent " in captured.out
     assert json.loads((tmp_path / "results.json").read_text())["left_out"] == [
-        "absent (No module named 'no_such_library')"
+        f"absent (No module named 'no_such_library'; {pip})",
+        "small (it can't take more than 49 users and movies)",
     ]
 
 
@@ -289,6 +294,5 @@ def test_peers_score_pairs(peer: peers.Peer) -> None:
     scores = peer.fit(fold.train, peer.settings[0], 0)(fold.users, fold.movies)
     assert scores.shape == fold.users.shape
     assert np.isfinite(scores).all()
-    if peer.rates:
-        mean = np.full(len(scores), fold.train.rating.mean())
-        assert mse(np.clip(scores, *SMALL.rating_range), fold.rating) < mse(mean, fold.rating)
+    mean = np.full(len(scores), fold.train.rating.mean())
+    assert mse(np.clip(scores, *SMALL.rating_range), fold.rating) < mse(mean, fold.rating)
