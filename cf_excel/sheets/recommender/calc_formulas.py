@@ -55,7 +55,7 @@ def look_up_title(wanted: str, table: str, n: int) -> str:
 def _place_of_true(conditions: str, n: int) -> str:
     if n == 1:  # one condition is no array to search
         return f"IF({conditions},1,NA())"
-    return f"MATCH(TRUE,INDEX({conditions},0),0)"
+    return f"MATCH(TRUE,{conditions},0)"
 
 
 def _row_or_blank(wanted: str, row: str) -> str:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.sheets.bands import Area, Bands, meeting
-from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
+from cf_excel.xlsx.cells import Block, cell, check_size, on_sheet, one_cell
 
 N_BEST = 10
 N_RATED = 5
@@ -141,6 +141,12 @@ class CalcSheet:
     panel_products = Area("products", "factors bias")  # the factors of the rated movies times the covariance
     covariance = Area("factors bias", "factors bias")  # covariance of the users, the bias last
 
+    @property
+    def factor_number(self) -> str:
+        """Formula of a factor's number, from 1, in the first column of panel_movie_factors; the others by filling."""
+        first = self.panel_movie_factors.row(0).column(0)
+        return f"COLUMNS({cell(first.top, first.left, fix_column=True)}:{first.first})"
+
     def long(self, i: int) -> Block:
         """Return a column of one row a movie, counted from 0."""
         return meeting(self, "movies", "long", column=i)
@@ -211,5 +217,5 @@ class RecommenderSheets:
 
     @property
     def movie_numbers(self) -> str:
-        """Formula of the rows of the movies, from 1."""
-        return f"ROW(movie_bias)-{self.movies.table.top - 1}"
+        """Formula of the rows of the movies, from 1; by the address, because not every program has ROW of a name."""
+        return f"ROW({on_sheet(self.movies.title, self.movies.columns(0))})-{self.movies.table.top - 1}"
