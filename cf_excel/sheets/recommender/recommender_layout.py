@@ -10,6 +10,7 @@ from cf_excel.xlsx.cells import Block, cell, check_size, on_sheet, one_cell
 N_BEST = 10
 N_RATED = 5
 _TOP, _LOWER_TOP = 5, 26  # of the panels of the sheet predict
+_TRY_TOP = _LOWER_TOP + N_BEST + 4
 _LEFT, _RIGHT = 2, 7  # their first columns: number, title, genres, score
 # columns of the tables before the factors: the name of the cells, and the header
 USER_COLUMNS = {"user_ids": "user", "user_bias": "bias"}
@@ -72,12 +73,20 @@ class PredictSheet:
     # beside the words is the least number of ratings of a similar movie, in the heading of those
     least_label = one_cell(_LOWER_TOP, _LEFT + 2)
     least_ratings = one_cell(_LOWER_TOP, _LEFT + 3)
+    # under what is printed: a function in each corner, with cells for what it gives
+    try_heading = Block(_TRY_TOP, _LEFT, _TRY_TOP, _RIGHT + 3)
+    try_notes = Block(_TRY_TOP + 1, _LEFT, _TRY_TOP + 2, _LEFT)
     tall_rows = range(_TOP + 1, _TOP + N_RATED + 1)  # rows of the panels in which people pick
     printed = Block(1, 1, _LOWER_TOP + N_BEST + 1, _RIGHT + 3).span()  # the area that is printed
 
     def list_at(self, name: str) -> "ListPanel":
         """Return one of the lists: best, similar or yours."""
         return ListPanel(*{"best": (13, _LEFT), "yours": (13, _RIGHT), "similar": (_LOWER_TOP, _LEFT)}[name])
+
+    def try_area(self, i: int) -> Block:
+        """Return the cells of one of the four functions: a line that says what it gives, and two columns of room."""
+        top, left = _TRY_TOP + 4 + (N_BEST + 2) * (i // 2), (_LEFT, _RIGHT)[i % 2] + 1
+        return Block(top, left, top + N_BEST, left + 1)
 
     def help_lines(self, n: int) -> Block:
         return Block(_LOWER_TOP, _RIGHT, _LOWER_TOP + n - 1, _RIGHT + 3)
