@@ -438,3 +438,17 @@ def test_every_name_has_a_comment_that_excel_reads(tmp_path, nouns):
     names = openpyxl.load_workbook(tmp_path / "r.xlsx").defined_names
     assert [name for name, defined in names.items() if not 10 < len(defined.comment or "") <= 255] == []
     assert names["CF.RECOMMEND"].comment.startswith(f"CF.RECOMMEND({nouns.user}, n)"[:255])
+
+
+@pytest.mark.libreoffice
+def test_a_title_is_found_without_the_apostrophe_that_a_cell_takes_for_a_mark(asked):
+    asked = asked(random_factors("bayes"))
+    questions = [asked.pick(movie=title) for title in ("'quoted'", "quoted'", "QUOTED'", "quoted")]
+    answers = asked.answers(questions, "rating", "similar", "remark")
+    assert answers[0]["similar"][0][0]
+    assert answers[0]["rating"][0][0] > 0
+    assert answers[1] == answers[2] == answers[0]
+    assert answers[3]["remark"] == [["Pick a movie from the list."]]
+    rated = asked.answers([asked.rate([(title, 4)]) for title in ("'quoted'", "quoted'")], "yours", "remarks")
+    assert rated[0] == rated[1]
+    assert rated[0]["remarks"][0] == [""]
