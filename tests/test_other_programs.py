@@ -24,7 +24,7 @@ from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.recommender.recommender_book import build_recommender
 
 pytestmark = pytest.mark.slow
-RECALCULATED = ("collab_filter.xlsx", "gradient_descent.xlsx", "solved.xlsx", "written.xlsx")
+RECALCULATED = ("collab_filter.xlsx", "gradient_descent.xlsx", "recommender.xlsx", "solved.xlsx", "written.xlsx")
 
 
 @pytest.fixture(scope="module")

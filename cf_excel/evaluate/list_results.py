@@ -103,7 +103,7 @@ def _listed(scores: UserScores, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
         is_open = np.ones(found.shape, bool)
         inside = slice(*np.searchsorted(place, (start, start + step)))
         is_open[place[inside] - start, known[inside]] = False
-        lists = best_lists(found, found, is_open, LENGTH)
+        lists = best_lists(found, is_open, LENGTH)
         listed[start + lists.owners, lists.ranks - 1] = lists.movies
     return users, listed
 

@@ -109,11 +109,15 @@ class TitleIndex:
         self.titles = titles
 
     def rows(self, text: str) -> list[int]:
-        """Return the rows of the closest way in which titles match a text: none, one, or several that share it."""
+        """Return the rows of the closest way in which titles match a text: none, one, or several that share it.
+
+        A cell takes an apostrophe in front of what is typed for a mark of a text, and holds the rest.
+        """
         for level, names in enumerate(self._levels):
-            rows = names.get(text if level == 0 else _fold(text))
-            if rows:
-                return rows
+            for form in (text, f"'{text}"):
+                rows = names.get(form if level == 0 else _fold(form))
+                if rows:
+                    return rows
         return []
 
     def containing(self, text: str) -> list[int]:

@@ -20,7 +20,7 @@ from cf_excel.errors import CfExcelError, FileError
 from cf_excel.files import check_source
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours
-from cf_excel.udf.functions_vba import BUILT_WITH, UDF_MODULE
+from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS, UDF_MODULE
 from cf_excel.xlsx.vba.read_project import VbaSources, read_project
 
 _ADD = "python -m cf_excel functions add"
@@ -245,7 +245,9 @@ def _interpreter(settings: dict[str, str] | None, machine: Machine, build: str) 
     if settings is None:
         yield Check("xlwings.conf", "wrong", "the workbook has no such sheet", build)
         return
-    name = "Interpreter_Win" if machine.is_windows else "Interpreter_Mac"
+    name = INTERPRETERS.get(machine.platform)
+    if name is None:
+        return  # no Excel runs here
     interpreter = settings.get(name.upper(), "")
     is_path = "/" in interpreter or "\\" in interpreter
     if is_path and not Path(interpreter).exists():

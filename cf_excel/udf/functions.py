@@ -163,7 +163,7 @@ class Functions:
         with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
             parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
         parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
-        return "; ".join([*parts, str(path)])
+        return "; ".join([*parts, path.name])  # not where it lies: workbooks are passed on
 
     @_sheet_function
     def CF_FILL(self, table: Value) -> Value:

@@ -15,6 +15,7 @@ from cf_excel.xlsx.vba.vba_project import VbaProject
 
 UDF_MODULE = "cf_excel.udf.excel"
 BUILT_WITH = "cf_excel: built with xlwings"  # a line of xlwings.conf that xlwings passes over
+INTERPRETERS = {"win32": "Interpreter_Win", "darwin": "Interpreter_Mac"}  # the setting that names a system's Python
 MACROS = {
     "Train the model": "TrainModel",
     "Write the factors": "WriteFactors",

@@ -17,7 +17,7 @@ from cf_excel.sheets.fill.write_back import save_book
 from cf_excel.sheets.panel.panel_layout import ConfSheet
 from cf_excel.udf.descriptions import signatures
 from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours, others_in, own_project
-from cf_excel.udf.functions_vba import BUILT_WITH
+from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS
 from cf_excel.udf.panel_workbooks import settings
 from cf_excel.xlsx.edit.code_names import code_name, give_code_names, take_code_names_back
 from cf_excel.xlsx.edit.drop_sheet import drop_sheet
@@ -199,8 +199,7 @@ def _given_names(conf: Rows) -> dict[str, str]:
 
 def _put_conf(book: OpenedBook, former: Rows | None, given: dict[str, str]) -> None:
     """Write the settings; those that somebody added or changed stay, but for what this Python must set."""
-    interpreter = "Interpreter_Win" if sys.platform == "win32" else "Interpreter_Mac"
-    ours = {name.upper() for name in (interpreter, "UDF Modules", BUILT_WITH)}
+    ours = {name.upper() for name in (INTERPRETERS.get(sys.platform), "UDF Modules", BUILT_WITH) if name}
     rows = {name.upper(): (name, value) for name, value in settings()}
     rows |= {name.upper(): (name, value) for name, value in former or [] if name.upper() not in ours}
     if given:

@@ -7,20 +7,21 @@ from importlib.metadata import version
 from cf_excel.sheets.lesson.collab import Draft
 from cf_excel.sheets.panel.panel_sheet import add_conf_sheet, add_predict_sheet
 from cf_excel.udf.functions import Functions
-from cf_excel.udf.functions_vba import BUILT_WITH, MACROS, UDF_MODULE, functions_project
+from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS, MACROS, UDF_MODULE, functions_project
 from cf_excel.xlsx.write.buttons import Button, Macros
 
 
 def settings() -> list[tuple[str, str]]:
     """Return what the sheet xlwings.conf says: the Python that builds the workbook answers its functions.
 
-    Windows has paths with a drive; a workbook that was built elsewhere names no Python of Windows, and the other way
-    round. The workbook's own folder is no place for code: on OneDrive it is a URL, which xlwings can't always resolve.
+    A workbook names no Python of another system than the one it was built on, and none where there is no Excel: it is
+    passed on, and the path would mean nothing there. The workbook's own folder is no place for code: on OneDrive it is
+    a URL, which xlwings can't always resolve.
     """
-    on_windows = sys.platform == "win32"
+    here = INTERPRETERS.get(sys.platform)
+    interpreters = {"Interpreter_Win": "pythonw", "Interpreter_Mac": ""}
     return [
-        ("Interpreter_Win", sys.executable if on_windows else "pythonw"),
-        ("Interpreter_Mac", "" if on_windows else sys.executable),
+        *((name, sys.executable if name == here else elsewhere) for name, elsewhere in interpreters.items()),
         ("UDF Modules", UDF_MODULE),
         ("ADD_WORKBOOK_TO_PYTHONPATH", "false"),
         ("Debug UDFs", "False"),

@@ -525,3 +525,11 @@ def test_rows_of_ids_and_titles(collab):
     assert collab.user_rows([[15, 99], [1, 7]]).tolist() == [[4, -1], [0, 1]]
     assert collab.movie_rows(["The Matrix", "2571", "Hamlet", "none", "up 🎈"]).tolist() == [1, 1, -1, -1, 7]
     assert collab.movie_rows(2571) == 1
+
+
+def test_a_title_is_found_without_the_apostrophe_that_a_cell_takes_for_a_mark(tiny_factors):
+    titles = tiny_factors().titles.copy()
+    titles[:3] = ["'burbs, The (1989)", "'Til There Was You (1997)", "Til"]
+    model = Predictor(replace(tiny_factors(), titles=titles))
+    found = [model.movie_id(text) for text in ("burbs, The (1989)", "'BURBS, The", "til there was you", "Til")]
+    assert found == model.factors.movie_ids[[0, 0, 1, 2]].tolist()

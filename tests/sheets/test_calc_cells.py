@@ -1,5 +1,6 @@
 """The hidden sheet of the recommender: every block has a place of its own, and a new one is a single declaration."""
 
+import re
 from itertools import combinations
 
 import openpyxl
@@ -40,3 +41,10 @@ def test_a_new_cell_is_one_declaration(tmp_path, monkeypatch):
     expected = results.factors.user_bias[results.picks.user] + results.factors.movie_bias[results.picks.movie]
     assert shown[sheet][block.first].value == pytest.approx(expected)
     assert shown[sheet].cell(block.top, block.left - 1).value == "offsets"
+
+
+def test_formulas_stay_with_what_every_program_has():
+    book = RecommenderBook(9, 30, 4, 20, 10, "bayes")
+    formulas = [text for cells in book.calc_cells.values() for text in (cells.formula, *cells.row_formulas) if text]
+    assert [text for text in formulas if re.search(r"\bROW\((?!\w+!\$)|TRANSPOSE\(ROW", text)] == []
+    assert [text for text in formulas if re.search(r"\bINDEX\(\w+,[\w$]+,0\)|MATCH\(TRUE,INDEX", text)] == []

@@ -453,3 +453,45 @@ def test_models_and_digits_that_make_no_workbook(tmp_path, tiny_factors):
     with pytest.raises(InputError, match="--digits 0: expected 1 to 15"):
         build_recommender(tiny_factors("bayes"), tmp_path / "r.xlsx", digits=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_functions_can_be_tried_in_cells_with_room(tmp_path):
+    path = tmp_path / "r.xlsx"
+    recommender = build_recommender(random_factors("bayes"), path)
+    sheet = openpyxl.load_workbook(path)["predict"]
+    layout = recommender.book.predict
+    areas = [layout.try_area(i) for i in range(4)]
+    lines = [sheet.cell(area.top + 1, area.left) for area in areas]
+    assert [line.value[:6] for line in lines] == ["=CF.RE", "=CF.SI", "=CF.RA", "=CF.PR"]
+    assert {line.data_type for line in lines} == {"s"}
+    assert {line.number_format for line in lines} == {"General"}  # of a text format it would stay a text
+    for area in areas:  # ten rows and two columns
+        room = [sheet.cell(*at).value for at in area.rows_from(1).addresses()]
+        assert (len(room), [value for value in room[1:] if value is not None]) == (20, [])
+    notes = [sheet.cell(*at).value for at in layout.try_notes.addresses()]
+    assert "Double-click" in notes[0]
+    assert "; between arguments" in notes[1]
+    assert [at for area in areas for at in area.addresses() if at[0] <= layout.try_notes.bottom] == []
+
+
+@pytest.mark.parametrize("nouns", [Nouns("user", "movie"), Nouns("c" * 300, "p" * 300)])
+def test_every_name_has_a_comment_that_excel_reads(tmp_path, nouns):
+    factors = replace(random_factors("bayes"), nouns=nouns)
+    build_recommender(factors, tmp_path / "r.xlsx")
+    names = openpyxl.load_workbook(tmp_path / "r.xlsx").defined_names
+    assert [name for name, defined in names.items() if not 10 < len(defined.comment or "") <= 255] == []
+    assert names["CF.RECOMMEND"].comment.startswith(f"CF.RECOMMEND({nouns.user}, n)"[:255])
+
+
+@pytest.mark.libreoffice
+def test_a_title_is_found_without_the_apostrophe_that_a_cell_takes_for_a_mark(asked):
+    asked = asked(random_factors("bayes"))
+    questions = [asked.pick(movie=title) for title in ("'quoted'", "quoted'", "QUOTED'", "quoted")]
+    answers = asked.answers(questions, "rating", "similar", "remark")
+    assert answers[0]["similar"][0][0]
+    assert answers[0]["rating"][0][0] > 0
+    assert answers[1] == answers[2] == answers[0]
+    assert answers[3]["remark"] == [["Pick a movie from the list."]]
+    rated = asked.answers([asked.rate([(title, 4)]) for title in ("'quoted'", "quoted'")], "yours", "remarks")
+    assert rated[0] == rated[1]
+    assert rated[0]["remarks"][0] == [""]

@@ -30,8 +30,11 @@ def model(tmp_path, tiny_factors, monkeypatch):
 
 @pytest.fixture(scope="module")
 def workbook(tmp_path_factory, busy_ratings):
+    """A workbook that was built on a Mac."""
     path = tmp_path_factory.mktemp("doctor") / "functions.xlsm"
-    build_collab(busy_ratings, path, extend=excel_extension(busy_ratings.rating_range, ()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "platform", "darwin")
+        build_collab(busy_ratings, path, extend=excel_extension(busy_ratings.rating_range, ()))
     return path
 
 
@@ -99,9 +102,11 @@ def test_without_xlwings(monkeypatch):
 
 
 def test_a_workbook_of_this_python(workbook):
-    checks = examine(workbook)
+    checks = examine(workbook, Machine(platform="darwin"))
     assert [check.name for check in checks if check.state == "wrong"] == []
     assert "this Python" in found(checks, "Interpreter_Mac").found
+    names = [check.name for check in examine(workbook, Machine(platform="linux"))]
+    assert [name for name in names if name.startswith("Interpreter")] == []  # no Excel asks for a Python there
 
 
 def test_a_workbook_with_the_vba_of_another_xlwings(workbook, monkeypatch):
@@ -126,8 +131,9 @@ def test_a_workbook_of_another_machine(workbook, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def own(tmp_path):
-    """A workbook of one's own with the functions."""
+def own(tmp_path, monkeypatch):
+    """A workbook of one's own with the functions, on a Mac."""
+    monkeypatch.setattr(sys, "platform", "darwin")
     return add_functions(list_book(tmp_path / "scores.xlsx")).path
 
 
@@ -156,9 +162,9 @@ def test_a_workbook_of_ones_own(own):
 @pytest.mark.parametrize(("answer", "state"), [(True, "ok"), (False, "wrong"), (None, "unknown")])
 def test_the_python_of_a_workbook_imports_the_functions_or_not(own, answer, state):
     asked = []
-    machine = Machine(executable="/another/python", has_package=lambda path: asked.append(path) or answer)
-    name = "Interpreter_Win" if machine.is_windows else "Interpreter_Mac"
-    check = found(examine(own, machine), name)
+    ask = lambda path: asked.append(path) or answer  # noqa: E731
+    machine = Machine(platform="darwin", executable="/another/python", has_package=ask)
+    check = found(examine(own, machine), "Interpreter_Mac")
     assert (asked, check.state) == ([sys.executable], state)
     assert check.advice if state == "wrong" else True
 
@@ -187,7 +193,7 @@ def test_workbooks_that_are_none_of_ours(tmp_path, capsys):
     assert [check.name for check in checks if check.state == "wrong"] == ["VBA", "xlwings.conf"]
     book.create_sheet("xlwings.conf").append(["Interpreter_Mac", "/no/such/python"])
     book.save(tmp_path / "plain.xlsx")
-    checks = examine(tmp_path / "plain.xlsx")
+    checks = examine(tmp_path / "plain.xlsx", Machine(platform="darwin"))
     assert [check.name for check in checks if check.state == "wrong"] == ["VBA", "Interpreter_Mac", "UDF Modules"]
     (tmp_path / "text.xlsm").write_text("text")
     for path in (tmp_path / "text.xlsm", tmp_path / "none.xlsm", tmp_path):

@@ -1,6 +1,7 @@
 """The functions in a workbook of one's own: what is put in, what stays, and what comes out again."""
 
 import re
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from support.zip_parts import rewritten
 from cf_excel.errors import CfExcelError
 from cf_excel.udf.fill_workbook import fill
 from cf_excel.udf.found_functions import own_project
-from cf_excel.udf.functions_vba import functions_project
+from cf_excel.udf.functions_vba import INTERPRETERS, functions_project
 from cf_excel.udf.functions_workbook import CONF, add_functions, remove_functions
 from cf_excel.udf.panel_workbooks import settings
 
@@ -156,7 +157,7 @@ def test_the_functions_of_another_version_are_replaced_and_settings_kept(tmp_pat
     assert report.backup.name == "scores.bak.xlsm"
     assert parts(path)["xl/vbaProject.bin"] != parts(report.backup)["xl/vbaProject.bin"]
     assert "Function CF_TOP" in sources(path)["xlwings_udfs"]
-    kept = {"PYTHONPATH": r"C:\mine", "Interpreter_Win": r"C:\Python\python.exe"}
+    kept = {name: value for name, value in rows if name != INTERPRETERS.get(sys.platform)}
     assert settings_in(path).items() >= (dict(settings()) | kept).items()
 
 

@@ -23,8 +23,8 @@ from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import functions_vba as vba
 from cf_excel.udf.descriptions import signatures
 from cf_excel.udf.functions import Functions
-from cf_excel.udf.functions_vba import MACROS, UDF_MODULE, functions_project, wrappers
-from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension
+from cf_excel.udf.functions_vba import INTERPRETERS, MACROS, UDF_MODULE, functions_project, wrappers
+from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension, settings
 from cf_excel.xlsx.vba.vba_project import VbaProject
 from cf_excel.xlsx.write.buttons import Macros
 from cf_excel.xlsx.write.new_workbook import write_workbook
@@ -82,13 +82,32 @@ def test_the_validator_finds_nothing(workbooks, validator_errors):
         assert validator_errors(path) == []
 
 
-def test_settings_name_this_python_and_the_functions(workbooks):
+@pytest.mark.parametrize(
+    ("platform", "windows", "mac"),
+    [("win32", sys.executable, ""), ("darwin", "pythonw", sys.executable), ("linux", "pythonw", "")],
+)
+def test_settings_name_the_python_of_this_system_alone(monkeypatch, platform, windows, mac):
+    monkeypatch.setattr(sys, "platform", platform)
+    found = dict(settings())
+    assert (found["Interpreter_Win"], found["Interpreter_Mac"]) == (windows, mac)
+
+
+def test_no_path_of_this_machine_is_in_a_workbook(workbooks, model):
+    """Workbooks are passed on."""
+    for path in workbooks:
+        with zipfile.ZipFile(path) as archive:
+            sheets = b"".join(archive.read(name) for name in archive.namelist() if name.endswith(".xml"))
+        assert str(model.parent).encode() not in sheets
+        assert f"; {model.name}<".encode() in sheets
+        if sys.platform not in INTERPRETERS:
+            assert sys.executable.encode() not in sheets
+
+
+def test_settings_name_the_functions(workbooks):
     sheet = openpyxl.load_workbook(workbooks[0], keep_vba=True)["xlwings.conf"]
-    settings = {row[0].value: row[1].value for row in sheet.iter_rows()}
-    interpreter = "Interpreter_Win" if sys.platform == "win32" else "Interpreter_Mac"
-    assert settings[interpreter] == sys.executable
-    assert settings["UDF Modules"] == UDF_MODULE
-    assert settings["ADD_WORKBOOK_TO_PYTHONPATH"] == "false"
+    found = {row[0].value: row[1].value for row in sheet.iter_rows()}
+    assert found["UDF Modules"] == UDF_MODULE
+    assert found["ADD_WORKBOOK_TO_PYTHONPATH"] == "false"
     assert "xlwings.conf" not in openpyxl.load_workbook(workbooks[1]).sheetnames
 
 

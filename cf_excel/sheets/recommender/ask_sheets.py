@@ -19,6 +19,7 @@ from cf_excel.sheets.recommender.calc_formulas import (
     shown_formulas,
 )
 from cf_excel.sheets.recommender.movie_labels import shown_genres
+from cf_excel.sheets.recommender.name_comments import signatures
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import N_BEST, N_RATED, PredictSheet
 from cf_excel.xlsx.cells import Block, column_letters
@@ -43,6 +44,7 @@ def write_predict(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
     lines = _help(recommender)
     for i, (style, line) in enumerate(lines):
         cells.put(sheet.help_lines(len(lines)).row(i).column(0), style, [[line]])
+    _write_tries(cells, recommender)
     cells.row_heights |= {sheet.heading.top: 32} | dict.fromkeys(sheet.tall_rows, 20)
     _finish(worksheet, sheet, results.factors.rating_range, nouns)
 
@@ -136,20 +138,39 @@ def _shown(recommender: Recommender, name: str) -> list[list]:
 
 
 def _help(recommender: Recommender) -> list[tuple[str, str]]:
-    who, what = (_in_formula(value) for value in (recommender.user_id, recommender.movie_title))
-    user, movies = recommender.book.nouns.user, recommender.book.nouns.movies
+    user, movie, movies = recommender.book.nouns.user, recommender.book.nouns.movie, recommender.book.nouns.movies
     add = f"CF.RECOMMEND lists what is new to the {user}; add TRUE for all {movies}."
     if not recommender.book.ratings:
         add = f"This file holds no ratings: CF.RECOMMEND lists {movies} that the {user} knows, too."
     return [
-        ("name", "In Excel 365 these work in any cell"),
-        ("code", f"=CF.PREDICT({who}, {what})"),
-        ("code", f"=CF.RECOMMEND({who}, 10)"),
-        ("code", f"=CF.SIMILAR({what}, 10, 20)"),
-        ("code", "=CF.RATE(rated_titles, given_ratings, 10)"),
+        ("name", "In Excel 365 these work in any cell: try them below"),
+        *((("code", signature)) for signature in signatures(recommender.book.nouns)),
         ("note", f"{capital(movies)} by title or id. {add}"),
-        ("note", f"The 20 leaves out {movies} that were rated less often. Copy a line, and press Enter."),
+        ("note", f"least: CF.SIMILAR leaves out {movies} that were rated less often."),
+        ("note", f"A list is n rows and two columns, {movie} and score: leave room for it."),
     ]
+
+
+def _write_tries(cells: SheetCells, recommender: Recommender) -> None:
+    """Put the four functions where they can be tried: as texts, because not every program has such functions."""
+    sheet, nouns = recommender.book.predict, recommender.book.nouns
+    who, what = (_in_formula(value) for value in (recommender.user_id, recommender.movie_title))
+    _write_heading(cells, sheet.try_heading, "Try the functions (Excel 365)")
+    notes = (
+        "Double-click a yellow line and press Enter: the text becomes a formula, and its list fills the cells below.",
+        "Where your Excel wants ; between arguments, put ; in the place of each comma before you press Enter.",
+    )
+    cells.put(sheet.try_notes, "note", [[note] for note in notes])
+    tries = (
+        (f"The ten best for {nouns.user} {recommender.user_id}", f"=CF.RECOMMEND({who}, {N_BEST})"),
+        (f"{capital(nouns.movies)} that go with {recommender.movie_title}", f"=CF.SIMILAR({what}, {N_BEST}, 20)"),
+        ("The ten best for who rated as in the panel above", f"=CF.RATE(rated_titles, given_ratings, {N_BEST})"),
+        (f"The predicted rating of a {nouns.movie}", f"=CF.PREDICT({who}, {what})"),
+    )
+    for i, (words, formula) in enumerate(tries):
+        area = sheet.try_area(i)
+        cells.put(area.row(0), "header_left", [[words, None]])
+        cells.put(area.row(1).column(0), "try", [[formula]])
 
 
 def _in_formula(value: int | str) -> str:

@@ -19,7 +19,7 @@ from cf_excel.sheets.recommender.calc_formulas import (
 )
 from cf_excel.sheets.recommender.calc_results import Cells
 from cf_excel.sheets.recommender.list_cells import given_blocks, list_scalars, ranked_columns, score_column
-from cf_excel.sheets.recommender.recommender_layout import CalcSheet, RecommenderSheets
+from cf_excel.sheets.recommender.recommender_layout import N_RATED, CalcSheet, RecommenderSheets
 from cf_excel.xlsx.cells import Block, one_cell
 
 
@@ -181,7 +181,7 @@ def _equations(calc: CalcSheet, rated_row: Block) -> dict[Block, Cells]:
             + noise(r.factors) * np.eye(len(r["panel_slope"]))
         ),
         "panel_slope*TRANSPOSE(panel_slope)*MMULT(panel_products,TRANSPOSE(panel_factors))"
-        "+rating_noise*(ROW(panel_slope)=TRANSPOSE(ROW(panel_slope)))",
+        f"+rating_noise*{_identity(N_RATED)}",
         "at once",
     )
     factors = Cells("panel_factors", lambda r: r.in_panel(r.rated_numbers), how="parts")
@@ -192,30 +192,38 @@ def _equations(calc: CalcSheet, rated_row: Block) -> dict[Block, Cells]:
         "at once",
     )
     rows = [rated_row.row(i).first for i in range(rated_row.n_rows)]
-    numbers = [f"IF(ISNUMBER({row}),INDEX(movie_factors,{row},0),0)" for row in rows]
+    fixed = [f"${row}" for row in rows]  # one cell a factor: not every program has a whole row of INDEX in an array
+    numbers = [f"IF(ISNUMBER({row}),INDEX(movie_factors,{row},{calc.factor_number}),0)" for row in fixed]
     ones = [f"IF(ISNUMBER({row}),1,0)" for row in rows]
     return {
         **_headed(calc.panel_system, system),
         **_headed(calc.panel_factors, factors),
-        calc.panel_movie_factors: Cells("", lambda r: r["panel_factors"][:, :-1], how="at once", row_formulas=numbers),
+        calc.panel_movie_factors: Cells("", lambda r: r["panel_factors"][:, :-1], row_formulas=numbers),
         calc.panel_ones: Cells("", lambda r: r["panel_factors"][:, -1], row_formulas=ones),
         **_headed(calc.panel_products, products),
     }
 
 
+def _identity(n: int) -> str:
+    """Return ones on the diagonal as a constant: not every program compares ROW() of a range with itself turned."""
+    return "{" + ";".join(",".join("1" if i == j else "0" for j in range(n)) for i in range(n)) + "}"
+
+
 def _vectors(calc: CalcSheet) -> dict[Block, Cells]:
     """Return the numbers of the picked user and movie, of the new user, and what users are like; the bias last."""
-    user = "IF(ISNUMBER(user_row),TRANSPOSE(INDEX(user_factors,user_row,0)),0)"
-    movie = "IF(ISNUMBER(movie_row),TRANSPOSE(INDEX(movie_factors,movie_row,0)),0)"
+    numbers = range(1, calc.n_factors + 1)
+    user, movie = (
+        [f"IF(ISNUMBER({who}_row),INDEX({who}_factors,{who}_row,{i}),0)" for i in numbers] for who in ("user", "movie")
+    )
     you = calc.vector(2, with_bias=True)
     return {
         **_headed(
             calc.vector(0),
-            Cells("user_vector", lambda r: r.factors.user_factors[r.picks.user], user, "at once"),
+            Cells("user_vector", lambda r: r.factors.user_factors[r.picks.user], row_formulas=user),
         ),
         **_headed(
             calc.vector(1),
-            Cells("movie_vector", lambda r: r.factors.movie_factors[r.picks.movie], movie, "at once"),
+            Cells("movie_vector", lambda r: r.factors.movie_factors[r.picks.movie], row_formulas=movie),
         ),
         **_headed(
             you,

@@ -62,15 +62,19 @@ def look_up_id(wanted: str, table: str, n: int) -> str:
 
 
 def look_up_title(wanted: str, table: str, n: int) -> str:
-    """Return the array formula of the row of a title, as it is or else in any case; "" where there is none."""
+    """Return the array formula of the row of a title, as it is or else in any case; "" where there is none.
+
+    An apostrophe in front of what somebody types or picks is no part of the cell's text: it is added at last.
+    """
     exact, in_any_case = _place_of_true(f"EXACT({table},{wanted})", n), _place_of_true(f'{table}={wanted}&""', n)
-    return _row_or_blank(wanted, f"IFERROR({exact},{in_any_case})")
+    with_mark = _place_of_true(f'{table}="\'"&{wanted}', n)
+    return _row_or_blank(wanted, f"IFERROR({exact},IFERROR({in_any_case},{with_mark}))")
 
 
 def _place_of_true(conditions: str, n: int) -> str:
     if n == 1:  # one condition is no array to search
         return f"IF({conditions},1,NA())"
-    return f"MATCH(TRUE,INDEX({conditions},0),0)"
+    return f"MATCH(TRUE,{conditions},0)"
 
 
 def _row_or_blank(wanted: str, row: str) -> str:

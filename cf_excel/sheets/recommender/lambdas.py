@@ -53,9 +53,13 @@ def _place_of(wanted: str, table: str, n: int) -> str:
 
 
 def _movie_row(n: int, *, text_ids: bool) -> str:
-    """Return the formula of a movie's row, with {0} for its id or title; a title is found in any case."""
+    """Return the formula of a movie's row, with {0} for its id or title.
+
+    A title is found in any case, and without the apostrophe in front, which a cell takes for a mark of a text.
+    """
     by_id = _place_of("{0}", "movie_ids", n)
-    by_title = f"IFERROR({_place_of('{0}', 'movie_titles', n)},XMATCH({{0}},movie_titles))"
+    in_any_case = 'IFERROR(XMATCH({0},movie_titles),XMATCH("\'"&{0},movie_titles))'
+    by_title = f"IFERROR({_place_of('{0}', 'movie_titles', n)},{in_any_case})"
     if text_ids:
         return f"IFERROR({by_id},{by_title})"
     return f"IFERROR(XMATCH({{0}},movie_ids),IFERROR({by_title},{by_id}))"  # a text is a title first: "1984"
@@ -113,7 +117,8 @@ def _rate(book: RecommenderBook, kind: str, movie: str) -> str:
         steep,{slope(kind, "start")},
         error,IF(what=0,0,given-({uncut(kind, "start")})),
         spread,MMULT(q,prior_covariance),
-        system,steep*TRANSPOSE(steep)*MMULT(spread,TRANSPOSE(q))+rating_noise*(place=TRANSPOSE(place)),
+        one,MAKEARRAY(ROWS(q),ROWS(q),LAMBDA(i,j,IF(i=j,1,0))),
+        system,steep*TRANSPOSE(steep)*MMULT(spread,TRANSPOSE(q))+rating_noise*one,
         you,prior_mean+MMULT(TRANSPOSE(spread),steep*MMULT(MINVERSE(system),error)),
         number,SEQUENCE(ROWS(movie_bias)),
         x,global_mean+movie_bias+INDEX(you,ROWS(you))+MMULT(movie_factors,DROP(you,-1)),

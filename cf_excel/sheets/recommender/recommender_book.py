@@ -21,6 +21,7 @@ from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc_results import Cells, Picks, RecommenderResults
 from cf_excel.sheets.recommender.lambdas import lambda_names
 from cf_excel.sheets.recommender.movie_labels import shown_genres, unique_titles
+from cf_excel.sheets.recommender.name_comments import name_comment
 from cf_excel.sheets.recommender.names import RecommenderBook
 from cf_excel.sheets.recommender.recommender import Recommender
 from cf_excel.sheets.recommender.recommender_layout import (
@@ -83,7 +84,8 @@ def build_recommender(
     _write_calc(cells[book.calc.title], book.calc_cells, results)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
     for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
-        workbook.defined_names.add(DefinedName(name, attr_text=text))
+        comment = name_comment(name, book.blocks[name][0] if name in book.blocks else "", nouns)
+        workbook.defined_names.add(DefinedName(name, attr_text=text, comment=comment))
     write_workbook(path, workbook, cells, title="Recommender")
     return recommender
 

@@ -5,11 +5,12 @@ from functools import cached_property
 
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.sheets.bands import Area, Bands, meeting
-from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
+from cf_excel.xlsx.cells import Block, cell, check_size, on_sheet, one_cell
 
 N_BEST = 10
 N_RATED = 5
 _TOP, _LOWER_TOP = 5, 26  # of the panels of the sheet predict
+_TRY_TOP = _LOWER_TOP + N_BEST + 4
 _LEFT = 2  # first column of those at the left
 # columns of the tables before the factors: the name of the cells, and the header
 USER_COLUMNS = {"user_ids": "user", "user_bias": "bias"}
@@ -76,6 +77,8 @@ class PredictSheet:
     # beside the words is the least number of ratings of a similar movie, in the heading of those
     least_label = one_cell(_LOWER_TOP, _LEFT + 2)
     least_ratings = one_cell(_LOWER_TOP, _LEFT + 3)
+    # under what is printed: a function in each corner, with cells for what it gives
+    try_notes = Block(_TRY_TOP + 1, _LEFT, _TRY_TOP + 2, _LEFT)
     tall_rows = range(_TOP + 1, _TOP + N_RATED + 1)  # rows of the panels in which people pick
 
     @property
@@ -108,6 +111,10 @@ class PredictSheet:
         return self._rate_column(3)
 
     @property
+    def try_heading(self) -> Block:
+        return Block(_TRY_TOP, _LEFT, _TRY_TOP, self.right + self.n_columns - 1)
+
+    @property
     def printed(self) -> str:
         """The area that is printed."""
         return Block(1, 1, _LOWER_TOP + N_BEST + 1, self.right + self.n_columns - 1).span()
@@ -116,6 +123,11 @@ class PredictSheet:
         """Return one of the lists: best, similar or yours."""
         top, left = {"best": (13, _LEFT), "yours": (13, self.right), "similar": (_LOWER_TOP, _LEFT)}[name]
         return ListPanel(top, left, self.n_columns)
+
+    def try_area(self, i: int) -> Block:
+        """Return the cells of one of the four functions: a line that says what it gives, and two columns of room."""
+        top, left = _TRY_TOP + 4 + (N_BEST + 2) * (i // 2), (_LEFT, self.right)[i % 2] + 1
+        return Block(top, left, top + N_BEST, left + 1)
 
     def help_lines(self, n: int) -> Block:
         return Block(_LOWER_TOP, self.right, _LOWER_TOP + n - 1, self.right + self.n_columns - 1)
@@ -191,6 +203,12 @@ class CalcSheet:
     panel_given = Area("panel", "given")  # what the rated movies give to their user's list, one row a rating
     panel_products = Area("products", "factors bias")  # the factors of the rated movies times the covariance
     covariance = Area("factors bias", "factors bias")  # covariance of the users, the bias last
+
+    @property
+    def factor_number(self) -> str:
+        """Formula of a factor's number, from 1, in the first column of panel_movie_factors; the others by filling."""
+        first = self.panel_movie_factors.row(0).column(0)
+        return f"COLUMNS({cell(first.top, first.left, fix_column=True)}:{first.first})"
 
     def long(self, i: int) -> Block:
         """Return a column of one row a movie, counted from 0."""
@@ -276,5 +294,5 @@ class RecommenderSheets:
 
     @property
     def movie_numbers(self) -> str:
-        """Formula of the rows of the movies, from 1."""
-        return f"ROW(movie_bias)-{self.movies.table.top - 1}"
+        """Formula of the rows of the movies, from 1; by the address, because not every program has ROW of a name."""
+        return f"ROW({on_sheet(self.movies.title, self.movies.columns(0))})-{self.movies.table.top - 1}"

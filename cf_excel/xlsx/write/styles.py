@@ -95,6 +95,7 @@ STYLES: dict[str, dict[str, object]] = {
     "shrunk": _style(shrink_to_fit=True),
     "quiet": _style(ink=QUIET_INK, size=9, shrink_to_fit=True),
     "code": _style(face="Consolas", size=10),
+    "try": _style(face="Consolas", size=10, fill=INPUT_FILL, ink=INPUT_INK, box=True),
 }
 
 
