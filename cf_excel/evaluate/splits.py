@@ -1,11 +1,11 @@
 """Ways to hold ratings back; a system is given the others alone, so that it can't see what it is asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings, validation_rows, without
 
 SPLITS = ("lesson", "kfold", "time", "new-users")
 N_FOLDS = 5
@@ -68,13 +68,3 @@ def _fold(ratings: Ratings, rows: np.ndarray, split: str, new_users: np.ndarray 
         new_users = np.zeros(ratings.n_users, bool)
     asked = (ratings.user_idx[rows], ratings.movie_idx[rows], ratings.rating[rows])
     return Fold(without(ratings, rows), *asked, new_users)
-
-
-def without(ratings: Ratings, rows: np.ndarray) -> Ratings:
-    """Return the ratings but for some rows; every user and movie stays, and so does the range of the ratings."""
-    kept = np.ones(len(ratings), bool)
-    kept[rows] = False
-    parts = {name: getattr(ratings, name)[kept] for name in ("user_idx", "movie_idx", "rating")}
-    timestamp = None if ratings.timestamp is None else ratings.timestamp[kept]
-    # The range of a scale is no secret of the rows that are held back (see Ratings.rating_range).
-    return replace(ratings, **parts, timestamp=timestamp, declared_range=ratings.rating_range)
