@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.synthetic import movielens_shaped
-from cf_excel.evaluate.splits import without
 from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.metrics import mse
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings, validation_rows, without
 
 WELL_KNOWN = 500  # ratings of a movie whose factors must be found
 

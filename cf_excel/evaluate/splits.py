@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings, validation_rows, without
 
 SPLITS = ("lesson", "kfold", "time", "new-users")
 N_FOLDS = 5
@@ -83,13 +83,3 @@ def _fold(ratings: Ratings, rows: np.ndarray, split: str) -> Fold:
         raise InputError(f"{ratings.source}: {len(ratings):,} ratings are too few for the split {split}")
     asked = (ratings.user_idx[rows], ratings.movie_idx[rows], ratings.rating[rows])
     return Fold(without(ratings, rows), *asked, np.zeros(ratings.n_users, bool), split)
-
-
-def without(ratings: Ratings, rows: np.ndarray) -> Ratings:
-    """Return the ratings but for some rows; every user and movie stays, and so does the range of the ratings."""
-    kept = np.ones(len(ratings), bool)
-    kept[rows] = False
-    parts = {name: getattr(ratings, name)[kept] for name in ("user_idx", "movie_idx", "rating")}
-    timestamp = None if ratings.timestamp is None else ratings.timestamp[kept]
-    # The range of a scale is no secret of the rows that are held back (see Ratings.rating_range).
-    return replace(ratings, **parts, timestamp=timestamp, declared_range=ratings.rating_range)

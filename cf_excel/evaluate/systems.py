@@ -14,7 +14,7 @@ from cf_excel.errors import InputError
 from cf_excel.evaluate.list_peers import HALF_LIFE, most_rated
 from cf_excel.evaluate.list_results import UserScores
 from cf_excel.evaluate.peers import ListPeer, Pairs, Peer, find_peers
-from cf_excel.evaluate.splits import Fold, without
+from cf_excel.evaluate.splits import Fold
 from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
@@ -24,7 +24,7 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.model.row_scores import RowScores
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
-from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.table import Ratings, without
 
 NO_ROWS = np.empty(0, np.int64)
 

@@ -20,9 +20,10 @@ from cf_excel.learn.bayes.factorization import (
     fit_bayes,
 )
 from cf_excel.learn.bayes.features import movie_blocks
+from cf_excel.learn.table_lists import lists_of_table
 from cf_excel.metrics import rmse
 from cf_excel.model.factors import Factors
-from cf_excel.ratings.table import Ratings, as_written
+from cf_excel.ratings.table import Ratings, as_written, without
 
 LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is
 _N_FOLDS = 5
@@ -83,7 +84,7 @@ def fit_table(ratings: Ratings) -> TableFit:
     """Learn factors of kind bayes from all ratings, and measure them on cells held out; the same table, the same fit.
 
     Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. How far the factors of a small table
-    may go is chosen by the error there. Raises InputError as fit_bayes does.
+    may go, and what its lists rank by, is chosen by what was held out. Raises InputError as fit_bayes does.
     """
     folds = _folds(ratings)
     fits = [_fit_copies(ratings, folds, settings) for settings in _candidates(ratings)]
@@ -91,15 +92,20 @@ def fit_table(ratings: Ratings) -> TableFit:
     truth = ratings.rating[held_out]
     fit = min(fits, key=lambda fit: float(np.square(fit.val_predictions - truth).sum()))
     own, mean, biases, sureness = np.nan, np.nan, np.nan, 0.0
+    tables = [ratings, *(without(ratings, rows) for rows in folds)]
+    copies = [_of_copy(fit, table, copy) for copy, table in enumerate(tables)]
     if folds:
         baselines = [_held_out(baseline, ratings, folds) for baseline in (mean_baseline, bias_baseline)]
         own, mean, biases = (rmse(predictions, truth) for predictions in (fit.val_predictions, *baselines))
         sureness = min(_sureness(fit.val_predictions, other, truth) for other in baselines)
         if own >= biases:
-            fit = _biases_alone(fit, ratings, biases)
+            copies = [_biases_alone(copy, table, biases) for copy, table in zip(copies, tables, strict=True)]
     same = float(as_written(ratings.rating[:1])[0]) if np.ptp(ratings.rating) == 0 else None
-    factors = bayes_to_factors(fit, ratings, "none")
-    return TableFit(factors, len(ratings), len(held_out), own, mean, biases, sureness, ratings.nouns, same)
+    factors, *of_folds = (bayes_to_factors(copy, table, "none") for copy, table in zip(copies, tables, strict=True))
+    lists = lists_of_table(ratings, zip(folds, tables[1:], of_folds, strict=True))
+    return TableFit(
+        replace(factors, lists=lists), len(ratings), len(held_out), own, mean, biases, sureness, ratings.nouns, same
+    )
 
 
 def _held_out(baseline: Callable[[Ratings, np.ndarray], np.ndarray], ratings: Ratings, folds: list) -> np.ndarray:
@@ -131,7 +137,7 @@ def _loosened(usual: Precisions) -> Precisions:
 
 
 def _fit_copies(ratings: Ratings, folds: list[np.ndarray], settings: BayesSettings) -> BayesFit:
-    """Return the fit to all ratings; val_predictions are for the rows of the folds, each by the fit without its fold.
+    """Return a fit to all ratings and to those without each fold; val_predictions are for the rows of the folds.
 
     The fits are one: users and items of every copy are others. Each copy is centred on the mean of its own training
     ratings, so that nothing but the scale and the noise is common.
@@ -158,13 +164,21 @@ def _fit_copies(ratings: Ratings, folds: list[np.ndarray], settings: BayesSettin
     shifts = np.repeat(means[1:], list(map(len, folds)))
     return replace(
         fit,
-        global_mean=means[0] + fit.global_mean,
         rating_range=ratings.rating_range,
-        users=_first(fit.users, n_users),
-        movies=_first(fit.movies, n_movies),
-        noise_variance=fit.noise_variance[:n_users],
         val_rows=np.empty(0, np.int64),
         val_predictions=np.clip(fit.val_predictions + shifts, *ratings.rating_range),
+    )
+
+
+def _of_copy(fit: BayesFit, table: Ratings, copy: int) -> BayesFit:
+    """Return what was fitted to a copy, whose ratings the table has: copy 0 to all, each other without a fold."""
+    users, movies = (slice(copy * n, (copy + 1) * n) for n in (table.n_users, table.n_movies))
+    return replace(
+        fit,
+        global_mean=float(table.rating.mean(dtype=np.float64)) + fit.global_mean,
+        users=Rows(fit.users.mean[users], fit.users.variance[users]),
+        movies=Rows(fit.movies.mean[movies], fit.movies.variance[movies]),
+        noise_variance=fit.noise_variance[users],
     )
 
 
@@ -180,10 +194,6 @@ def _biases_alone(fit: BayesFit, ratings: Ratings, error: float) -> BayesFit:
         rows.append(Rows(*both))
     noise = np.full(sizes[0], error**2, np.float32)
     return replace(fit, global_mean=mean, users=rows[0], movies=rows[1], noise_variance=noise)
-
-
-def _first(rows: Rows, n: int) -> Rows:
-    return Rows(rows.mean[:n], rows.variance[:n])
 
 
 def _sureness(predictions: np.ndarray, others: np.ndarray, truth: np.ndarray) -> float:

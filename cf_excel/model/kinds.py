@@ -137,4 +137,4 @@ LISTS = {
     "rating": "the predicted rating",
 }
 """What lists of recommendations can rank by."""
-DEFAULT_LISTS = "rating"
+DEFAULT_LISTS = "score"

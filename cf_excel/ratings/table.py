@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -264,3 +264,13 @@ def data_hash(ratings: Ratings) -> str:
     for array, dtype in ((ratings.user_idx, "<i4"), (ratings.movie_idx, "<i4"), (ratings.rating, "<f4")):
         digest.update(np.ascontiguousarray(array, dtype).data)
     return digest.hexdigest()
+
+
+def without(ratings: Ratings, rows: np.ndarray) -> Ratings:
+    """Return the ratings but for some rows; every user and movie stays, and so does the range of the ratings."""
+    kept = np.ones(len(ratings), bool)
+    kept[rows] = False
+    parts = {name: getattr(ratings, name)[kept] for name in ("user_idx", "movie_idx", "rating")}
+    timestamp = None if ratings.timestamp is None else ratings.timestamp[kept]
+    # The range of a scale is no secret of the rows that are held back (see Ratings.rating_range).
+    return replace(ratings, **parts, timestamp=timestamp, declared_range=ratings.rating_range)

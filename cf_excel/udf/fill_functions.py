@@ -27,13 +27,15 @@ _KEPT = 8  # ranges whose fits are kept
 class _Learnt:
     """What a range holds, and what was learnt from it.
 
-    predictions (n_users, n_items): of all users and items of the range; those without a rating are average. is_blank
-    (n_rows, n_columns): of the cells of the range.
+    predictions (n_users, n_items): of all users and items of the range; those without a rating are average. order
+    (n_users, n_items): the items, those first that each user's list has first. is_blank (n_rows, n_columns): of the
+    cells of the range.
     """
 
     found: RatedRange
     fit: TableFit
     predictions: np.ndarray
+    order: np.ndarray
     is_blank: np.ndarray
 
 
@@ -55,21 +57,20 @@ def fill(table: Value) -> Rows:
 
 
 def top(table: Value, n: int) -> Rows:
-    """Return a row for each user: the name, then the n items with the highest predictions that the user did not rate.
+    """Return a row for each user: the name, then the n items to recommend first, of those that the user did not rate.
 
-    Blank where there are fewer. Raises InputError as read_range does.
+    They rank as recommend does it with what was learnt; behind them are those that nobody rated. Blank where there are
+    fewer. Raises InputError as read_range does.
     """
     learnt = _learn(_content(_checked(table)))
     found = learnt.found
     if len(found.users) * (n + 1) > MOST_CELLS:
         raise InputError(f"n {n:,} of {len(found.users):,} users: {MOST_CELLS:,} cells at once are the most")
     is_free = _laid_out(learnt.is_blank[np.ix_(found.rows, found.columns)], found)
-    scores = np.where(is_free, learnt.predictions, -np.inf)
-    order = np.argsort(-scores, axis=1, kind="stable")
     users, items = ([canonical_id(name) for name in names] for names in (found.users, found.items))
     rows: Rows = []
-    for user, best, n_free in zip(users, order.tolist(), is_free.sum(axis=1).tolist(), strict=True):
-        shown = [items[item] for item in best[: min(n, n_free)]]
+    for user, best, free in zip(users, learnt.order, is_free, strict=True):
+        shown = [items[item] for item in best[free[best]][:n].tolist()]
         rows.append([user, *shown, *[""] * (n - len(shown))])
     return rows
 
@@ -141,6 +142,18 @@ def _learn(content: tuple[tuple[Cell, ...], ...]) -> _Learnt:
         raise InputError(cut(str(error), _LONGEST)) from None
     predictor = Predictor(fit.factors)
     users, items = (np.array([*names, None], object)[:-1] for names in (found.users, found.items))
-    scores = predictor.predict_rows(predictor.user_rows(users)[:, None], predictor.movie_rows(items)[None])
+    user_rows, item_rows = predictor.user_rows(users), predictor.movie_rows(items)
+    scores = predictor.predict_rows(user_rows[:, None], item_rows[None])
     is_blank = np.array([[value == "" for value in row] for row in content])
-    return _Learnt(found, fit, np.asarray(scores, float), is_blank)
+    return _Learnt(found, fit, np.asarray(scores, float), _order(predictor, user_rows, item_rows), is_blank)
+
+
+def _order(predictor: Predictor, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+    """Return the items of each user in the order of the user's list, those without a rating, -1, last."""
+    seen = [predictor.factors.seen(row) if row >= 0 else user_rows[:0] for row in user_rows.tolist()]
+    row_scores = predictor.row_scores
+    ranking = row_scores.ranking(row_scores.sums(user_rows), seen)
+    by_row = np.argsort(item_rows, kind="stable")  # ties stay in the model's order
+    by_row = np.roll(by_row, -int((item_rows < 0).sum()))
+    scores = np.where(item_rows[by_row] < 0, -np.inf, ranking[:, item_rows[by_row]])
+    return by_row[np.argsort(-scores, axis=1, kind="stable")]

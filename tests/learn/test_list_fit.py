@@ -121,6 +121,9 @@ def test_the_model_keeps_what_its_lists_rank_by(tmp_path) -> None:
         assert read.by == lists
         assert np.array_equal(read.given, fit_lists(ratings, NONE).given)
     assert train(ratings, n_factors=2, lists="rating").lists is None
+    usual = train(ratings, "dot-bias", n_factors=2, epochs=1).lists
+    assert usual is not None
+    assert usual.by == "score"
     with pytest.raises(InputError, match="lists 'best': expected one of score, watch, rating"):
         train(ratings, lists="best")
 

@@ -15,6 +15,7 @@ from cf_excel.errors import FileError, InputError
 from cf_excel.learn.table_fit import fit_table
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.readers import load_ratings
+from cf_excel.sheets.own import drafts
 
 OWN = ["predictions", "recommendations", "similar", "fit"]
 BOOKS = {"grid": grid_book, "list": list_book}
@@ -24,6 +25,10 @@ def sheet_rows(path, title):
     """Return the values of a sheet below its note."""
     book = openpyxl.load_workbook(path, data_only=True)
     return [list(row) for row in book[title].iter_rows(min_row=2, values_only=True)]
+
+
+def resaved(path):
+    openpyxl.load_workbook(path).save(path)
 
 
 def predictor_of(path):
@@ -96,7 +101,9 @@ def test_lists_are_those_of_the_predictor_and_tables(tmp_path, kind):
     cf_excel.fill(path, top=3)
     user, item = ("Customer", "Item") if kind == "grid" else ("Client", "Article")
     header, *rows = sheet_rows(path, "recommendations")
-    assert header == [user, "Rank", item, "Prediction"]
+    assert header == [user, "Rank", item, "Prediction", "Ratings"]
+    n_ratings = dict(zip(predictor.factors.movie_ids, predictor.n_ratings, strict=True))
+    assert [row[4] for row in rows] == [n_ratings[row[2]] for row in rows]
     users = list(dict.fromkeys(row[0] for row in rows))
     assert users == [f"{u:03}" for u in range(24)] if kind == "list" else users == CUSTOMERS
     for name in users:
@@ -110,9 +117,9 @@ def test_lists_are_those_of_the_predictor_and_tables(tmp_path, kind):
     found = [row[2:] for row in rows if row[0] == "Product C"]
     assert found == [[one.movie_id, pytest.approx(one.score)] for one in alike]
     book = openpyxl.load_workbook(path)
-    for title in ("recommendations", "similar"):
+    for title, last in (("recommendations", "E"), ("similar", "D")):
         (table,) = book[title].tables.values()
-        assert (table.displayName, table.ref) == (title, f"A2:D{book[title].max_row}")
+        assert (table.displayName, table.ref) == (title, f"A2:{last}{book[title].max_row}")
     tables = [table.id for sheet in book for table in sheet.tables.values()]
     assert len(set(tables)) == len(tables)
 
@@ -161,6 +168,35 @@ def test_once_every_row_is_rated_the_sheet_says_nothing(tmp_path):
     assert sheet_rows(path, "unrated")[1:] == [[None, None, None]]
     cf_excel.fill(list_book(tmp_path / "full.xlsx"))
     assert "unrated" not in openpyxl.load_workbook(tmp_path / "full.xlsx").sheetnames
+
+
+def test_the_note_says_what_lists_rank_by(tmp_path):
+    ratings = scores(0)
+    cf_excel.fill(grid_book(tmp_path / "random.xlsx"))
+    ratings[np.random.default_rng(0).random(ratings.shape) > np.linspace(0.1, 1, ratings.shape[1])] = np.nan
+    path = grid_book(tmp_path / "chosen.xlsx", ratings)
+    cf_excel.fill(path)
+    words = "Ranked by how likely the Customer is to pick it, too, not by the prediction alone"
+    for name in ("random.xlsx", "chosen.xlsx"):
+        note = openpyxl.load_workbook(tmp_path / name)["recommendations"]["A1"].value
+        lists = predictor_of(tmp_path / name).factors.lists
+        assert (words in note) == (lists is not None) == (name == "chosen.xlsx")
+
+
+@pytest.mark.parametrize("prepare", [lambda path: None, resaved], ids=["as written", "by openpyxl"])
+def test_a_table_that_had_fewer_columns_gets_the_new_one(tmp_path, monkeypatch, validator_errors, prepare):
+    path = grid_book(tmp_path / "own.xlsx")
+    with monkeypatch.context() as patch:
+        usual = drafts._table
+        patch.setattr(drafts, "_table", lambda *a: usual(*a[:2], a[2][:4], [row[:4] for row in a[3]]))
+        cf_excel.fill(path)
+    prepare(path)
+    assert cf_excel.fill(path).sheets == tuple(OWN)
+    (table,) = openpyxl.load_workbook(path)["recommendations"].tables.values()
+    assert [column.name for column in table.tableColumns] == ["Customer", "Rank", "Item", "Prediction", "Ratings"]
+    assert len({column.id for column in table.tableColumns}) == 5
+    assert table.ref.startswith("A2:E")
+    assert [error for error in validator_errors(path) if "/x:font[" not in error] == []  # openpyxl's own, in grid_book
 
 
 def test_fit_says_how_good_it_is(tmp_path):
@@ -249,13 +285,13 @@ def test_what_somebody_changed_or_named_so_stays(tmp_path):
     cf_excel.fill(path)
     book = openpyxl.load_workbook(path)
     assert book.sheetnames[3:] == ["predictions", "recommendations", "similar 2", "fit"]
-    book["recommendations"]["F3"] = "called on Monday"
+    book["recommendations"]["G3"] = "called on Monday"
     book.save(path)
     report = cf_excel.fill(path)
     assert report.sheets == ("predictions", "recommendations 2", "similar 2", "fit")
     assert [note for note in report.notes if "sheet recommendations was changed by hand: it stays" in note]
     book = openpyxl.load_workbook(path)
-    assert (book["recommendations"]["F3"].value, book["Similar"]["A1"].value) == ("called on Monday", "mine")
+    assert (book["recommendations"]["G3"].value, book["Similar"]["A1"].value) == ("called on Monday", "mine")
     assert cf_excel.fill(path).sheets == report.sheets
 
 
@@ -301,7 +337,7 @@ def test_titles_are_shown_and_those_of_several_items_told_apart(tmp_path):
 def test_a_full_list_leaves_nothing_to_recommend(tmp_path):
     path = list_book(tmp_path / "own.xlsx", scores(blank=0))
     cf_excel.fill(path)
-    assert sheet_rows(path, "recommendations") == [["Client", "Rank", "Article", "Prediction"], [None] * 4]
+    assert sheet_rows(path, "recommendations") == [["Client", "Rank", "Article", "Prediction", "Ratings"], [None] * 5]
     once = path.read_bytes()
     cf_excel.fill(path)
     assert path.read_bytes() == once

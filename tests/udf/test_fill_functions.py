@@ -11,6 +11,7 @@ from support.function_calls import GRID, NOT_AVAILABLE
 from support.planted import low_rank_ratings
 
 from cf_excel.learn import table_fit
+from cf_excel.model.predictor import Predictor
 from cf_excel.udf import fill_functions
 from cf_excel.udf.functions import Functions
 
@@ -57,8 +58,31 @@ def test_the_best_are_those_with_the_highest_predictions(planted: list[list]) ->
     filled = SHEET.CF_FILL(planted)
     for i, row in enumerate(SHEET.CF_TOP(planted, 3)):
         free = [j for j in range(40) if planted[i][j] is None]
-        best = sorted(free, key=lambda j: -filled[i][j])[:3]
-        assert row == [f"row {i + 1}", *(f"column {j + 1}" for j in best)]
+        assert row[0] == f"row {i + 1}"
+        listed = [int(name.removeprefix("column ")) - 1 for name in row[1:]]
+        assert {*listed} <= {*free}
+        best = sorted((filled[i][j] for j in free), reverse=True)[:3]  # several may be cut off at the highest rating
+        assert [filled[i][j] for j in listed] == best
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_the_best_are_those_that_recommend_has_and_then_what_nobody_rated(lists: bool) -> None:
+    rng = np.random.default_rng(5)
+    chosen = rng.random((30, 16)) < (np.geomspace(0.95, 0.1, 16) if lists else 0.4)
+    chosen[:, 7], chosen[9] = False, False
+    grid = np.where(chosen, rng.integers(1, 6, chosen.shape), None)
+    names = np.array([f"item {j}" for j in rng.permutation(16)], object)
+    table = [["", *names], *([f"user {i}", *row] for i, row in enumerate(grid))]
+    learnt = fill_functions._learn(fill_functions._content(fill_functions._checked(table)))
+    predictor = Predictor(learnt.fit.factors)
+    assert (predictor.factors.lists is not None) == lists
+    for i, row in enumerate(SHEET.CF_TOP(table, 16)):
+        n_free = int((~chosen[i]).sum())
+        assert row[0] == f"user {i}"
+        assert row[n_free] == names[7]
+        assert not any(row[n_free + 1 :])
+        if i != 9:
+            assert row[1:n_free] == [movie.movie_id for movie in predictor.recommend(f"user {i}", 16)]
 
 
 def test_items_down() -> None:

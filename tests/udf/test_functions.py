@@ -223,6 +223,27 @@ def test_recommendations_are_titles_and_scores(sheet, predictor):
         assert "expected a whole number from 1" in sheet.CF_RECOMMEND(42, n)[0][0]
 
 
+@pytest.mark.parametrize("by", ["score", "watch"])
+def test_lists_rank_as_the_predictor_does(tmp_path, tiny_factors, by):
+    plain = tiny_factors("bayes")
+    factors = replace(plain, lists=list_factors(by))
+    save_factors(factors, tmp_path / "model")
+    sheet, predictor = Functions(tmp_path / "model"), Predictor(factors)
+    moved = 0
+    for user in USERS:
+        best = predictor.recommend(user, 8)
+        shown = [[movie.title, movie.score] for movie in best]
+        assert sheet.CF_RECOMMEND(float(user), 8)[: len(best)] == shown
+        assert [score for _, score in shown] == pytest.approx(
+            predictor.predict(user, [movie.movie_id for movie in best])
+        )
+        moved += best != Predictor(plain).recommend(user, 8)
+    assert moved >= 3
+    best = predictor.fold_in([1, "The Matrix"], [5, 2], 3)
+    assert sheet.CF_RATE([[1.0], ["The Matrix"]], [[5.0], [2.0]], 3) == [[movie.title, movie.score] for movie in best]
+    assert best != Predictor(plain).fold_in([1, "The Matrix"], [5, 2], 3)
+
+
 def test_sentences_say_what_they_are_called(tmp_path, tiny_factors):
     texts = {"movie_ids": np.array([f"Mug {i}" for i in range(8)], object), "titles": np.array([""] * 8, object)}
     seen = {"seen_offsets": np.array([0, 8, 8, 8, 8, 8]), "seen_movies": np.arange(8, dtype=np.int32)}

@@ -163,11 +163,11 @@ def test_what_is_not_saved_yet_counts(tmp_path, opened):
 def test_what_somebody_changed_in_the_open_workbook_stays(tmp_path, opened):
     book = opened(grid_book(tmp_path / "own.xlsx"))
     cf_excel.fill(book)
-    book.sheets["recommendations"].range((3, 6)).value = "called on Monday"
+    book.sheets["recommendations"].range((3, 7)).value = "called on Monday"
     report = cf_excel.fill(book)
     assert report.sheets == ("predictions", "recommendations 2", "similar", "fit")
     assert [note for note in report.notes if "sheet recommendations was changed by hand: it stays" in note]
-    assert book.sheets["recommendations"].range((3, 6)).value == "called on Monday"
+    assert book.sheets["recommendations"].range((3, 7)).value == "called on Monday"
     assert [table.name for table in book.sheets["recommendations 2"].tables] == ["recommendations_2"]
     assert cf_excel.fill(book).sheets == report.sheets
 

@@ -12,9 +12,11 @@ import pytest
 from openpyxl import Workbook
 from support.hosts import development_tool
 from support.models import list_factors
+from support.recommenders import everything
 
 from cf_excel.cli import main
 from cf_excel.errors import FileError
+from cf_excel.learn.list_fit import fit_lists
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.lesson.collab import build_collab
@@ -151,6 +153,30 @@ def test_cells_hold_what_the_functions_answer(workbooks, busy_ratings, model):
         formulas = openpyxl.load_workbook(path, keep_vba=True)["predict"]
         assert formulas["H6"].value.text == "=CF_PREDICT(G6:G20,H5:V5)"
         assert formulas["H6"].value.ref == "H6:V20"
+
+
+def best(factors, user):
+    return Predictor(factors).recommend(user, 10)
+
+
+def test_the_panel_shows_lists_as_the_model_ranks_them(busy_ratings, busy_factors, tmp_path, monkeypatch):
+    plain = everything(Predictor(busy_factors()))  # the first user rated nearly all
+    factors = replace(plain, lists=fit_lists(busy_ratings, np.empty(0, np.int64)))
+    save_factors(factors, tmp_path / "model")
+    monkeypatch.setenv("CF_EXCEL_MODEL", str(tmp_path / "model"))
+    build_collab(busy_ratings, tmp_path / "functions.xlsm", extend=excel_extension(busy_ratings.rating_range, TRAIN))
+    page = openpyxl.load_workbook(tmp_path / "functions.xlsm", data_only=True, keep_vba=True)["predict"]
+    user, sheet = page["B6"].value, Functions(tmp_path / "model")
+
+    def shown(block):
+        return [[cell.value or "" for cell in row] for row in page[block.address]]
+
+    listed = shown(PanelSheet.recommended)
+    assert listed == sheet.CF_RECOMMEND(user, 10) == [[one.title, one.score] for one in best(factors, user)]
+    assert listed != [[one.title, one.score] for one in best(plain, user)]
+    rated = shown(PanelSheet.rate_movies), shown(PanelSheet.rate_ratings)
+    assert shown(PanelSheet.for_you) == sheet.CF_RATE(*rated, 10)
+    assert shown(PanelSheet.for_you)[0][0]
 
 
 def test_the_macros_find_users_movies_and_their_ratings(workbooks):

@@ -28,6 +28,13 @@ from cf_excel.xlsx.cells import MAX_ROWS
 from cf_excel.xlsx.edit.added_table import TableArea
 from cf_excel.xlsx.texts import CellValue, headers_apart
 
+# what the columns of the tables look like, and their headers
+_COLUMNS = {
+    UNRATED: ("text", "text", "number"),
+    RECOMMENDATIONS: ("text", "rank", "text", "number", "count"),
+    SIMILAR: ("text", "rank", "text", "number"),
+}
+_HEADER_LOOKS = {"text": "header", "rank": "header_rank", "number": "header_number", "count": "header_number"}
 _LONG_NAME = 8  # characters, from which on names stand upright
 _WIDEST = 44
 _FEW_RATINGS = 5  # an item with fewer is like any other
@@ -169,9 +176,18 @@ def _unrated(table: OwnTable) -> SheetDraft:
 def _recommendations(table: OwnTable, top: int) -> SheetDraft:
     user, item = table.ratings.nouns
     users = [identity for identity, row in zip(table.user_ids, table.user_rows, strict=True) if row >= 0]
-    rows = _ranked(users, lambda identity: table.predictor.recommend(identity, top), table.item_names)
-    about = f"the best of each {user} among those not rated yet, at most {top}."
-    return _table(RECOMMENDATIONS, about, [user, "Rank", item, "Prediction"], rows)
+    names = table.item_names
+    rows = _ranked(users, lambda identity: table.predictor.recommend(identity, top))
+    about = f"the best of each {user} among those not rated yet, at most {top}; Ratings is how many rated it."
+    if table.fit.factors.lists:
+        about += f" Ranked by how likely the {user} is to pick it, too, not by the prediction alone."
+    n_ratings = dict(zip(table.fit.factors.movie_ids.tolist(), table.predictor.n_ratings.tolist(), strict=True))
+    return _table(
+        RECOMMENDATIONS,
+        about,
+        [user, "Rank", item, "Prediction", "Ratings"],
+        [[identity, rank, names[one], score, n_ratings[one]] for identity, rank, one, score in rows],
+    )
 
 
 def _similar(table: OwnTable, top: int) -> SheetDraft:
@@ -183,13 +199,13 @@ def _similar(table: OwnTable, top: int) -> SheetDraft:
         for identity, row in zip(table.item_ids, table.item_rows.tolist(), strict=True)
         if row >= 0 and table.predictor.n_ratings[row] >= least
     ]
-    rows = _ranked(items, lambda identity: _alike(table.predictor, identity, top), names)
+    rows = _ranked(items, lambda identity: _alike(table.predictor, identity, top))
     about = f"who likes one {item} likes the other: 1 is the same taste, 0 nothing in common."
     return _table(
         SIMILAR,
         about,
         [item, "Rank", f"Similar {item}", "Similarity"],
-        [[names[identity], *rest] for identity, *rest in rows],
+        [[names[identity], rank, names[one], score] for identity, rank, one, score in rows],
     )
 
 
@@ -197,15 +213,13 @@ def _alike(predictor: Predictor, identity: int | str, n: int) -> list[ScoredMovi
     return [one for one in predictor.similar(identity, n) if one.score > 0]
 
 
-def _ranked(
-    ids: Sequence[int | str], best: Callable[[int | str], list[ScoredMovie]], names: dict[int | str, CellValue]
-) -> list[list]:
-    """Return a row for each of the best of each id: the id, the rank, the name, the score."""
+def _ranked(ids: Sequence[int | str], best: Callable[[int | str], list[ScoredMovie]]) -> list[list]:
+    """Return a row for each of the best of each id: the id, the rank, the other id, the score."""
     rows: list[list] = []
     for identity in ids:
         found = best(identity)
         scores = as_written(np.array([scored.score for scored in found], np.float32)).tolist()
-        rows += [[identity, i, names[one.movie_id], scores[i - 1]] for i, one in enumerate(found, start=1)]
+        rows += [[identity, i, one.movie_id, scores[i - 1]] for i, one in enumerate(found, start=1)]
         if len(rows) > MAX_ROWS - 2:
             raise InputError(f"a sheet has {MAX_ROWS:,} rows, too few for so many recommendations: a smaller --top")
     return rows
@@ -217,13 +231,10 @@ def _table(title: str, about: str, headers: list[str], rows: list[list]) -> Shee
     headers = headers_apart(headers)
     draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
     for i, header in enumerate(headers):
-        is_last, is_rank = i == len(headers) - 1, header == "Rank"
-        header_look, look = (
-            ("header_number", "number") if is_last else ("header_rank", "rank") if is_rank else ("header", "text")
-        )
-        draft.put(layout.headers.column(i), header_look, [[header]])
+        look = _COLUMNS[title][i]
+        draft.put(layout.headers.column(i), _HEADER_LOOKS[look], [[header]])
         draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
-        shown = () if is_last or is_rank else (row[i] for row in rows)
+        shown = (row[i] for row in rows if look == "text")
         draft.widths[layout.headers.column(i)] = _width([header + "....", *shown])
     return draft
 

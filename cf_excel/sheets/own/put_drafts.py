@@ -203,7 +203,7 @@ def _fit_table(book: OpenedBook, title: str, draft: SheetDraft, cells: SheetCell
     if table is None or draft.table is None:
         return
     block = draft.table.block
-    resize_table(book, title, block)
+    resize_table(book, title, draft.table)
     values = draft.values
     rows = [
         [values.get((row, column)) for column in range(block.left, block.right + 1)]

@@ -28,9 +28,7 @@ def add_table(book: OpenedBook, sheet: str, table: TableArea) -> str:
     part = book.free_name("tables", "table")
     numbers = [int(ElementTree.fromstring(book.archive.read_xml(there)).get("id", "0")) for there in _parts(book)]
     name = free_table_name(book, table.name)
-    columns = "".join(
-        f'<tableColumn id="{i}" name="{_attribute(header)}"/>' for i, header in enumerate(table.headers, start=1)
-    )
+    columns = _columns(table.headers, 1)
     xml = (
         f'<table xmlns="{MAIN}" id="{max(numbers, default=0) + 1}" name="{name}" displayName="{name}" '
         f'ref="{table.block.address}" totalsRowShown="0"><autoFilter ref="{table.block.address}"/>'
@@ -54,12 +52,21 @@ def table_of(book: OpenedBook, title: str) -> ElementTree.Element | None:
     return ElementTree.fromstring(book.archive.read_xml(parts[0])) if len(parts) == 1 else None
 
 
-def resize_table(book: OpenedBook, title: str, block: Block) -> None:
-    """Let the table of a sheet have other rows; what it is sorted by, which need not hold any longer, goes."""
+def resize_table(book: OpenedBook, title: str, table: TableArea) -> None:
+    """Let the table of a sheet have other rows, and columns behind its own.
+
+    What it is sorted by, which need not hold any longer, goes.
+    """
     (part,) = _parts(book, title)
     xml = book.archive.read_xml(part)
     xml = re.sub(rb"<sortState\b.*?</sortState>|<sortState\b[^>]*/>", b"", xml, flags=re.DOTALL)
-    new = re.sub(rb"""(<(?:table|autoFilter)\b[^>]*?\sref=["'])[^"']*""", rb"\g<1>" + block.address.encode(), xml)
+    new = re.sub(rb"""(<(?:table|autoFilter)\b[^>]*?\sref=["'])[^"']*""", rb"\g<1>" + table.block.address.encode(), xml)
+    numbers = [int(n) for n in re.findall(rb"""<tableColumn\b[^>]*?\sid=["'](\d+)""", new)]
+    more = table.headers[len(numbers) :]
+    if more:
+        new = re.sub(rb"""(<tableColumns\b[^>]*?\scount=["'])\d+""", rb"\g<1>%d" % len(table.headers), new)
+        end = b"</tableColumns>"
+        new = new.replace(end, _columns(more, max(numbers, default=0) + 1).encode() + end)
     if new != book.archive.read(part):
         book.archive.put(part, new)
     vars(book).pop("tables", None)
@@ -69,6 +76,10 @@ def _parts(book: OpenedBook, title: str = "") -> list[str]:
     titles = [title] if title else book.titles
     relations = (book.archive.relations(book.part_of(one)).values() for one in titles)
     return [part for some in relations for kind, part in some if kind.endswith("/table")]
+
+
+def _columns(headers: list[str], first_id: int) -> str:
+    return "".join(f'<tableColumn id="{i}" name="{_attribute(name)}"/>' for i, name in enumerate(headers, first_id))
 
 
 def _attribute(header: str) -> str:
