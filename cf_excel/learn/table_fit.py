@@ -10,26 +10,17 @@ import numpy as np
 
 from cf_excel.learn.baselines import SHRINK, bias_baseline, fit_biases, mean_baseline
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.factorization import (
-    RATINGS_ALONE,
-    WITH_CONTENT,
-    BayesFit,
-    BayesSettings,
-    Precisions,
-    Rows,
-    fit_bayes,
-)
+from cf_excel.learn.bayes.copies import fit_copies
+from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings, Rows
 from cf_excel.learn.bayes.features import movie_blocks
+from cf_excel.learn.bayes.tuning import LEAST_RATINGS, can_hold_out, tune
 from cf_excel.metrics import rmse
 from cf_excel.model.factors import Factors
 from cf_excel.ratings.table import Ratings, as_written
 
-LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is
 _N_FOLDS = 5
 _MANY_RATINGS = 10_000  # one fifth is enough to hold out
-_SMALL = BayesSettings(n_factors=5, cg_steps=1)
-_SMALL_CELLS = 250_000  # users x items; larger tables have the usual settings
-_LOOSE = 0.05  # precision of the factors in a table with a plain structure, as a share of the usual one
+_SEED = 1  # of the choice; the folds are another draw
 _SURE = 2.0  # standard errors
 
 
@@ -82,14 +73,16 @@ class TableFit:
 def fit_table(ratings: Ratings) -> TableFit:
     """Learn factors of kind bayes from all ratings, and measure them on cells held out; the same table, the same fit.
 
-    Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. How far the factors of a small table
-    may go is chosen by the error there. Raises InputError as fit_bayes does.
+    Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. The precisions are chosen by other
+    draws than these folds. Raises InputError as fit_bayes does.
     """
     folds = _folds(ratings)
-    fits = [_fit_copies(ratings, folds, settings) for settings in _candidates(ratings)]
+    tuned = tune(ratings, BayesSettings(seed=_SEED))
+    blocks = movie_blocks(ratings) if tuned.settings.use_content else []
+    fit = fit_copies(ratings, [np.empty(0, np.int64), *folds], tuned.settings, movie_blocks=blocks)
+    fit = replace(fit, chosen=tuned.chosen)
     held_out = np.concatenate(folds) if folds else np.empty(0, np.int64)
     truth = ratings.rating[held_out]
-    fit = min(fits, key=lambda fit: float(np.square(fit.val_predictions - truth).sum()))
     own, mean, biases, sureness = np.nan, np.nan, np.nan, 0.0
     if folds:
         baselines = [_held_out(baseline, ratings, folds) for baseline in (mean_baseline, bias_baseline)]
@@ -110,62 +103,10 @@ def _held_out(baseline: Callable[[Ratings, np.ndarray], np.ndarray], ratings: Ra
 def _folds(ratings: Ratings) -> list[np.ndarray]:
     """Return rows to hold out, in parts whose rows rise; none where that would tell nothing."""
     n = len(ratings)
-    if n < LEAST_RATINGS or ratings.n_users == n or ratings.n_movies == n or np.ptp(ratings.rating) == 0:
+    if not can_hold_out(ratings):
         return []
     parts = np.array_split(np.random.default_rng(0).permutation(n), _N_FOLDS)
     return [np.sort(part) for part in (parts if n <= _MANY_RATINGS else parts[:1])]
-
-
-def _candidates(ratings: Ratings) -> list[BayesSettings]:
-    if ratings.n_users * ratings.n_movies > _SMALL_CELLS:
-        return [BayesSettings()]
-    usual = WITH_CONTENT if movie_blocks(ratings) else RATINGS_ALONE
-    return [replace(_SMALL, precisions=precisions) for precisions in (usual, _loosened(usual))]
-
-
-def _loosened(usual: Precisions) -> Precisions:
-    user, movie, rated, raters = (
-        (of_factors * _LOOSE, of_bias) for of_factors, of_bias in (usual.user, usual.movie, usual.rated, usual.raters)
-    )
-    return Precisions(usual.alpha, user, movie, rated, raters)
-
-
-def _fit_copies(ratings: Ratings, folds: list[np.ndarray], settings: BayesSettings) -> BayesFit:
-    """Return the fit to all ratings; val_predictions are for the rows of the folds, each by the fit without its fold.
-
-    The fits are one: users and items of every copy are others. Each copy is centred on the mean of its own training
-    ratings, so that nothing but the scale and the noise is common.
-    """
-    n, n_users, n_movies, n_copies = len(ratings), ratings.n_users, ratings.n_movies, len(folds) + 1
-    training = [ratings.rating, *(np.delete(ratings.rating, rows) for rows in folds)]
-    means = [float(rating.mean(dtype=np.float64)) for rating in training]
-    copies = np.repeat(np.arange(n_copies), n)
-    stacked = replace(
-        ratings,
-        user_ids=np.arange(n_copies * n_users),
-        movie_ids=np.arange(n_copies * n_movies),
-        user_idx=(np.tile(ratings.user_idx, n_copies) + copies * n_users).astype(np.int32),
-        movie_idx=(np.tile(ratings.movie_idx, n_copies) + copies * n_movies).astype(np.int32),
-        rating=np.concatenate([ratings.rating - mean for mean in means]).astype(np.float32),
-        timestamp=None,
-        titles=np.tile(ratings.titles, n_copies),
-        years=np.tile(ratings.years, n_copies),
-        genres=np.tile(ratings.genres, n_copies),
-        declared_range=(-np.inf, np.inf),
-    )
-    held_out = [rows + copy * n for copy, rows in enumerate(folds, 1)]
-    fit = fit_bayes(stacked, np.concatenate([np.empty(0, np.int64), *held_out]), settings)
-    shifts = np.repeat(means[1:], list(map(len, folds)))
-    return replace(
-        fit,
-        global_mean=means[0] + fit.global_mean,
-        rating_range=ratings.rating_range,
-        users=_first(fit.users, n_users),
-        movies=_first(fit.movies, n_movies),
-        noise_variance=fit.noise_variance[:n_users],
-        val_rows=np.empty(0, np.int64),
-        val_predictions=np.clip(fit.val_predictions + shifts, *ratings.rating_range),
-    )
 
 
 def _biases_alone(fit: BayesFit, ratings: Ratings, error: float) -> BayesFit:
@@ -180,10 +121,6 @@ def _biases_alone(fit: BayesFit, ratings: Ratings, error: float) -> BayesFit:
         rows.append(Rows(*both))
     noise = np.full(sizes[0], error**2, np.float32)
     return replace(fit, global_mean=mean, users=rows[0], movies=rows[1], noise_variance=noise)
-
-
-def _first(rows: Rows, n: int) -> Rows:
-    return Rows(rows.mean[:n], rows.variance[:n])
 
 
 def _sureness(predictions: np.ndarray, others: np.ndarray, truth: np.ndarray) -> float:

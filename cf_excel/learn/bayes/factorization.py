@@ -39,7 +39,8 @@ class Precisions:
     """Precisions on the usual scale, (factors, bias), and alpha, the least precision of a rating.
 
     user, movie: of a row's offset from what its features predict. rated: of the weights of the movies that a user
-    rated; raters: of those of the users who rated a movie.
+    rated; raters: of those of the users who rated a movie. content: how many times its own precision that of every
+    block of features is.
     """
 
     alpha: float
@@ -47,6 +48,24 @@ class Precisions:
     movie: Precision
     rated: Precision
     raters: Precision
+    content: Precision = (1.0, 1.0)
+
+    def scaled(
+        self, factors: float = 1.0, biases: float = 1.0, sets: float = 1.0, content: float = 1.0, alpha: float = 1.0
+    ) -> "Precisions":
+        """Return these with precisions multiplied; sets are those of rated and raters."""
+
+        def times(pair: Precision, both: float = 1.0) -> Precision:
+            return pair[0] * factors * both, pair[1] * biases * both
+
+        return Precisions(
+            self.alpha * alpha,
+            times(self.user),
+            times(self.movie),
+            times(self.rated, sets),
+            times(self.raters, sets),
+            times(self.content, content),
+        )
 
 
 WITH_CONTENT = Precisions(1.25, (15.0, 1.0), (20.0, 8.0), (3.0, 10.0), (60.0, 1e5))
@@ -100,6 +119,7 @@ class BayesFit:
 
     alpha: the precision of a new user's rating. noise_variance (n_users,): of each user's ratings.
     rating_range: that of the whole table, where predictions are cut off. features: names of the blocks that were used.
+    chosen: by what precisions and sizes were changed to suit the ratings (see tuning.Tuned), None where nothing was.
     """
 
     settings: BayesSettings
@@ -113,6 +133,7 @@ class BayesFit:
     val_rows: np.ndarray
     history: History = field(default_factory=History)
     val_predictions: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    chosen: dict[str, float] | None = None
 
 
 def fit_bayes(
@@ -215,7 +236,7 @@ class _Model:
 
         def side(blocks: list[FeatureBlock], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
             n, n_other = rated.shape
-            content, of_content = stack(n, blocks)
+            content, of_content = stack(n, [block.scaled(precisions.content) for block in blocks])
             pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (n_other, 1))])
             of_weights = np.repeat(pairs, [d - 1, 1], axis=1).astype(np.float32)
             # A user without ratings is merely new; of a movie without, it is known that nobody here chose it.
