@@ -72,8 +72,8 @@ def test_no_pattern_gives_about_the_mean() -> None:
         f"no pattern was found: off by {fit.rmse:.2f} on ratings held out, the mean by {fit.mean_rmse:.2f}"
     )
     predicted = Predictor(fit.factors).predict_rows(ratings.user_idx, ratings.movie_idx)
-    assert predicted.std() < 0.15
-    assert fit.rmse < 1.005 * fit.mean_rmse
+    assert predicted.std() < 0.2
+    assert fit.rmse < 1.01 * fit.mean_rmse
 
 
 def test_what_is_worse_than_the_biases_gives_the_biases(monkeypatch: pytest.MonkeyPatch) -> None:

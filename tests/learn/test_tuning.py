@@ -91,7 +91,7 @@ def test_without_noise_the_fit_is_nearly_exact() -> None:
 
 
 def test_without_a_pattern_predictions_are_about_the_mean() -> None:
-    ratings = without_pattern()
+    ratings = without_pattern(1)
     rows = validation_rows(ratings, "random", 0)
     fit = fit_tuned(ratings, rows)
     assert fit.chosen is not None

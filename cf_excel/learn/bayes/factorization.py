@@ -28,6 +28,7 @@ USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating c
 SMALLEST_SCALE = 1e-15  # of the ratings; precisions grow with its square and must stay finite
 SMALLEST_NOISE = 1e-4  # variance on that scale: ratings without any error would get an infinite weight
 START_STD = 0.3
+NO_FACTORS = 1e5  # with so strict a precision factors start at 0 and stay there: float32 could not bring them back
 MAX_FACTORS = 256
 MAX_ITERATIONS = 1000
 _CHUNK = 1 << 20  # ratings predicted at a time
@@ -233,6 +234,7 @@ class _Model:
     def _make_sides(self, users: list[FeatureBlock], movies: list[FeatureBlock]) -> None:
         d, arrays, precisions = self.settings.n_factors + 1, self.arrays, self.precisions
         rng = np.random.default_rng(self.settings.seed)
+        has_factors = np.float32(precisions.user[0] < NO_FACTORS)
 
         def side(blocks: list[FeatureBlock], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
             n, n_other = rated.shape
@@ -242,7 +244,7 @@ class _Model:
             # A user without ratings is merely new; of a movie without, it is known that nobody here chose it.
             unknown = (n_rated == 0) & (which == "user")
             design = Design(content, rated, rated_t, n_rated, unknown, arrays.dense(of_weights), arrays)
-            start = rng.normal(0, START_STD, (n, d)).astype(np.float32)
+            start = rng.normal(0, START_STD, (n, d)).astype(np.float32) * has_factors
             start[:, -1] = 0
             return Side(design, getattr(precisions, which), start, arrays)
 

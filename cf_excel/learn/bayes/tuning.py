@@ -4,6 +4,7 @@ The usual precisions were found on MovieLens. One kind after the other is multip
 fits with few factors: the best precisions are the same there, and with the ratings of some users alone.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
@@ -37,6 +38,7 @@ _LADDERS: dict[str, tuple[float, ...]] = {
 }
 _ORDER = ("factors", "sets", "biases", "content", "alpha", "factors", "sets", "n_factors", "iterations")
 _SIZES = ("n_factors", "iterations")
+_SURE = 2.0  # standard errors
 # what lowers the error by a smaller share is chance, or not worth the time
 _LEAST_GAIN = dict.fromkeys(_LADDERS, 0.001) | dict.fromkeys(_SIZES, 0.005)
 
@@ -155,12 +157,16 @@ class _Search:
             self.users, self.movies, self.usual = before
 
     def do_without_patterns(self) -> None:
-        """Leave out factors that are strictly held to 0 anyway, and then biases, where that costs next to nothing."""
+        """Leave out factors, and then biases, where what they gain is less than chance makes of it."""
         for name in ("factors", "biases"):
+            if self.chosen.get(name, 1) == OFF:
+                continue
             chosen = self.chosen | {name: OFF}
-            if self.chosen.get(name, 1) < 1 or (error := self._measure(chosen)) > self.error * (1 + _LEAST_GAIN[name]):
+            squared = self._squared(chosen)
+            gains = squared - self._squared(self.chosen)
+            if gains.mean() > _SURE * gains.std() / math.sqrt(len(self.ratings)):
                 return
-            self.chosen, self.error = chosen, error
+            self.chosen, self.error = chosen, float(squared.mean())
 
     def climb(self, name: str) -> None:
         """Move one number along its ladder for as long as the error falls."""
@@ -204,12 +210,16 @@ class _Search:
         return True
 
     def _measure(self, chosen: dict[str, float]) -> float:
+        return float(self._squared(chosen).mean())
+
+    def _squared(self, chosen: dict[str, float]) -> np.ndarray:
+        """Return the squared errors on what was held out."""
         settings = self._settings(self.trial, chosen)
         with np.errstate(all="ignore"):  # what ends in no number is not chosen
             fit = fit_copies(self.ratings, self.folds, settings, self.users, self.movies)
         if fit.history.stopped:
             raise KeyboardInterrupt  # nothing was learnt that could be kept
-        return float(np.square(fit.val_predictions - self.truth).mean(dtype=np.float64))
+        return np.square(fit.val_predictions - self.truth, dtype=np.float64)
 
 
 def _folds(ratings: Ratings, rng: np.random.Generator) -> list[np.ndarray]:
