@@ -36,6 +36,7 @@ _LADDERS: dict[str, tuple[float, ...]] = {
     "n_factors": (2, 5, 15),
     "iterations": (8, 16, 32, 64),
 }
+_PLAIN_START = {"factors": 1 / 32, "sets": OFF}  # where what is rated says nothing: seldom found from the usual ones
 _ORDER = ("factors", "sets", "biases", "content", "alpha", "factors", "sets", "n_factors", "iterations")
 _SIZES = ("n_factors", "iterations")
 _SURE = 2.0  # standard errors
@@ -97,6 +98,7 @@ def tune(
     if not can_hold_out(ratings):
         return Tuned(settings, None)
     search = _Search(ratings, settings, users, movies)
+    search.start_from(_PLAIN_START)
     for name in _ORDER:
         if name == "content" and (users or movies):
             search.leave_content_out()
@@ -123,6 +125,7 @@ class _Search:
     ) -> None:
         rng = np.random.default_rng(settings.seed)
         self.is_small = len(ratings) <= _FEW_RATINGS
+        self.is_whole = len(ratings) <= _MANY_RATINGS
         self.ratings, self.users, self.movies = _sample(ratings, users, movies, rng)
         self.folds = _folds(self.ratings, rng)
         self.truth = self.ratings.rating[np.concatenate(self.folds)]
@@ -137,6 +140,10 @@ class _Search:
         self.climbed: dict[str, dict[str, float]] = {}
         self.error = self._measure(self.chosen)
 
+    def start_from(self, chosen: dict[str, float]) -> None:
+        """Start there, where that is better."""
+        self._is_better(chosen, 0.01)
+
     def is_open(self, name: str) -> bool:
         """Say whether a number is worth a search: there is time, and since the last one something has changed."""
         if self.climbed.get(name) == self.chosen:
@@ -147,13 +154,15 @@ class _Search:
             return bool(self.users or self.movies)
         if name == "iterations":
             return self.is_small or self.chosen.get("factors", 1) <= _PLAIN
+        if name == "n_factors":
+            return self.is_whole  # from a part of the users it can't be told how many all of them bear
         return self.is_small or name in ("factors", "sets", "biases")
 
     def leave_content_out(self) -> None:
-        """Go on without features where that is better."""
+        """Go on without features where these gain next to nothing."""
         before = self.users, self.movies, self.usual
         self.users, self.movies, self.usual = [], [], RATINGS_ALONE
-        if not self._is_better(self.chosen | {"content": OFF}, _LEAST_GAIN["content"]):
+        if not self._is_better(self.chosen | {"content": OFF}, -_LEAST_GAIN["content"]):
             self.users, self.movies, self.usual = before
 
     def do_without_patterns(self) -> None:
@@ -187,7 +196,7 @@ class _Search:
 
     def result(self, settings: BayesSettings, keep: Collection[str]) -> Tuned:
         """Return what was found, for a fit with all factors."""
-        if self.is_small and "n_factors" not in keep:
+        if self.is_whole and "n_factors" not in keep:
             settings = replace(settings, n_factors=self.trial.n_factors)
         if self.chosen.get("content") == OFF:
             settings = replace(settings, use_content=False)
