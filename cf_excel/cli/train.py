@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     bayes = parser.add_argument_group("bayes")
     add_features_options(bayes)
     bayes.add_argument("--ratings-only", action="store_true", help="leave genres, years and every other feature out")
+    bayes.add_argument(
+        "--no-tune",
+        action="store_true",
+        help="keep the precisions that were found on MovieLens (default: they are fitted to these ratings, and so are "
+        "--factors and --epochs where there are at most 10,000)",
+    )
     lesson = parser.add_argument_group("the lesson's models")
     lesson.add_argument("--lr", type=float, metavar="RATE", help="learning rate (default: the lesson's)")
     lesson.add_argument(
@@ -125,7 +132,7 @@ def run(args: argparse.Namespace) -> None:
     train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else _bayes_trainer(args)
     ratings = read_ratings(args)
 
-    from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, verdict
+    from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
     from cf_excel.learn.list_fit import with_lists
     from cf_excel.ratings.table import validation_rows
 
@@ -142,6 +149,8 @@ def run(args: argparse.Namespace) -> None:
         report.baselines(baselines)
     if history.stopped:
         say(f"stopped after {history.stopped}: the model keeps what it learnt until there")
+    if args.kind == "bayes" and not args.no_tune:
+        say(choice_words(factors.record["chosen"], ratings.nouns))
     say(*verdict(history.epochs, baselines))
     factors = replace(factors, record=factors.record | {"baselines": [errors[0] for errors in baselines.values()]})
     if not args.force:
@@ -208,19 +217,17 @@ def _bayes_trainer(args: argparse.Namespace) -> Trainer:
     """Return the function that fits the model bayes; its settings are checked now."""
     from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
     from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
+    from cf_excel.learn.bayes.tuning import fit_tuned
 
     sizes = {"n_factors": args.factors, "iterations": args.epochs}
-    settings = BayesSettings(
-        seed=args.seed,
-        device=args.device,
-        use_content=not args.ratings_only,
-        **{name: value for name, value in sizes.items() if value is not None},
-    )
+    given = {name: value for name, value in sizes.items() if value is not None}
+    settings = BayesSettings(seed=args.seed, device=args.device, use_content=not args.ratings_only, **given)
+    fitted = fit_bayes if args.no_tune else partial(fit_tuned, keep=tuple(given))
 
     def train(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
         users = read_features(args.user_features, ratings.user_ids, "user")
         movies = read_features(args.movie_features, ratings.movie_ids, "movie")
-        fit = fit_bayes(ratings, val_rows, settings, user_blocks=users, more_movie_blocks=movies, progress=report)
+        fit = fitted(ratings, val_rows, settings, user_blocks=users, more_movie_blocks=movies, progress=report)
         return fit.history, bayes_to_factors(fit, ratings, args.split)
 
     return train
@@ -263,7 +270,7 @@ def _check_options(args: argparse.Namespace) -> None:
     of_the_lesson = KINDS[args.kind].of_lesson
     of_lesson, of_bayes = (
         ("lr", "wd", "batch_size", "optimizer", "engine", "threads"),
-        ("user_features", "movie_features", "ratings_only"),
+        ("user_features", "movie_features", "ratings_only", "no_tune"),
     )
     others = of_bayes if of_the_lesson else of_lesson
     for name in others:

@@ -13,12 +13,21 @@ from rich.table import Table
 
 from cf_excel.cli.messages import say
 from cf_excel.learn.baselines import bias_baseline, mean_baseline
+from cf_excel.learn.bayes.tuning import OFF
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
-from cf_excel.ratings.nouns import USUAL_NOUNS
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings
 
 HEADINGS = ("epoch", "train loss", "val MSE", "val RMSE", "val MAE", "seconds")
+_SIZES = {"n_factors": "factors", "iterations": "epochs"}
+_PRECISIONS = {
+    "factors": "factors",
+    "sets": "effect of the set rated",
+    "biases": "biases",
+    "content": "features",
+    "alpha": "noise precision",
+}
 Scores = dict[str, tuple[float, float, float]]
 """Name of a baseline to its validation MSE, RMSE and MAE."""
 
@@ -53,6 +62,26 @@ def verdict(epochs: Sequence[Epoch], baselines: Scores) -> list[str]:
         whole = "the mean rating for everything" if errors[-1] >= mean else f"{name} alone"
         lines.append(f"this is no better than {whole}: there may be no more in these ratings; try another --kind")
     return lines
+
+
+def choice_words(chosen: dict[str, float] | None, nouns: Nouns) -> str:
+    """Return in a line what was chosen for the ratings at hand, as tuning.Tuned has it."""
+    if chosen is None:
+        return "priors: the usual ones, as there is too little to choose by"
+    if not chosen:
+        return "priors: the usual ones suit these ratings best"
+    if chosen.get("factors") == OFF:
+        base = "the mean" if chosen.get("biases") == OFF else nouns.biases
+        return f"no pattern was found beyond {base}: the factors are about 0 (--no-tune keeps the usual priors)"
+    parts = [_choice(name, value) for name, value in chosen.items()]
+    return f"priors fitted to these ratings: {', '.join(parts)} (--no-tune keeps the usual ones)"
+
+
+def _choice(name: str, value: float) -> str:
+    if name in _SIZES:
+        return f"{value:g} {_SIZES[name]}"
+    words = _PRECISIONS[name]
+    return f"no {words}" if value >= OFF else f"{words} x {value:.2g}"
 
 
 def epoch_cells(epoch: Epoch) -> list[str]:

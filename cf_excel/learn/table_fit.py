@@ -3,34 +3,33 @@
 Small tables are all overhead, so that a table and its copies, each without the cells of a fold, are fitted as one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cf_excel.learn.baselines import SHRINK, bias_baseline, fit_biases, mean_baseline
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.factorization import (
-    RATINGS_ALONE,
-    WITH_CONTENT,
-    BayesFit,
-    BayesSettings,
-    Precisions,
-    Rows,
-    fit_bayes,
-)
+from cf_excel.learn.bayes.copies import fit_each
+from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesFit, BayesSettings, Rows
 from cf_excel.learn.bayes.features import movie_blocks
+from cf_excel.learn.bayes.tuning import LEAST_RATINGS, OFF, can_hold_out, tune
 from cf_excel.learn.table_lists import lists_of_table
 from cf_excel.metrics import rmse
 from cf_excel.model.factors import Factors
 from cf_excel.ratings.table import Ratings, as_written, without
 
-LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is
 _N_FOLDS = 5
 _MANY_RATINGS = 10_000  # one fifth is enough to hold out
 _SMALL = BayesSettings(n_factors=5, cg_steps=1)
-_SMALL_CELLS = 250_000  # users x items; larger tables have the usual settings
-_LOOSE = 0.05  # precision of the factors in a table with a plain structure, as a share of the usual one
+_SMALL_CELLS = 250_000  # users x items
+# what multiplies the usual precisions: a plain structure, in which who rated what says nothing, without biases, too
+_CANDIDATES: tuple[dict[str, float], ...] = (
+    {},
+    {"factors": 1 / 32, "sets": OFF},
+    {"factors": 1 / 32, "sets": OFF, "biases": OFF},
+)
+_SEED = 1  # of the choice; the folds are another draw
 _SURE = 2.0  # standard errors
 
 
@@ -83,23 +82,23 @@ class TableFit:
 def fit_table(ratings: Ratings) -> TableFit:
     """Learn factors of kind bayes from all ratings, and measure them on cells held out; the same table, the same fit.
 
-    Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. How far the factors of a small table
-    may go, and what its lists rank by, is chosen by what was held out. Raises InputError as fit_bayes does.
+    Up to 10,000 ratings each is held out once, in five folds; of more a fifth is. What suits a small table, and what
+    lists rank by, is chosen by what was held out. Raises InputError as fit_bayes does.
     """
     folds = _folds(ratings)
-    fits = [_fit_copies(ratings, folds, settings) for settings in _candidates(ratings)]
+    copies = _fit_copies(ratings, folds)
+    predictions = np.concatenate([copy.val_predictions for copy in copies])
+    tables = [ratings, *(without(ratings, rows) for rows in folds)]
     held_out = np.concatenate(folds) if folds else np.empty(0, np.int64)
     truth = ratings.rating[held_out]
-    fit = min(fits, key=lambda fit: float(np.square(fit.val_predictions - truth).sum()))
     own, mean, biases, sureness = np.nan, np.nan, np.nan, 0.0
-    tables = [ratings, *(without(ratings, rows) for rows in folds)]
-    copies = [_of_copy(fit, table, copy) for copy, table in enumerate(tables)]
     if folds:
         baselines = [_held_out(baseline, ratings, folds) for baseline in (mean_baseline, bias_baseline)]
-        own, mean, biases = (rmse(predictions, truth) for predictions in (fit.val_predictions, *baselines))
-        sureness = min(_sureness(fit.val_predictions, other, truth) for other in baselines)
-        if own >= biases:
-            copies = [_biases_alone(copy, table, biases) for copy, table in zip(copies, tables, strict=True)]
+        own, mean, biases = (rmse(found, truth) for found in (predictions, *baselines))
+        sureness = min(_sureness(predictions, other, truth) for other in baselines)
+        if own >= min(mean, biases):
+            plain = _the_mean if mean < biases else _biases_alone
+            copies = [plain(copy, table, min(mean, biases)) for copy, table in zip(copies, tables, strict=True)]
     same = float(as_written(ratings.rating[:1])[0]) if np.ptp(ratings.rating) == 0 else None
     factors, *of_folds = (bayes_to_factors(copy, table, "none") for copy, table in zip(copies, tables, strict=True))
     lists = lists_of_table(ratings, zip(folds, tables[1:], of_folds, strict=True))
@@ -116,83 +115,60 @@ def _held_out(baseline: Callable[[Ratings, np.ndarray], np.ndarray], ratings: Ra
 def _folds(ratings: Ratings) -> list[np.ndarray]:
     """Return rows to hold out, in parts whose rows rise; none where that would tell nothing."""
     n = len(ratings)
-    if n < LEAST_RATINGS or ratings.n_users == n or ratings.n_movies == n or np.ptp(ratings.rating) == 0:
+    if not can_hold_out(ratings):
         return []
     parts = np.array_split(np.random.default_rng(0).permutation(n), _N_FOLDS)
     return [np.sort(part) for part in (parts if n <= _MANY_RATINGS else parts[:1])]
 
 
-def _candidates(ratings: Ratings) -> list[BayesSettings]:
-    if ratings.n_users * ratings.n_movies > _SMALL_CELLS:
-        return [BayesSettings()]
-    usual = WITH_CONTENT if movie_blocks(ratings) else RATINGS_ALONE
-    return [replace(_SMALL, precisions=precisions) for precisions in (usual, _loosened(usual))]
+def _fit_copies(ratings: Ratings, folds: list[np.ndarray]) -> list[BayesFit]:
+    """Return fits to all ratings and to those without each fold, with the settings that suit the table.
 
-
-def _loosened(usual: Precisions) -> Precisions:
-    user, movie, rated, raters = (
-        (of_factors * _LOOSE, of_bias) for of_factors, of_bias in (usual.user, usual.movie, usual.rated, usual.raters)
-    )
-    return Precisions(usual.alpha, user, movie, rated, raters)
-
-
-def _fit_copies(ratings: Ratings, folds: list[np.ndarray], settings: BayesSettings) -> BayesFit:
-    """Return a fit to all ratings and to those without each fold; val_predictions are for the rows of the folds.
-
-    The fits are one: users and items of every copy are others. Each copy is centred on the mean of its own training
-    ratings, so that nothing but the scale and the noise is common.
+    There is no time to search for those of a small table, which a cell fits: the best of a few is taken.
     """
-    n, n_users, n_movies, n_copies = len(ratings), ratings.n_users, ratings.n_movies, len(folds) + 1
-    training = [ratings.rating, *(np.delete(ratings.rating, rows) for rows in folds)]
-    means = [float(rating.mean(dtype=np.float64)) for rating in training]
-    copies = np.repeat(np.arange(n_copies), n)
-    stacked = replace(
-        ratings,
-        user_ids=np.arange(n_copies * n_users),
-        movie_ids=np.arange(n_copies * n_movies),
-        user_idx=(np.tile(ratings.user_idx, n_copies) + copies * n_users).astype(np.int32),
-        movie_idx=(np.tile(ratings.movie_idx, n_copies) + copies * n_movies).astype(np.int32),
-        rating=np.concatenate([ratings.rating - mean for mean in means]).astype(np.float32),
-        timestamp=None,
-        titles=np.tile(ratings.titles, n_copies),
-        years=np.tile(ratings.years, n_copies),
-        genres=np.tile(ratings.genres, n_copies),
-        declared_range=(-np.inf, np.inf),
-    )
-    held_out = [rows + copy * n for copy, rows in enumerate(folds, 1)]
-    fit = fit_bayes(stacked, np.concatenate([np.empty(0, np.int64), *held_out]), settings)
-    shifts = np.repeat(means[1:], list(map(len, folds)))
-    return replace(
-        fit,
-        rating_range=ratings.rating_range,
-        val_rows=np.empty(0, np.int64),
-        val_predictions=np.clip(fit.val_predictions + shifts, *ratings.rating_range),
-    )
+    held_out = [np.empty(0, np.int64), *folds]
+    blocks = movie_blocks(ratings)
+    if ratings.n_users * ratings.n_movies > _SMALL_CELLS:
+        tuned = tune(ratings, BayesSettings(seed=_SEED))
+        fits = fit_each(ratings, held_out, tuned.settings, movie_blocks=blocks if tuned.settings.use_content else [])
+        return [replace(fits[0], chosen=tuned.chosen), *fits[1:]]
+    usual = WITH_CONTENT if blocks else RATINGS_ALONE
+    truth = [ratings.rating[rows] for rows in folds]
+    found = []
+    for chosen in _CANDIDATES if folds else _CANDIDATES[:1]:
+        settings = replace(_SMALL, precisions=usual.scaled(**chosen))
+        fits = fit_each(ratings, held_out, settings, movie_blocks=blocks)
+        squared = [np.square(fit.val_predictions - true).sum() for fit, true in zip(fits[1:], truth, strict=True)]
+        found.append((float(sum(squared)), [replace(fits[0], chosen=chosen), *fits[1:]]))
+    return min(found, key=lambda one: one[0])[1]
 
 
-def _of_copy(fit: BayesFit, table: Ratings, copy: int) -> BayesFit:
-    """Return what was fitted to a copy, whose ratings the table has: copy 0 to all, each other without a fold."""
-    users, movies = (slice(copy * n, (copy + 1) * n) for n in (table.n_users, table.n_movies))
-    return replace(
-        fit,
-        global_mean=float(table.rating.mean(dtype=np.float64)) + fit.global_mean,
-        users=Rows(fit.users.mean[users], fit.users.variance[users]),
-        movies=Rows(fit.movies.mean[movies], fit.movies.variance[movies]),
-        noise_variance=fit.noise_variance[users],
-    )
+def _the_mean(fit: BayesFit, ratings: Ratings, error: float) -> BayesFit:
+    """Return a fit whose predictions are the mean, which is off by an RMSE."""
+    mean = float(ratings.rating.mean(dtype=np.float64))
+    nothing = [np.zeros(n) for n in (ratings.n_users, ratings.n_movies)]
+    return _of_biases(fit, mean, nothing, nothing, error)
 
 
 def _biases_alone(fit: BayesFit, ratings: Ratings, error: float) -> BayesFit:
     """Return a fit whose predictions are the mean and the biases, which are off by an RMSE."""
-    sizes = ratings.n_users, ratings.n_movies
-    mean, *biases = fit_biases(ratings.user_idx, ratings.movie_idx, ratings.rating, *sizes)
+    mean, *biases = fit_biases(ratings.user_idx, ratings.movie_idx, ratings.rating, ratings.n_users, ratings.n_movies)
+    counts = (
+        np.bincount(idx, minlength=len(bias))
+        for idx, bias in zip((ratings.user_idx, ratings.movie_idx), biases, strict=True)
+    )
+    return _of_biases(fit, mean, biases, [error**2 / (n + SHRINK) for n in counts], error)
+
+
+def _of_biases(
+    fit: BayesFit, mean: float, biases: Sequence[np.ndarray], variances: Sequence[np.ndarray], error: float
+) -> BayesFit:
     rows = []
-    for idx, bias in zip((ratings.user_idx, ratings.movie_idx), biases, strict=True):
-        variance = error**2 / (np.bincount(idx, minlength=len(bias)) + SHRINK)
+    for bias, variance in zip(biases, variances, strict=True):
         both = np.zeros((2, len(bias), fit.settings.n_factors + 1), np.float32)
         both[0, :, -1], both[1, :, -1] = bias, variance
         rows.append(Rows(*both))
-    noise = np.full(sizes[0], error**2, np.float32)
+    noise = np.full(len(biases[0]), error**2, np.float32)
     return replace(fit, global_mean=mean, users=rows[0], movies=rows[1], noise_variance=noise)
 
 

@@ -3,6 +3,7 @@
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
+from cf_excel.learn.bayes.tuning import fit_tuned
 from cf_excel.learn.lesson import recipes
 from cf_excel.learn.lesson.lesson_factors import to_factors
 from cf_excel.learn.list_fit import check_lists, with_lists
@@ -19,6 +20,7 @@ def train(
     split: str = "none",
     seed: int = 0,
     lists: str = DEFAULT_LISTS,
+    tune: bool = True,
     progress: Progress | None = None,
     **settings: object,
 ) -> Factors:
@@ -26,15 +28,21 @@ def train(
 
     kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab. split: which fifth of the ratings is
     held back to measure the error, as in validation_rows; progress is told the losses (MSE). lists: what lists rank by,
-    one of LISTS. settings: those of BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors,
-    epochs, lr, wd, ...). Raises InputError for another kind, split or lists and for values that can't work.
+    one of LISTS. tune: fit the precisions of bayes to these ratings, and where these are few n_factors and iterations,
+    too (see fit_tuned); what settings name stays. settings: those of BayesSettings (n_factors, iterations, ...), or of
+    the lesson's Settings (n_factors, epochs, lr, wd, ...). Raises InputError for another kind, split or lists and for
+    values that can't work.
     """
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
     val_rows = validation_rows(ratings, split, seed)
     if not KINDS[kind].of_lesson:
-        fit = fit_bayes(ratings, val_rows, BayesSettings(seed=seed, **settings), progress=progress)  # type: ignore[arg-type]
+        given = BayesSettings(seed=seed, **settings)  # type: ignore[arg-type]
+        if tune and given.precisions is None:
+            fit = fit_tuned(ratings, val_rows, given, progress=progress, keep=tuple(settings))
+        else:
+            fit = fit_bayes(ratings, val_rows, given, progress=progress)
         factors = bayes_to_factors(fit, ratings, split)
     else:
         trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)

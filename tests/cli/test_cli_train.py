@@ -23,11 +23,12 @@ from support.planted import low_rank_ratings
 
 from cf_excel.cli import main
 from cf_excel.cli.train import _check_no_worse
-from cf_excel.cli.train_report import LinesReport, TerminalReport, verdict
+from cf_excel.cli.train_report import LinesReport, TerminalReport, choice_words, verdict
 from cf_excel.errors import InputError
 from cf_excel.learn.progress import Epoch
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors, save_factors
+from cf_excel.ratings.nouns import USUAL_NOUNS
 from cf_excel.ratings.table import Ratings, data_hash, validation_rows
 
 SMALL = low_rank_ratings(30, 40)
@@ -138,7 +139,7 @@ def test_the_optimizer_is_kept_with_the_model(small: Ratings, tmp_path: Path) ->
 
 def test_without_a_name_the_model_is_bayes(small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "model"
-    assert main(["train", "--out", str(out), "--seed", "5"]) == 0
+    assert main(["train", "--out", str(out), "--seed", "5", "--epochs", "8", "--factors", "15"]) == 0
     assert list(rows_of(capsys.readouterr().out))[-4:] == ["7", "8", "mean", "user + movie bias"]
     factors = load_factors(out)
     assert (factors.kind, factors.user_factors.shape, factors.record["seed"]) == ("bayes", (30, 15), 5)
@@ -149,10 +150,40 @@ def test_tables_of_features_count(small: Ratings, tmp_path: Path, capsys: pytest
         lines = [f"{identity},{'ab'[row % 2]},row {row}" for row, identity in enumerate(ids.tolist())]
         (tmp_path / f"{kind}s.csv").write_text("\n".join([f"{kind},group,name", *lines]))
     tables = [f"--{kind}-features={tmp_path / f'{kind}s.csv'}" for kind in ("user", "movie")]
-    assert train("--kind", "bayes", *tables, "--out", str(tmp_path / "m")) == 0
+    assert train("--kind", "bayes", *tables, "--no-tune", "--out", str(tmp_path / "m")) == 0
     assert load_factors(tmp_path / "m").record["features"] == ["user group", "movie group"]
-    said = capsys.readouterr().err
-    assert said.count("left out because no two rows share a value, or all do: name") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("left out because no two rows share a value, or all do: name") == 2
+    assert "priors" not in printed.out
+    assert train("--kind", "bayes", *tables, "--out", str(tmp_path / "m")) == 0  # every second row tells nothing
+    record = load_factors(tmp_path / "m").record
+    assert (record["features"], record["chosen"]["content"]) == ([], 1e4)
+    assert "\npriors fitted to these ratings: " in (printed := capsys.readouterr().out)
+    assert "no features" in printed
+
+
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        (None, "priors: the usual ones, as there is too little to choose by"),
+        ({}, "priors: the usual ones suit these ratings best"),
+        (
+            {"factors": 1 / 32, "sets": 1e4, "iterations": 16},
+            "priors fitted to these ratings: factors x 0.031, no effect of the set rated, 16 epochs "
+            "(--no-tune keeps the usual ones)",
+        ),
+        (
+            {"factors": 1e4},
+            "no pattern was found beyond user + movie bias: the factors are about 0 (--no-tune keeps the usual priors)",
+        ),
+        (
+            {"factors": 1e4, "biases": 1e4},
+            "no pattern was found beyond the mean: the factors are about 0 (--no-tune keeps the usual priors)",
+        ),
+    ],
+)
+def test_what_was_chosen_is_said_in_a_line(chosen: dict[str, float] | None, line: str) -> None:
+    assert choice_words(chosen, USUAL_NOUNS) == line
 
 
 @pytest.mark.parametrize("split", ["random", "time", "none"])

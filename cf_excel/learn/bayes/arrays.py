@@ -74,8 +74,9 @@ def invert(matrices: np.ndarray) -> np.ndarray:
     step = max(1, _CACHED // d**2)
     for start in range(0, n, step):
         part = np.ascontiguousarray(matrices[start : start + step].transpose(1, 2, 0))
+        least = np.finfo(part.dtype).eps * np.einsum("kkn->kn", part)  # rounding can leave a pivot of 0 or below
         for k in range(d):
-            pivot = 1 / part[k, k]
+            pivot = 1 / np.maximum(part[k, k], least[k])
             row, column = part[k] * pivot, part[:, k].copy()
             part -= column[:, None] * row
             part[:, k], part[k], part[k, k] = -column * pivot, row, pivot

@@ -37,6 +37,6 @@ def bayes_to_factors(fit: BayesFit, ratings: Ratings, split: str) -> Factors:
         rating_range=fit.rating_range,
         **seen_by_user(ratings),
         layers=layers,
-        record=record | {"features": fit.features},
+        record=record | {"features": fit.features, "chosen": fit.chosen},
         global_mean=fit.global_mean,
     )

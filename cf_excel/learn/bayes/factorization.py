@@ -28,6 +28,7 @@ USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating c
 SMALLEST_SCALE = 1e-15  # of the ratings; precisions grow with its square and must stay finite
 SMALLEST_NOISE = 1e-4  # variance on that scale: ratings without any error would get an infinite weight
 START_STD = 0.3
+NO_FACTORS = 1e5  # with so strict a precision factors start at 0 and stay there: float32 could not bring them back
 MAX_FACTORS = 256
 MAX_ITERATIONS = 1000
 _CHUNK = 1 << 20  # ratings predicted at a time
@@ -39,7 +40,8 @@ class Precisions:
     """Precisions on the usual scale, (factors, bias), and alpha, the least precision of a rating.
 
     user, movie: of a row's offset from what its features predict. rated: of the weights of the movies that a user
-    rated; raters: of those of the users who rated a movie.
+    rated; raters: of those of the users who rated a movie. content: how many times its own precision that of every
+    block of features is.
     """
 
     alpha: float
@@ -47,6 +49,24 @@ class Precisions:
     movie: Precision
     rated: Precision
     raters: Precision
+    content: Precision = (1.0, 1.0)
+
+    def scaled(
+        self, factors: float = 1.0, biases: float = 1.0, sets: float = 1.0, content: float = 1.0, alpha: float = 1.0
+    ) -> "Precisions":
+        """Return these with precisions multiplied; sets are those of rated and raters."""
+
+        def times(pair: Precision, both: float = 1.0) -> Precision:
+            return pair[0] * factors * both, pair[1] * biases * both
+
+        return Precisions(
+            self.alpha * alpha,
+            times(self.user),
+            times(self.movie),
+            times(self.rated, sets),
+            times(self.raters, sets),
+            times(self.content, content),
+        )
 
 
 WITH_CONTENT = Precisions(1.25, (15.0, 1.0), (20.0, 8.0), (3.0, 10.0), (60.0, 1e5))
@@ -100,6 +120,7 @@ class BayesFit:
 
     alpha: the precision of a new user's rating. noise_variance (n_users,): of each user's ratings.
     rating_range: that of the whole table, where predictions are cut off. features: names of the blocks that were used.
+    chosen: by what precisions and sizes were changed to suit the ratings (see tuning.Tuned), None where nothing was.
     """
 
     settings: BayesSettings
@@ -113,6 +134,7 @@ class BayesFit:
     val_rows: np.ndarray
     history: History = field(default_factory=History)
     val_predictions: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    chosen: dict[str, float] | None = None
 
 
 def fit_bayes(
@@ -212,16 +234,17 @@ class _Model:
     def _make_sides(self, users: list[FeatureBlock], movies: list[FeatureBlock]) -> None:
         d, arrays, precisions = self.settings.n_factors + 1, self.arrays, self.precisions
         rng = np.random.default_rng(self.settings.seed)
+        has_factors = np.float32(precisions.user[0] < NO_FACTORS)
 
         def side(blocks: list[FeatureBlock], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
             n, n_other = rated.shape
-            content, of_content = stack(n, blocks)
+            content, of_content = stack(n, [block.scaled(precisions.content) for block in blocks])
             pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (n_other, 1))])
             of_weights = np.repeat(pairs, [d - 1, 1], axis=1).astype(np.float32)
             # A user without ratings is merely new; of a movie without, it is known that nobody here chose it.
             unknown = (n_rated == 0) & (which == "user")
             design = Design(content, rated, rated_t, n_rated, unknown, arrays.dense(of_weights), arrays)
-            start = rng.normal(0, START_STD, (n, d)).astype(np.float32)
+            start = rng.normal(0, START_STD, (n, d)).astype(np.float32) * has_factors
             start[:, -1] = 0
             return Side(design, getattr(precisions, which), start, arrays)
 

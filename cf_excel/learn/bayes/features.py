@@ -23,6 +23,11 @@ class FeatureBlock(NamedTuple):
     matrix: csr_array
     precision: Precision
 
+    def scaled(self, times: Precision) -> "FeatureBlock":
+        """Return the block with its precisions multiplied."""
+        (of_factors, of_bias), (by_factors, by_bias) = self.precision, times
+        return self._replace(precision=(of_factors * by_factors, of_bias * by_bias))
+
 
 def movie_blocks(ratings: Ratings) -> list[FeatureBlock]:
     """Return the blocks of genres and years: those of which the ratings know any."""

@@ -1,0 +1,285 @@
+"""Choose the priors of the model for the ratings at hand, by the error on ratings held out of those to train on.
+
+The usual precisions were found on MovieLens. One kind after the other is multiplied by what lowers the error, in short
+fits with few factors: the best precisions are the same there, and with the ratings of some users alone.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from cf_excel.learn.bayes.copies import fit_copies
+from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesFit, BayesSettings, fit_bayes
+from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks
+from cf_excel.learn.progress import Progress
+from cf_excel.ratings.table import Ratings, row_numbers
+
+LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is
+OFF = 1e4  # times a precision: what has it is 0
+_N_FOLDS = 5
+_FEW_RATINGS = 10_000  # there is time to choose everything
+_COPIED_RATINGS = 5_000  # in all copies of a smaller table; each copy lacks a fifth
+_MANY_RATINGS = 50_000  # those of some users are enough
+_MOST_COPIES = 25
+_FACTORS, _ITERATIONS, _ITERATIONS_OF_FEW = 5, 5, 8  # of a trial
+_PLAIN = 1 / 8  # with looser factors than that, more iterations may help
+_STEPS = (1 / 512, 1 / 128, 1 / 32, 1 / 8, 1 / 2, 1.0, 2.0, 8.0, OFF)
+_LADDERS: dict[str, tuple[float, ...]] = {
+    "factors": _STEPS,
+    "sets": _STEPS,
+    "biases": _STEPS,
+    "content": (1.0, 8.0, 64.0),
+    "alpha": (0.5, 0.7, 1.0, 1.4, 2.0, 4.0),
+    "n_factors": (2, 5, 15),
+    "iterations": (8, 16, 32, 64),
+}
+_PLAIN_START = {"factors": 1 / 32, "sets": OFF}  # where what is rated says nothing: seldom found from the usual ones
+_ORDER = ("factors", "sets", "biases", "content", "alpha", "factors", "sets", "n_factors", "iterations")
+_SIZES = ("n_factors", "iterations")
+_SURE = 2.0  # standard errors
+# what lowers the error by a smaller share is chance, or not worth the time
+_LEAST_GAIN = dict.fromkeys(_LADDERS, 0.001) | dict.fromkeys(_SIZES, 0.005)
+
+
+class Tuned(NamedTuple):
+    """Settings that suit the ratings, and what was chosen: a kind of precision to what multiplies it, and the sizes.
+
+    What is not in `chosen` is as usual; where features are of no use, content is OFF, and the settings leave them out.
+    None where nothing could be held out to choose by.
+    """
+
+    settings: BayesSettings
+    chosen: dict[str, float] | None
+
+
+def fit_tuned(
+    ratings: Ratings,
+    val_rows: np.ndarray,
+    settings: BayesSettings | None = None,
+    *,
+    user_blocks: list[FeatureBlock] | None = None,
+    more_movie_blocks: list[FeatureBlock] | None = None,
+    progress: Progress | None = None,
+    keep: Collection[str] = (),
+) -> BayesFit:
+    """Fit the model as fit_bayes does, with precisions that are chosen by the training ratings alone.
+
+    Where these are few, n_factors and iterations are chosen, too, but for those that keep names. The same ratings and
+    seed give the same choice. Ctrl-C while it chooses raises KeyboardInterrupt. Raises InputError as fit_bayes does.
+    """
+    settings = settings or BayesSettings()
+    val_rows = row_numbers(val_rows, len(ratings))
+    training = _rows_of(ratings, np.delete(np.arange(len(ratings)), val_rows))
+    tuned = tune(training, settings, user_blocks, more_movie_blocks, keep)
+    fit = fit_bayes(
+        ratings,
+        val_rows,
+        tuned.settings,
+        user_blocks=user_blocks,
+        more_movie_blocks=more_movie_blocks,
+        progress=progress,
+    )
+    return replace(fit, chosen=tuned.chosen)
+
+
+def tune(
+    ratings: Ratings,
+    settings: BayesSettings,
+    user_blocks: list[FeatureBlock] | None = None,
+    more_movie_blocks: list[FeatureBlock] | None = None,
+    keep: Collection[str] = (),
+) -> Tuned:
+    """Return what suits all of the ratings, as fit_tuned fits it. Raises as that does."""
+    users = list(user_blocks or []) if settings.use_content else []
+    movies = [*movie_blocks(ratings), *(more_movie_blocks or [])] if settings.use_content else []
+    if not can_hold_out(ratings):
+        return Tuned(settings, None)
+    search = _Search(ratings, settings, users, movies)
+    search.start_from(_PLAIN_START)
+    for name in _ORDER:
+        if name == "content" and (users or movies):
+            search.leave_content_out()
+        if name == "n_factors":
+            search.do_without_patterns()
+        if name not in keep and search.is_open(name):
+            search.climb(name)
+    return search.result(settings, keep)
+
+
+def can_hold_out(ratings: Ratings) -> bool:
+    """Say whether ratings that are held out tell how good a fit is."""
+    n = len(ratings)
+    if n < LEAST_RATINGS or n in (ratings.n_users, ratings.n_movies) or not np.isfinite(ratings.rating).all():
+        return False
+    return bool(np.ptp(ratings.rating) > 0)
+
+
+class _Search:
+    """A search for what lowers the error on ratings held out, one number after the other."""
+
+    def __init__(
+        self, ratings: Ratings, settings: BayesSettings, users: list[FeatureBlock], movies: list[FeatureBlock]
+    ) -> None:
+        rng = np.random.default_rng(settings.seed)
+        self.is_small = len(ratings) <= _FEW_RATINGS
+        self.is_whole = len(ratings) <= _MANY_RATINGS
+        self.ratings, self.users, self.movies = _sample(ratings, users, movies, rng)
+        self.folds = _folds(self.ratings, rng)
+        self.truth = self.ratings.rating[np.concatenate(self.folds)]
+        self.usual = settings.precisions or (WITH_CONTENT if users or movies else RATINGS_ALONE)
+        self.trial = replace(
+            settings,
+            n_factors=min(settings.n_factors, _FACTORS),
+            iterations=_ITERATIONS_OF_FEW if self.is_small else _ITERATIONS,
+            device="cpu",
+        )
+        self.chosen: dict[str, float] = {}
+        self.climbed: dict[str, dict[str, float]] = {}
+        self.error = self._measure(self.chosen)
+
+    def start_from(self, chosen: dict[str, float]) -> None:
+        """Start there, where that is better."""
+        self._is_better(chosen, 0.01)
+
+    def is_open(self, name: str) -> bool:
+        """Say whether a number is worth a search: there is time, and since the last one something has changed."""
+        if self.climbed.get(name) == self.chosen:
+            return False
+        if self.chosen.get("factors") == OFF and name != "biases":
+            return False
+        if name == "content":
+            return bool(self.users or self.movies)
+        if name == "iterations":
+            return self.is_small or self.chosen.get("factors", 1) <= _PLAIN
+        if name == "n_factors":
+            return self.is_whole  # from a part of the users it can't be told how many all of them bear
+        return self.is_small or name in ("factors", "sets", "biases")
+
+    def leave_content_out(self) -> None:
+        """Go on without features where these gain next to nothing."""
+        before = self.users, self.movies, self.usual
+        self.users, self.movies, self.usual = [], [], RATINGS_ALONE
+        if not self._is_better(self.chosen | {"content": OFF}, -_LEAST_GAIN["content"]):
+            self.users, self.movies, self.usual = before
+
+    def do_without_patterns(self) -> None:
+        """Leave out factors, and then biases, where what they gain is less than chance makes of it."""
+        for name in ("factors", "biases"):
+            if self.chosen.get(name, 1) == OFF:
+                continue
+            chosen = self.chosen | {name: OFF}
+            squared = self._squared(chosen)
+            gains = squared - self._squared(self.chosen)
+            if gains.mean() > _SURE * gains.std() / math.sqrt(len(self.ratings)):
+                return
+            self.chosen, self.error = chosen, float(squared.mean())
+
+    def climb(self, name: str) -> None:
+        """Move one number along its ladder for as long as the error falls."""
+        if name == "iterations" and self.trial.iterations < _ITERATIONS_OF_FEW:
+            self.trial = replace(self.trial, iterations=_ITERATIONS_OF_FEW)
+            self.error = self._measure(self.chosen)
+        ladder = _LADDERS[name]
+        now = self.chosen.get(name, getattr(self.trial, name, 1.0))
+        for step in (-1, 1):
+            place = sum(rung < now for rung in ladder) + step
+            moved = False
+            while 0 <= place < len(ladder) and self._is_better(self.chosen | {name: ladder[place]}, _LEAST_GAIN[name]):
+                place += step
+                moved = True
+            if moved:
+                break
+        self.climbed[name] = self.chosen
+
+    def result(self, settings: BayesSettings, keep: Collection[str]) -> Tuned:
+        """Return what was found, for a fit with all factors."""
+        if self.is_whole and "n_factors" not in keep:
+            settings = replace(settings, n_factors=self.trial.n_factors)
+        if self.chosen.get("content") == OFF:
+            settings = replace(settings, use_content=False)
+        return Tuned(self._settings(settings, self.chosen), self.chosen)
+
+    def _settings(self, settings: BayesSettings, chosen: dict[str, float]) -> BayesSettings:
+        return replace(
+            settings,
+            precisions=self.usual.scaled(**{name: by for name, by in chosen.items() if name not in _SIZES}),
+            n_factors=int(chosen.get("n_factors", settings.n_factors)),
+            iterations=int(chosen.get("iterations", settings.iterations)),
+        )
+
+    def _is_better(self, chosen: dict[str, float], least_gain: float) -> bool:
+        """Take what was chosen where that lowers the error by a share that is no chance."""
+        error = self._measure(chosen)
+        if not error < self.error * (1 - least_gain):
+            return False
+        self.chosen, self.error = chosen, error
+        return True
+
+    def _measure(self, chosen: dict[str, float]) -> float:
+        return float(self._squared(chosen).mean())
+
+    def _squared(self, chosen: dict[str, float]) -> np.ndarray:
+        """Return the squared errors on what was held out."""
+        settings = self._settings(self.trial, chosen)
+        with np.errstate(all="ignore"):  # what ends in no number is not chosen
+            fit = fit_copies(self.ratings, self.folds, settings, self.users, self.movies)
+        if fit.history.stopped:
+            raise KeyboardInterrupt  # nothing was learnt that could be kept
+        return np.square(fit.val_predictions - self.truth, dtype=np.float64)
+
+
+def _folds(ratings: Ratings, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the rows, rising, that copies of a table lack, a fifth each: the smaller the table, the more copies."""
+    n_copies = max(1, _COPIED_RATINGS // max(len(ratings), ratings.n_users + ratings.n_movies))
+    parts: list[np.ndarray] = []
+    while len(parts) < n_copies:
+        parts += np.array_split(rng.permutation(len(ratings)), _N_FOLDS)
+    return [np.sort(part) for part in parts[: min(n_copies, _MOST_COPIES)]]
+
+
+def _sample(
+    ratings: Ratings, users: list[FeatureBlock], movies: list[FeatureBlock], rng: np.random.Generator
+) -> tuple[Ratings, list[FeatureBlock], list[FeatureBlock]]:
+    """Return enough of a table to choose by, without users and movies that have no ratings there.
+
+    Of a large table these are all ratings of some users, and where they have too many, those of some movies.
+    """
+    kept = np.ones(len(ratings), bool)
+    for idx, most in ((ratings.user_idx, _MANY_RATINGS), (ratings.movie_idx, 2 * _MANY_RATINGS)):
+        if kept.sum() > most:
+            kept[kept] = _drawn(idx[kept], rng)
+    some_users, user_idx = np.unique(ratings.user_idx[kept], return_inverse=True)
+    some_movies, movie_idx = np.unique(ratings.movie_idx[kept], return_inverse=True)
+    found = replace(
+        ratings,
+        user_ids=ratings.user_ids[some_users],
+        movie_ids=ratings.movie_ids[some_movies],
+        user_idx=user_idx.astype(np.int32),
+        movie_idx=movie_idx.astype(np.int32),
+        rating=ratings.rating[kept],
+        timestamp=None,
+        titles=ratings.titles[some_movies],
+        years=ratings.years[some_movies],
+        genres=ratings.genres[some_movies],
+        declared_range=ratings.rating_range,
+    )
+    users = [block._replace(matrix=block.matrix[some_users]) for block in users]
+    return found, users, [block._replace(matrix=block.matrix[some_movies]) for block in movies]
+
+
+def _drawn(idx: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return which ratings are of rows that were drawn until there were enough ratings, (n_ratings,) bool."""
+    counts = np.bincount(idx)
+    order = rng.permutation(len(counts))
+    enough = int(np.searchsorted(np.cumsum(counts[order]), _MANY_RATINGS)) + 1
+    is_drawn = np.zeros(len(counts), bool)
+    is_drawn[order[:enough]] = True
+    return is_drawn[idx]
+
+
+def _rows_of(ratings: Ratings, rows: np.ndarray) -> Ratings:
+    parts = {name: getattr(ratings, name)[rows] for name in ("user_idx", "movie_idx", "rating")}
+    return replace(ratings, **parts, timestamp=None, declared_range=ratings.rating_range)
