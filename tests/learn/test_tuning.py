@@ -103,7 +103,7 @@ def test_without_a_pattern_predictions_are_about_the_mean() -> None:
 
 
 def test_features_that_tell_nothing_are_left_out() -> None:
-    ratings = stars(0)
+    ratings = stars(1, 120, 80)
     noise = from_lists([[f"n{i}"] for i in np.random.default_rng(0).integers(0, 12, ratings.n_users)])
     rows = validation_rows(ratings, "random", 0)
     fit = fit_tuned(ratings, rows, user_blocks=[FeatureBlock("noise", noise, (40.0, 40.0))])

@@ -97,16 +97,32 @@ def tune(
     movies = [*movie_blocks(ratings), *(more_movie_blocks or [])] if settings.use_content else []
     if not can_hold_out(ratings):
         return Tuned(settings, None)
+    search = _searched(ratings, settings, users, movies, keep)
+    if search.is_small and (users or movies):
+        alone = _searched(ratings, settings, [], [], keep)
+        if alone.error <= search.error * (1 + _LEAST_GAIN["content"]):
+            search = alone
+            search.chosen = {"content": OFF} | search.chosen
+    return search.result(settings, keep)
+
+
+def _searched(
+    ratings: Ratings,
+    settings: BayesSettings,
+    users: list[FeatureBlock],
+    movies: list[FeatureBlock],
+    keep: Collection[str],
+) -> "_Search":
     search = _Search(ratings, settings, users, movies)
     search.start_from(_PLAIN_START)
     for name in _ORDER:
-        if name == "content" and (users or movies):
+        if name == "content" and (users or movies) and not search.is_small:
             search.leave_content_out()
         if name == "n_factors":
             search.do_without_patterns()
         if name not in keep and search.is_open(name):
             search.climb(name)
-    return search.result(settings, keep)
+    return search
 
 
 def can_hold_out(ratings: Ratings) -> bool:
