@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from support.models import list_factors
 
 from cf_excel.model.file import save_factors
-from cf_excel.model.lookup import IdIndex
+from cf_excel.model.lookup import IdIndex, MovieIndex
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.udf import functions as functions_module
@@ -418,8 +418,8 @@ def test_every_row_of_a_sheet(sheet, predictor):
 
 def test_twenty_thousand_unknown_titles_take_no_minutes(sheet, monkeypatch):
     hints = []
-    find = Predictor.find
-    monkeypatch.setattr(Predictor, "find", lambda self, *args: hints.append(args) or find(self, *args))
+    find = MovieIndex.find
+    monkeypatch.setattr(MovieIndex, "find", lambda self, *args: hints.append(args) or find(self, *args))
     result = sheet.CF_TITLE([[f"nothing {i}"] for i in range(20_000)])
     assert result[-1] == ["CF_TITLE: movie 'nothing 19999' is not in the model (8 movies)"]
     assert len(hints) == 20
