@@ -133,10 +133,11 @@ def run(args: argparse.Namespace) -> None:
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
-    from cf_excel.learn.list_fit import with_lists
+    from cf_excel.learn.list_fit import N_COLUMNS, with_lists
     from cf_excel.ratings.table import validation_rows
 
-    _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors)
+    n_of_lists = 0 if args.lists == "rating" else 2 * N_COLUMNS + 1
+    _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors, n_of_lists)
     val_rows = validation_rows(ratings, args.split, args.seed)
     _check_held_back(ratings, val_rows, args.split)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
@@ -166,9 +167,13 @@ def _check_features(args: argparse.Namespace) -> None:
             raise FileError(f"{path}: there is no such file")
 
 
-def _check_room(path: Path, ratings: "Ratings", n_factors: int) -> None:
-    """Raise FileError where the disk lacks the room for a model with its variances and who has seen what."""
-    needed = 8 * (ratings.n_users + ratings.n_movies) * (n_factors + 2) + 4 * len(ratings)
+def _check_room(path: Path, ratings: "Ratings", n_factors: int, n_of_lists: int) -> None:
+    """Raise FileError where the disk lacks the room for a model with its variances and who rated what.
+
+    n_of_lists: how many numbers of each movie the lists rank by.
+    """
+    needed = 8 * (ratings.n_users + ratings.n_movies) * (n_factors + 2)
+    needed += 8 * len(ratings) + 4 * ratings.n_movies * n_of_lists
     free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.is_dir())).free
     if free < needed:
         raise FileError(

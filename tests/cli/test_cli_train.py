@@ -4,6 +4,7 @@ import math
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,6 +128,21 @@ def test_what_lists_rank_by_is_kept_with_the_model(kind: str, small: Ratings, tm
         assert found.given.shape == (40, 24)
     assert train(*options, "--lists", "rating") == 0
     assert load_factors(out).lists is None
+    assert train(*options, "--force") == 0
+    usual = load_factors(out).lists
+    assert usual is not None
+    assert usual.by == "score"
+
+
+def test_what_lists_rank_by_needs_room_on_the_disk_too(
+    small: Ratings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room = shutil.disk_usage(tmp_path)._replace(free=14_000)  # 49 numbers for each of 40 movies are 7,840 bytes
+    monkeypatch.setattr("cf_excel.cli.train.shutil.disk_usage", lambda _: room)
+    options = ["--epochs", "1", "--out", str(tmp_path / "model")]
+    assert train(*options, "--lists", "rating") == 0
+    assert train(*options) == 2
+    assert "the model takes about 0.0 MB" in capsys.readouterr().err
 
 
 def test_the_optimizer_is_kept_with_the_model(small: Ratings, tmp_path: Path) -> None:
