@@ -34,14 +34,14 @@ START_NOTE = "Random numbers at first; Solver then changes them by gradient desc
 class Draft:
     """A workbook before it is written, for sheets that are added to it (see predict.sheet).
 
-    table: ids and titles as cells show them.
+    table: ids and titles as cells show them. titles: of all movies, or the id of one without.
     """
 
     workbook: Workbook
     cells: dict[str, SheetCells]
     styles: dict[str, int]
     book: CollabBook
-    movies: MoviesSheet
+    titles: list[str]
     table: Crosstab
     predictions: dict[str, np.ndarray]
     nouns: Nouns
@@ -106,7 +106,10 @@ def build_collab(
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
     macros = None
     if extend:
-        macros = extend(Draft(workbook, cells, styles, book, movies, table, {"dotprod": dot, "bias": biased}, nouns))
+        titles = [
+            clean_text(str(title or movie)) for title, movie in zip(ratings.titles, ratings.movie_ids, strict=True)
+        ]
+        macros = extend(Draft(workbook, cells, styles, book, titles, table, {"dotprod": dot, "bias": biased}, nouns))
     write_workbook(path, workbook, cells, title="Collaborative filtering", charts={rows.title: charts}, macros=macros)
     return rmse
 
