@@ -1,5 +1,6 @@
 """What is written into a workbook of ratings: predictions, recommendations, similar items, and how good that is."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -189,12 +190,15 @@ def _table(title: str, about: str, headers: list[str], rows: list[list]) -> Shee
     rows = rows or [[None] * len(headers)]  # a table has a row at least
     layout = RankedSheet(title, len(headers), len(rows))
     headers = headers_apart(headers)
-    draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
+    table = TableArea(title, layout.table, headers)
+    draft = SheetDraft(title, about, layout.note, layout.freeze, table=table, merged=layout.note_row)
     looks = ("header", "text"), ("header_rank", "rank"), ("header", "text"), ("header_number", "number")
     for i, (header_look, look) in enumerate(looks):
         draft.put(layout.headers.column(i), header_look, [[headers[i]]])
         draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
         draft.widths[layout.headers.column(i)] = _width([headers[i] + "....", *(row[i] for row in rows if i % 2 == 0)])
+    lines = len(textwrap.wrap(draft.marked_note, int(sum(draft.widths.values()))))
+    draft.heights = {layout.note.top: 16 * lines}
     return draft
 
 
