@@ -309,3 +309,44 @@ def test_products_do_not_depend_on_blas():
     start = random_parameters(7, 9, 33, 0)
     exact = [[sum(a * b for a, b in zip(u, m, strict=True)) for m in start.movie_factors] for u in start.user_factors]
     np.testing.assert_array_equal(start.products(*np.ix_(range(7), range(9))), exact)
+
+
+def test_sheets_print_on_a_few_pages(tmp_path, lesson_ratings):
+    build_collab(lesson_ratings, tmp_path / "c.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "c.xlsx")
+    assert book["movies"].print_area == "'movies'!$A$1:$F$101"
+    rows = book["movielens_emb"]
+    assert rows.print_area == "'movielens_emb'!$A$1:$G$36,'movielens_emb'!$I$1:$Y$208,'movielens_emb'!$AA$1:$AI$24"
+    assert rows.print_title_rows == "$1:$2"
+
+
+def test_grids_say_what_they_are_and_what_their_movies_are_called(tmp_path, lesson_ratings):
+    build_collab(lesson_ratings, tmp_path / "c.xlsx")
+    for title, corner in (("dotprod", "G24"), ("bias", "G25")):
+        sheet = openpyxl.load_workbook(tmp_path / "c.xlsx")[title]
+        assert (sheet["G1"].value, sheet[corner].value) == ("Ratings", "Predictions")
+        assert sheet["A1"].value.startswith("Dot products")
+        assert sheet["F1"].value == "users ↓"
+        ids = [cell.value for cell in sheet[1][7:22]]
+        assert [(sheet.cell(row, 1).value, sheet.cell(row, 2).value) for row in range(2, 17)] == list(
+            zip(ids, [sheet.cell(18, column).value for column in range(8, 23)], strict=True)
+        )
+
+
+def test_predictions_of_blank_ratings_have_no_colour_in_any_program(tmp_path, lesson_ratings):
+    """Some programs colour all cells of a colour scale, whatever rule stands before it."""
+    build_collab(lesson_ratings, tmp_path / "c.xlsx")
+    for title in ("dotprod", "bias"):
+        (area,) = openpyxl.load_workbook(tmp_path / "c.xlsx")[title].conditional_formatting
+        assert {rule.type for rule in area.rules} == {"expression"}
+        coloured = [rule for rule in area.rules if rule.dxf.fill]
+        assert len(coloured) == 10
+        assert all('H2<>""' in rule.formula[0] for rule in coloured)
+        assert coloured[0].formula[0].endswith("<0.95)")
+
+
+def test_the_first_sheet_heads_its_numbers(tmp_path, lesson_ratings):
+    build_collab(lesson_ratings, tmp_path / "c.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "c.xlsx")["intro"]
+    assert sheet.cell(4, 3).value == "RMSE"
+    assert sheet.row_dimensions[5].height == 31

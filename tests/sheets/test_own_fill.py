@@ -398,3 +398,14 @@ def test_a_copy_is_written_beside_it(tmp_path):
     cf_excel.fill(path, backup=True)
     assert path.read_bytes() == (tmp_path / "copy.xlsx").read_bytes()
     assert (tmp_path / "own.bak.xlsx").read_bytes() == before
+
+
+def test_notes_over_lists_are_as_wide_as_their_tables(tmp_path):
+    """What runs past the last column is cut in print."""
+    cf_excel.fill(list_book(tmp_path / "scores.xlsx"))
+    book = openpyxl.load_workbook(tmp_path / "scores.xlsx")
+    for title in ("recommendations", "similar"):
+        sheet = book[title]
+        assert [str(block) for block in sheet.merged_cells.ranges] == ["A1:D1"]
+        assert sheet["A1"].alignment.wrap_text
+        assert sheet.row_dimensions[1].height >= 32

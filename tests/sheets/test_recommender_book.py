@@ -495,3 +495,11 @@ def test_a_title_is_found_without_the_apostrophe_that_a_cell_takes_for_a_mark(as
     rated = asked.answers([asked.rate([(title, 4)]) for title in ("'quoted'", "quoted'")], "yours", "remarks")
     assert rated[0] == rated[1]
     assert rated[0]["remarks"][0] == [""]
+
+
+def test_the_head_of_long_tables_is_printed(tmp_path):
+    build_recommender(random_factors("bayes", n_users=40, n_movies=120, n_factors=20), tmp_path / "r.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "r.xlsx")
+    assert book["movies"].print_area == "'movies'!$A$1:$N$51"
+    assert book["ratings"].print_area == "'ratings'!$A$1:$B$51"
+    assert not book["predict"]["D15"].alignment.shrink_to_fit  # genres are cut, and stay large enough to be read

@@ -19,7 +19,7 @@ from cf_excel.cli import main
 from cf_excel.errors import FileError
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.lesson.collab import build_collab
-from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
+from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import libreoffice_setup as libreoffice
 from cf_excel.udf import worker
@@ -149,7 +149,7 @@ def test_the_built_workbook_answers_there(calc, sheet, busy_ratings, busy_factor
     save_factors(busy_factors(0), sheet.path)
     path = tmp_path / "built.xlsx"
     build_collab(busy_ratings, path, extend=libreoffice_extension(busy_ratings.rating_range))
-    layout = PanelSheet(CollabBook(15, 15, 5, 206), MoviesSheet(60))
+    layout = PanelSheet(CollabBook(15, 15, 5, 206))
     own = {layout.user.first: 30, layout.movie.first: "Pulp Fiction (1994)"}
     own |= {f"A{row}": "" for row in range(26, 30)} | {"A25": "Fargo (1996)", "B25": 5}
     for seed, changes in ((0, {}), (1, {}), (1, own)):

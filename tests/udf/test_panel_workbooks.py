@@ -20,7 +20,7 @@ from cf_excel.learn.list_fit import fit_lists
 from cf_excel.model.file import save_factors
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.lesson.collab import build_collab
-from cf_excel.sheets.lesson.lesson_layout import CollabBook, MoviesSheet
+from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import functions_vba as vba
 from cf_excel.udf.descriptions import signatures
@@ -124,7 +124,7 @@ def test_buttons_and_dropdowns_are_in_the_file(workbooks):
     for path in workbooks:
         sheet = openpyxl.load_workbook(path, keep_vba=True)["predict"]
         lists = {str(v.sqref): v.formula1 for v in sheet.data_validations.dataValidation}
-        assert lists == {"B6": "bias!$G$2:$G$16", "B7": "movies!$B$2:$B$61", "A25:A29": "movies!$B$2:$B$61"}
+        assert lists == {"B6": "bias!$G$2:$G$16", "B7": "titles!$A$1:$A$60", "A25:A29": "titles!$A$1:$A$60"}
 
 
 def test_the_train_button_quotes_its_options(workbooks):
@@ -221,7 +221,7 @@ def test_the_bytes_depend_on_nothing_else(workbooks, busy_ratings, model, tmp_pa
 def test_the_other_sheets_are_those_of_the_lesson(workbooks, busy_ratings, tmp_path):
     build_collab(busy_ratings, tmp_path / "plain.xlsx")
     plain, with_functions = (openpyxl.load_workbook(path) for path in (tmp_path / "plain.xlsx", workbooks[1]))
-    assert with_functions.sheetnames == ["intro", "predict", *plain.sheetnames[1:]]
+    assert with_functions.sheetnames == ["intro", "predict", *plain.sheetnames[1:], "titles"]
     for name in ("dotprod", "bias", "movielens_emb", "movies"):
         for mine, other in zip(plain[name].iter_rows(), with_functions[name].iter_rows(), strict=True):
             assert [getattr(cell.value, "text", cell.value) for cell in mine] == [
@@ -389,9 +389,36 @@ def test_libreoffice_compiles_the_macros_and_runs_them(office, tmp_path):
 
 def test_the_layout_fits_any_book(workbooks):
     for users, movies in ((1, 1), (15, 15), (300, 200)):
-        sheet = PanelSheet(CollabBook(users, movies, 5, users), MoviesSheet(movies))
+        sheet = PanelSheet(CollabBook(users, movies, 5, users))
         blocks = [*sheet.calls, *(grid.users for grid in sheet.grids), *(grid.movies for grid in sheet.grids)]
         blocks += [sheet.button(i) for i in range(len(MACROS))] + [grid.heading for grid in sheet.grids]
         blocks += [sheet.user, sheet.movie, sheet.rate_movies, sheet.rate_ratings, sheet.recommended_head]
         taken = [(r, c) for b in blocks for r in range(b.top, b.bottom + 1) for c in range(b.left, b.right + 1)]
         assert len(taken) == len(set(taken))
+
+
+def test_titles_are_picked_in_alphabetical_order(workbooks, busy_ratings):
+    for path in workbooks:
+        sheet = openpyxl.load_workbook(path)["titles"]
+        titles = [cell.value for cell in sheet["A"]]
+        assert titles == sorted(busy_ratings.titles.tolist(), key=str.casefold)
+        assert sheet.sheet_state == "hidden"
+
+
+def test_with_macros_off_what_is_stored_stays_and_a_cell_says_what_to_do(workbooks):
+    for path in workbooks:
+        with zipfile.ZipFile(path) as archive:
+            calculation = re.search(r"<calcPr[^>]*>", archive.read("xl/workbook.xml").decode())[0]
+        assert 'calcId="191029"' in calculation
+        assert 'fullCalcOnLoad="1"' not in calculation
+        book, stored = (openpyxl.load_workbook(path, data_only=only)["predict"] for only in (False, True))
+        assert stored["A3"].value in (None, "")
+        assert book["A3"].value.startswith("=IF(OR(ISERROR(B8),ISERROR(B9),ISERROR(A12),ISERROR(D12),ISERROR(D25)),")
+        assert max(map(len, re.findall(r'"([^"]*)"', book["A3"].value))) <= 255  # more is no constant in Excel
+
+
+@pytest.mark.libreoffice
+def test_the_cell_speaks_where_no_function_is_known(workbooks, office):
+    """LibreOffice without the functions' script, as Excel with macros off."""
+    found = office.recalculate(workbooks[1])["predict"]["values"]
+    assert "ask Python, which does not run" in found[2][0]

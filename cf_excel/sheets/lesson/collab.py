@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from openpyxl import Workbook
 from openpyxl.formatting.rule import FormulaRule
-from openpyxl.styles import Font
+from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -18,7 +18,7 @@ from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.sheets.lesson.solver_names import solver_names
-from cf_excel.sheets.page_setup import fit_to_page, rating_scale, set_widths, write_intro
+from cf_excel.sheets.page_setup import fit_to_page, rating_steps, set_widths, write_intro
 from cf_excel.xlsx.cells import column_letters, on_sheet
 from cf_excel.xlsx.texts import clean_text, shown_ids
 from cf_excel.xlsx.write.buttons import Macros
@@ -34,14 +34,14 @@ START_NOTE = "Random numbers at first; Solver then changes them by gradient desc
 class Draft:
     """A workbook before it is written, for sheets that are added to it (see predict.sheet).
 
-    table: ids and titles as cells show them.
+    table: ids and titles as cells show them. titles: of all movies, or the id of one without.
     """
 
     workbook: Workbook
     cells: dict[str, SheetCells]
     styles: dict[str, int]
     book: CollabBook
-    movies: MoviesSheet
+    titles: list[str]
     table: Crosstab
     predictions: dict[str, np.ndarray]
     nouns: Nouns
@@ -106,7 +106,10 @@ def build_collab(
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
     macros = None
     if extend:
-        macros = extend(Draft(workbook, cells, styles, book, movies, table, {"dotprod": dot, "bias": biased}, nouns))
+        titles = [
+            clean_text(str(title or movie)) for title, movie in zip(ratings.titles, ratings.movie_ids, strict=True)
+        ]
+        macros = extend(Draft(workbook, cells, styles, book, titles, table, {"dotprod": dot, "bias": biased}, nouns))
     write_workbook(path, workbook, cells, title="Collaborative filtering", charts={rows.title: charts}, macros=macros)
     return rmse
 
@@ -124,6 +127,7 @@ def _write_grid(
     numbers = [f"factor {k}" for k in range(1, sheet.n_factors + 1)]
     labels = ["bias", *numbers] if sheet.with_bias else numbers
     formulas = sheet.formulas
+    _write_headings(cells, sheet, table, nouns)
     cells.put(sheet.rating_users, "id", [[user_id] for user_id in table.user_ids])
     cells.put(sheet.rating_movies, "id", [table.movie_ids])
     cells.put(sheet.ratings, "rating", table.values)
@@ -147,6 +151,21 @@ def _write_grid(
     _finish(worksheet, sheet)
 
 
+def _write_headings(cells: SheetCells, sheet: GridSheet, table: Crosstab, nouns: Nouns) -> None:
+    """Say what the sheet and its grids are, and what the movies above the ratings are called."""
+    cells.put(sheet.heading, "title", [["Dot products and biases" if sheet.with_bias else "Dot products"]])
+    if sheet.directions != sheet.heading and sheet.legend:
+        cells.put(sheet.directions, "side_note", [[f"{nouns.users} ↓"]])
+    cells.put(sheet.rating_corner, "header", [["Ratings"]])
+    cells.put(sheet.prediction_corner, "header", [["Predictions"]])
+    cells.put(sheet.users_note, "group", [[f"{nouns.users}, one a row"]])
+    if sheet.legend:
+        rows = [[movie_id, title or None] for movie_id, title in zip(table.movie_ids, table.titles, strict=True)]
+        cells.put(sheet.legend.column(0), "index", [row[:1] for row in rows])
+        cells.put(sheet.legend.column(1), "legend", [row[1:] for row in rows])
+    cells.row_heights[sheet.heading.top] = 22
+
+
 def _as_shown(table: Crosstab, nouns: Nouns) -> Crosstab:
     """Return the table with ids and titles as cells show them."""
     return replace(
@@ -158,8 +177,12 @@ def _as_shown(table: Crosstab, nouns: Nouns) -> Crosstab:
 
 
 def _color_predictions(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
-    blank = FormulaRule(formula=[sheet.blank_rule], font=Font(color=QUIET_INK), stopIfTrue=True)
-    for rule in (blank, rating_scale(rating_range)):
+    """Colour the predictions of ratings that are there; in steps, because programs colour all cells of a scale."""
+    rules = [FormulaRule(formula=[sheet.blank_rule], font=Font(color=QUIET_INK), stopIfTrue=True)]
+    for bound, color in rating_steps(rating_range):
+        fill = PatternFill("solid", bgColor=color)
+        rules.append(FormulaRule(formula=[sheet.below_rule(bound)], fill=fill, stopIfTrue=True))
+    for rule in rules:
         worksheet.conditional_formatting.add(sheet.predictions.address, rule)
 
 
@@ -228,6 +251,9 @@ def _write_embedding(
             sheet.rmse: 9,
         },
     )
+    worksheet.print_area = ",".join(sheet.printed)
+    worksheet.page_margins.top = worksheet.page_margins.bottom = 0.3  # inches: both tables are on one page
+    worksheet.print_title_rows = sheet.print_titles
     _finish(worksheet, sheet)
     if not len(rating):
         return []
@@ -272,6 +298,7 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, r
     worksheet.auto_filter.ref = sheet.whole.address
     widths = (10, 60, 8, 48, 10, 13)
     set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
+    worksheet.print_area = sheet.printed
     worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"
     fit_to_page(worksheet)
 

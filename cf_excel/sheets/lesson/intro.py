@@ -103,17 +103,19 @@ def intro_lines(
             "The root of the mean squared error over the ratings that are there, in rating points. MSE is its square.",
         ),
         TextLine(),
-        TextLine("Other than in the course's file", style="heading"),
-        TextLine("bias", "Its RMSE divides by the number of ratings, and blank ratings get no bias."),
+        TextLine(
+            "How it is built",
+            "After the workbook of fast.ai's course, which nobody needs here; for who knows it, what is different:",
+            style="heading",
+        ),
+        TextLine("bias", "The RMSE divides by the number of ratings, and blank ratings get no bias."),
         TextLine(
             "MATCH",
-            "Finds exactly the id; one that is not in the table says so instead of borrowing its neighbour's factors.",
+            "It finds exactly the id; one that is not in the table says so. The course's takes its neighbour's.",
         ),
-        TextLine("OFFSET", "Gone, since it makes every change recalculate everything: INDEX looks up the factors."),
-        TextLine(
-            "SUMXMY2", "Gone, since programs disagree on blank cells: the RMSE counts the cells that hold a rating."
-        ),
-        TextLine("pivot tables", "Gone, since some programs refresh them over the embeddings."),
+        TextLine("INDEX", "It looks up the factors. OFFSET, as in the course, recalculates everything at each change."),
+        TextLine("RMSE", "It counts the cells that hold a rating. SUMXMY2, as in the course, counts blanks in some."),
+        TextLine("ratings", "They are plain cells. The course's are pivot tables, which some programs refresh."),
     ]
     if source == LESSON_SOURCE:
         lines += [

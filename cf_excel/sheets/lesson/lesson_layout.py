@@ -10,6 +10,7 @@ from cf_excel.sheets.bands import Area, Bands, MaybeArea
 from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 NOT_FOUND = "not in the table"
+MOST_PRINTED_RATINGS, MOST_PRINTED_MOVIES = 300, 100  # rows: more are left out of print
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,43 @@ class GridSheet:
     rmse = Area("rmse", "movies", column=-1)
     rmse_label = Area("rmse", "movies", column=-2)
     remark = Area("remark", "movies", column=0)  # the line that counts the numbers to fit
+    rating_corner = Area("ids", "ids")
+    prediction_corner = Area("labels", "ids")
     _movie_numbers = Area("bias factors", "movies")
     _user_numbers = Area("predictions", "bias factors")
+    _left_of_ratings = Area("ids ratings", "margin bias factors")  # cells that hold nothing else
+
+    @property
+    def heading(self) -> Block:
+        return self._left_of_ratings.row(0).column(0)
+
+    @property
+    def directions(self) -> Block:
+        """The cell that says what goes down and across, right of the heading."""
+        return self._left_of_ratings.row(0).column(-1 + self._left_of_ratings.n_columns)
+
+    @property
+    def users_note(self) -> Block:
+        """The cell above the names of the users' numbers."""
+        return one_cell(self.user_labels.top - 1, self.user_labels.left)
+
+    @property
+    def legend(self) -> Block | None:
+        """Cells left of the ratings for ids and titles of the movies; None where they are too few."""
+        free = self._left_of_ratings
+        if self.n_movies > self.n_users or free.n_columns < 5:
+            return None
+        return Block(free.top + 1, free.left, free.top + self.n_movies, free.left + 1)
 
     @property
     def blank_rule(self) -> str:
         """Condition, for the first prediction, that its rating is blank."""
         return f'{self.ratings.first}=""'
+
+    def below_rule(self, bound: float | None) -> str:
+        """Return the condition, for the first prediction, that there is a rating, and the prediction below a bound."""
+        rated = f'{self.ratings.first}<>""'
+        return rated if bound is None else f"AND({rated},{self.predictions.first}<{bound:g})"
 
     @property
     def formulas(self) -> dict[Block, str]:
@@ -144,6 +175,20 @@ class EmbeddingSheet:
     rmse_label = Area("headers", "rmse")
     chart = Area("chart", "rmse chart")  # the cells under the chart
 
+    @property
+    def printed(self) -> list[str]:
+        """The areas that are printed, each on pages of its own: the tables, the first ratings, the chart."""
+        tables = Block(1, self.user_rows.left, max(self.movie_factors.bottom, 2), self.movie_factors.right)
+        last = min(self.ratings.bottom, self.headers.bottom + MOST_PRINTED_RATINGS)
+        rated = Block(1, self.headers.left, last, self.headers.right)
+        chart = Block(1, self.rmse_label.left, self.chart.bottom, self.chart.right)
+        return [tables.span(), rated.span(), chart.span()]
+
+    @property
+    def print_titles(self) -> str:
+        """The rows that each page repeats."""
+        return f"{self.remark.top}:{self.headers.bottom}"
+
     def charted(self, block: Block, most: int = 2000) -> Block:
         """Return the head of a column that the chart shows: more points than that slow every program down."""
         return Block(block.top, block.left, min(block.bottom, block.top + most - 1), block.left)
@@ -214,6 +259,11 @@ class MoviesSheet:
     @property
     def whole(self) -> Block:
         return Block(1, 1, self.table.bottom, 6)
+
+    @property
+    def printed(self) -> str:
+        """The area that is printed: the most rated movies."""
+        return Block(1, 1, min(self.table.bottom, 1 + MOST_PRINTED_MOVIES), 6).span()
 
     @property
     def freeze(self) -> str:

@@ -19,6 +19,7 @@ _CENTER, _TOP = 'horizontal="center"', 'vertical="top"'
 _INDENTED = 'horizontal="left" indent="1"'
 LOOKS = {
     "note": Look(italic=True, ink=QUIET_INK),
+    "note_wrapped": Look(italic=True, ink=QUIET_INK, alignment=f'{_TOP} wrapText="1"'),
     "header": Look(bold=True, fill=HEADER_FILL),
     "header_number": Look(bold=True, fill=HEADER_FILL, alignment='horizontal="right"'),
     "header_rank": Look(bold=True, fill=HEADER_FILL, alignment=_CENTER),
@@ -83,6 +84,11 @@ class SheetDraft:
     def values(self) -> dict[Address, CellValue]:
         """What the cells hold, the note left out."""
         return {at: value for part in self.parts for at, _, value in part.cells() if value is not None}
+
+    @property
+    def note_look(self) -> str:
+        """How the note looks: wrapped where it has merged cells."""
+        return "note_wrapped" if self.merged and self.merged.first == self.note.first else "note"
 
     @property
     def marked_note(self) -> str:

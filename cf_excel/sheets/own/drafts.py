@@ -1,5 +1,6 @@
 """What is written into a workbook of ratings: predictions, recommendations, similar items, and how good that is."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -229,13 +230,16 @@ def _table(title: str, about: str, headers: list[str], rows: list[list]) -> Shee
     rows = rows or [[None] * len(headers)]  # a table has a row at least
     layout = RankedSheet(title, len(headers), len(rows))
     headers = headers_apart(headers)
-    draft = SheetDraft(title, about, layout.note, layout.freeze, table=TableArea(title, layout.table, headers))
+    table = TableArea(title, layout.table, headers)
+    draft = SheetDraft(title, about, layout.note, layout.freeze, table=table, merged=layout.note_row)
     for i, header in enumerate(headers):
         look = _COLUMNS[title][i]
         draft.put(layout.headers.column(i), _HEADER_LOOKS[look], [[header]])
         draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
         shown = (row[i] for row in rows if look == "text")
         draft.widths[layout.headers.column(i)] = _width([header + "....", *shown])
+    lines = len(textwrap.wrap(draft.marked_note, int(sum(draft.widths.values()))))
+    draft.heights = {layout.note.top: 16 * lines}
     return draft
 
 

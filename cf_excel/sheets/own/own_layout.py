@@ -61,6 +61,7 @@ class RankedSheet:
         return Bands(columns=self.n_columns)
 
     note = Area("note", "columns", column=0)
+    note_row = Area("note", "columns")  # as wide as the table: what runs past it is cut in print
     table = Area("headers rows", "columns")
     headers = Area("headers", "columns")
     cells = Area("rows", "columns")

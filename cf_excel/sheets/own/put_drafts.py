@@ -156,7 +156,7 @@ def look_of(key: str) -> Look:
 
 def all_parts(draft: SheetDraft) -> list[DraftPart]:
     """Return the parts of a draft, the note last."""
-    return [*draft.parts, DraftPart(draft.note, "note", [[draft.marked_note]])]
+    return [*draft.parts, DraftPart(draft.note, draft.note_look, [[draft.marked_note]])]
 
 
 def cells_by_look(draft: SheetDraft) -> dict[str, list[Address]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cf_excel.sheets.bands import Area, Bands
-from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet, MoviesSheet
+from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet
 from cf_excel.xlsx.cells import Block, on_sheet, one_cell
 
 USERS_NAME, MOVIES_NAME, RATINGS_NAME = "cf_users", "cf_movies", "cf_ratings"
@@ -27,15 +27,32 @@ class ConfSheet:
 
 
 @dataclass(frozen=True)
+class TitlesSheet:
+    """The hidden sheet from which movies are picked: every title, in alphabetical order."""
+
+    n_titles: int
+    title: str = "titles"
+
+    @property
+    def titles(self) -> Block:
+        return Block(1, 1, self.n_titles, 1)
+
+    @property
+    def choices(self) -> str:
+        """Source of the dropdowns of movies."""
+        return on_sheet(self.title, self.titles)
+
+
+@dataclass(frozen=True)
 class PanelSheet:
     """Questions to the model at the left, two grids of predictions at the right: the model's and the sheet's own."""
 
     book: CollabBook
-    movies: MoviesSheet
     title: str = "predict"
 
     heading = one_cell(1, 1)
     note = one_cell(2, 1)
+    without_python = one_cell(3, 1)  # what to do where the functions do not run
     labels = Block(6, 1, 9, 1)
     user = one_cell(6, 2)
     movie = one_cell(7, 2)
@@ -81,9 +98,10 @@ class PanelSheet:
         return on_sheet(self.compared.title, self.compared.rating_users)
 
     @property
-    def movie_choices(self) -> str:
-        """Source of the dropdowns of movies: every title."""
-        return on_sheet(self.movies.title, self.movies.table.column(1))
+    def any_error(self) -> str:
+        """Condition that one of the answers is an error, as where a program does not know the functions."""
+        answers = (self.rating, self.model, self.recommended, self.similar, self.for_you)
+        return f"OR({','.join(f'ISERROR({block.first})' for block in answers)})"
 
     @property
     def calls(self) -> dict[Block, str]:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.workbook.properties import CalcProperties
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -11,12 +13,17 @@ from cf_excel.ratings.nouns import Nouns, with_article
 from cf_excel.ratings.table import distinct_ratings
 from cf_excel.sheets.lesson.collab import Draft
 from cf_excel.sheets.page_setup import fit_to_page, rating_scale, set_widths
-from cf_excel.sheets.panel.panel_layout import N_RATED, N_SHOWN, ConfSheet, PanelSheet
+from cf_excel.sheets.panel.panel_layout import N_RATED, N_SHOWN, ConfSheet, PanelSheet, TitlesSheet
 from cf_excel.sheets.rating_choices import nearest, rating_choices
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 _NOTE = "Pick {} and {}, and rate five {} yourself. Yellow cells are inputs, the others are functions."
+_OFF = (
+    "Cells that say #NAME? ask Python, which does not run: in Excel on Windows let the macros run (Enable Content); in "
+    "LibreOffice run python -m cf_excel libreoffice install."
+)
+_EXCEL = 191029  # the calculation engine of Excel since 2019: it calculates files of older ones anew
 _MINE = (1.0, 0.75, 0.9, 0.5, 0.25)  # the ratings that the panel starts with, as parts of the range
 
 
@@ -25,7 +32,7 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
 
     functions: gives what the cells hold until a program calculates them (a udf.functions.Functions).
     """
-    sheet = PanelSheet(draft.book, draft.movies)
+    sheet, choices_sheet = PanelSheet(draft.book), _add_titles(draft)
     worksheet = draft.workbook.create_sheet(sheet.title, 1)
     cells = draft.cells[sheet.title] = SheetCells(draft.styles)
     titles = [title or movie for title, movie in zip(draft.table.titles, draft.table.movie_ids, strict=True)]
@@ -45,8 +52,8 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     _write_calls(cells, sheet, draft, functions, (titles[0], rated, stars))
     for block, source in (
         (sheet.user, sheet.user_choices),
-        (sheet.movie, sheet.movie_choices),
-        (sheet.rate_movies, sheet.movie_choices),
+        (sheet.movie, choices_sheet.choices),
+        (sheet.rate_movies, choices_sheet.choices),
     ):
         _add_choices(worksheet, block, source)
     for grid in sheet.grids:
@@ -57,6 +64,18 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     cells.row_heights[sheet.button(0).top] = 24
     worksheet.sheet_view.showGridLines = False
     fit_to_page(worksheet)
+    # what is stored is right: Excel keeps it while macros are off, where to calculate it anew would give #NAME?
+    draft.workbook.calculation = CalcProperties(calcId=_EXCEL, fullCalcOnLoad=False)
+    return sheet
+
+
+def _add_titles(draft: Draft) -> TitlesSheet:
+    """Add the hidden sheet of titles at the end."""
+    titles = sorted(set(draft.titles), key=str.casefold)
+    sheet = TitlesSheet(len(titles))
+    draft.workbook.create_sheet(sheet.title).sheet_state = "hidden"
+    draft.cells[sheet.title] = SheetCells(draft.styles)
+    draft.cells[sheet.title].put(sheet.titles, "plain", [[title] for title in titles])
     return sheet
 
 
@@ -78,6 +97,7 @@ def _write_texts(cells: SheetCells, sheet: PanelSheet, nouns: Nouns) -> None:
     user, movie = nouns
     cells.put(sheet.heading, "title", [["Ask the model"]])
     cells.put(sheet.note, "note", [[_NOTE.format(with_article(user), with_article(movie), nouns.movies)]])
+    cells.fill(sheet.without_python, "warning", f'IF({sheet.any_error},"{_OFF}","")', np.array([""], object))
     cells.put(sheet.labels, "name", [[user], [movie], ["predicted rating"], ["model"]])
     for block, names in (
         (sheet.recommended_head, (f"recommended to the {user}", "rating")),

@@ -15,7 +15,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors, usual_least_ratings
 from cf_excel.ratings.table import most_rated
-from cf_excel.sheets.page_setup import set_widths
+from cf_excel.sheets.page_setup import fit_to_page, set_widths
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc_results import Cells, Picks, RecommenderResults
@@ -75,7 +75,9 @@ def build_recommender(
     write_predict(workbook.active, cells[book.predict.title], recommender, made)
     for sheet in filter(None, (book.users, book.movies, book.ratings)):
         cells[sheet.title] = SheetCells(styles)
-        workbook.create_sheet(sheet.title).freeze_panes = sheet.freeze
+        worksheet = workbook.create_sheet(sheet.title)
+        worksheet.freeze_panes, worksheet.print_area = sheet.freeze, sheet.printed
+        fit_to_page(worksheet)
     _write_users(workbook["users"], cells["users"], recommender)
     _write_movies(workbook["movies"], cells["movies"], recommender)
     if book.ratings:

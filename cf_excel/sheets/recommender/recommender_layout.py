@@ -52,6 +52,11 @@ class TableSheet:
         """Top left cell of what scrolls."""
         return cell(2, 3)
 
+    @property
+    def printed(self) -> str:
+        """The area that is printed: the head of a long and wide table."""
+        return Block(1, 1, min(self.n_rows, 50) + 1, min(self.n_columns, 14)).span()
+
     def columns(self, first: int, n: int = 1) -> Block:
         """Return columns of the table, counted from 0."""
         return Block(2, first + 1, self.n_rows + 1, first + n)

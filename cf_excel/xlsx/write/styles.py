@@ -65,6 +65,7 @@ STYLES: dict[str, dict[str, object]] = {
     "rating": _style(box=True, horizontal="center"),
     "input": _style(number="0.00", fill=INPUT_FILL, ink=INPUT_INK, box=True),
     "looked_up": _style(number="0.00", ink=QUIET_INK),
+    "legend": _style(ink=QUIET_INK, size=9),
     "index": _style(ink=QUIET_INK, horizontal="center"),
     "prediction": _style(number="0.00", box=True),
     "error": _style(number="0.00"),
@@ -93,7 +94,7 @@ STYLES: dict[str, dict[str, object]] = {
     "score": _style(number="0.00", horizontal="right"),
     "big_score": _style(number="0.00", size=14, bold=True, horizontal="left"),
     "shrunk": _style(shrink_to_fit=True),
-    "quiet": _style(ink=QUIET_INK, size=9, shrink_to_fit=True),
+    "quiet": _style(ink=QUIET_INK, size=9),
     "code": _style(face="Consolas", size=10),
     "try": _style(face="Consolas", size=10, fill=INPUT_FILL, ink=INPUT_INK, box=True),
 }
