@@ -77,14 +77,14 @@ def recommend_all(args: argparse.Namespace, lower_bound: float) -> None:
         args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
     )
     if lower_bound:
-        columns = {"lower_bound" if name == "prediction" else name: column for name, column in columns.items()}
+        columns = {"lower_bound" if name == predictor.kind.score else name: column for name, column in columns.items()}
     n_without = factors.n_users - np.count_nonzero(columns["rank"] == 1)
     if n_without == factors.n_users:
-        raise InputError(f"every {user} rated every {movie}{with_ratings(args)}: add --include-seen")
+        raise InputError(f"every {user} {predictor.kind.did} every {movie}{with_ratings(args)}: add --include-seen")
     if n_without:
         users = f"{n_without:,} {user if n_without == 1 else factors.nouns.users}"
-        note(f"{users} rated every {movie}{with_ratings(args)}: no list")
-    _give(args, AnswerTable("recommendations", columns, factors.nouns))
+        note(f"{users} {predictor.kind.did} every {movie}{with_ratings(args)}: no list")
+    _give(args, AnswerTable("recommendations", columns, factors.nouns, counted=predictor.kind.rows))
 
 
 def with_ratings(args: argparse.Namespace) -> str:
@@ -102,7 +102,7 @@ def similar_all(args: argparse.Namespace) -> None:
     columns = predictor.similar_all(args.n, args.min_ratings)
     if not len(columns["rank"]):
         raise InputError(none_similar(args, predictor))
-    _give(args, AnswerTable("similar", columns, predictor.factors.nouns))
+    _give(args, AnswerTable("similar", columns, predictor.factors.nouns, counted=predictor.kind.rows))
 
 
 def least_ratings(args: argparse.Namespace, predictor: "Predictor") -> int:

@@ -69,7 +69,8 @@ class Ratings:
     n_duplicates: rows left out because the same pair is rated again, later.
     declared_range: lowest and highest rating there may be, if the user said so.
     notes: lines on how they were read and what was left out. nouns: what their table calls a user and a movie.
-    grid: the order of the grid that they were read from, None for a list.
+    grid: the order of the grid that they were read from, None for a list. implicit: whether they are no ratings, but
+    counts of picks, all above 0: of orders, plays, clicks ...
     """
 
     user_ids: np.ndarray
@@ -87,6 +88,7 @@ class Ratings:
     notes: tuple[str, ...] = ()
     nouns: Nouns = USUAL_NOUNS
     grid: GridOrder | None = None
+    implicit: bool = False
 
     def __len__(self) -> int:
         return len(self.rating)
