@@ -26,7 +26,7 @@ from cf_excel.ratings.table import Ratings, as_written, data_hash, row_numbers
 _HALVES = (0.3, 1.0, 3.0, 10.0, 100.0)  # of the usual count: from "a count hardly counts" to "twice is two picks"
 _PRECISIONS = (3.0, 0.3, 0.0)  # of a pick, which keeps what is picked often from foretelling too much
 _POPULAR = (10.0, 3.0, 1.0, 0.1)  # picks' worth of what everybody picks
-_GAIN = 1.01  # of the NDCG: with less of it, counts do not count
+_GAIN = 1.02  # of the NDCG: with less of it, counts do not count
 _MOST_MEASURED = 20_000  # users
 _SCORES_AT_ONCE = 1 << 21
 _PART_HELD_OUT = 5

@@ -63,7 +63,8 @@ def _add_up(
     if kept is not None:
         none &= kept
     if none.any():
-        how.note(f"{np.count_nonzero(none):,} pairs with a count of 0 or less left out")
+        n_none = np.count_nonzero(none)
+        how.note(f"{n_none:,} pair{'s' if n_none > 1 else ''} with a count of 0 or less left out")
         kept = ~none if kept is None else kept & ~none
         if not kept.any():
             raise InputError(f"{source}: no count is above 0, so that nothing was picked")
@@ -105,5 +106,5 @@ def _pair_keys(user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int) -> np
 def _by_first_appearance(idx: np.ndarray, ids: list[int | str]) -> tuple[np.ndarray, list[int | str]]:
     order = pd.unique(idx)
     rank = np.empty(len(ids), dtype=np.int32)
-    rank[order] = np.arange(len(ids), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)  # some ids may have lost all their rows
     return rank[idx], [ids[row] for row in order]
