@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import say
 from cf_excel.errors import InputError
+from cf_excel.model.kinds import DEFAULT_LISTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,8 @@ def train_picks(args: argparse.Namespace, ratings: "Ratings", val_rows: "np.ndar
             raise InputError(
                 f"{option} is for ratings, and {ratings.source} has picks: leave it out, or pass --explicit"
             )
+    if args.lists not in (DEFAULT_LISTS, "watch"):
+        raise InputError(f"--lists {args.lists} is for ratings: lists of picks rank by watch, leave it out")
     from cf_excel.learn.pick_fit import fit_picks
 
     n_train = len(ratings) - len(val_rows)
