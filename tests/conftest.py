@@ -128,12 +128,15 @@ def tiny_factors() -> Callable[..., Factors]:
 
     def make(kind: str = "collab", seed: int = 0) -> Factors:
         rng = np.random.default_rng(seed)
-        biases = kind in ("dot-bias", "collab", "bayes")
+        biases = kind in ("dot-bias", "collab", "bayes", "picks")
         normal = lambda *shape: rng.normal(0, 0.7, shape).astype(np.float32)  # noqa: E731
         seen = [[0, 1], [2], [], [0, 3, 4, 5], [7]]
         net = {"w1": normal(4, 6), "b1": normal(4), "w2": normal(1, 4), "b2": normal(1)}
         variances = {"noise_variance": (5,), "user_variance": (5, 4), "movie_variance": (8, 4)}
         bayes = {"alpha": np.float32([1.25])} | {name: normal(*shape) ** 2 for name, shape in variances.items()}
+        given = np.random.default_rng(seed + 1).normal(0, 0.7, (8, 3)).astype(np.float32)
+        picks = {"given": given, "half_count": np.float32([2]), "usual_count": np.float32([1])}
+        numbers = (lambda *shape: np.abs(normal(*shape)) + 1) if kind == "picks" else normal  # no score is cut off at 0
         titles = ["Toy Story (1995)", "Matrix, The (1999)", "Hamlet (1996)", "Hamlet (2000)", "a=b (2001)"]
         titles += ["Amélie (Fabuleux destin d'Amélie Poulain, Le) (2001)", "שלום (2010)", "Up 🎈"]
         return Factors(
@@ -143,14 +146,14 @@ def tiny_factors() -> Callable[..., Factors]:
             titles=np.array(titles, object),
             years=np.array([1995, 1999, 1996, 2000, 2001, 2001, 2010, 0], np.int16),
             genres=np.array(["Animation|Children", "Sci-Fi", "Drama", "Drama", "", "Comedy", "", ""], object),
-            user_factors=normal(5, 3),
-            movie_factors=normal(8, 3),
+            user_factors=numbers(5, 3),
+            movie_factors=numbers(8, 3),
             user_bias=normal(5) * biases,
             movie_bias=normal(8) * biases,
-            rating_range=(0.5, 5.0),
+            rating_range=(0.0, 1.0) if kind == "picks" else (0.5, 5.0),
             seen_offsets=np.cumsum([0, *map(len, seen)]),
             seen_movies=np.array([movie for row in seen for movie in row], np.int32),
-            layers={"net": net, "bayes": bayes}.get(kind, {}),
+            layers={"net": net, "bayes": bayes, "picks": picks}.get(kind, {}),
             global_mean=3.2 if kind == "bayes" else 0.0,
             record={"data_hash": "0" * 64, "split": "lesson", "seed": 0, "metrics": {"val_mse": 0.8}},
         )

@@ -130,6 +130,9 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
         how["columns"] = columns
     if args.rating_range:
         how["rating_range"] = tuple(args.rating_range)
+    implicit = getattr(args, "implicit", False)  # of train alone
+    if implicit or (implicit is None and (args.ratings or args.download)):
+        how["implicit"] = implicit
     return how
 
 
@@ -176,7 +179,7 @@ def ratings_options(args: argparse.Namespace) -> list[str]:
         if value:
             options.append("--range" if name == "cells" else f"--{name.replace('_', '-')}")
             options += [] if value is True else [value] if isinstance(value, str) else value
-    return [*options, "--split", "random"] if args.ratings or args.download else options
+    return [*options, "--explicit", "--split", "random"] if args.ratings or args.download else options
 
 
 def check_outputs(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Path], bool] | None = None) -> None:

@@ -51,12 +51,14 @@ def run(args: argparse.Namespace) -> None:
     check_outputs(args, *_files(args.out, PICTURES))
     import numpy as np
 
+    from cf_excel.model.picks import refuse_picks
     from cf_excel.model.predictor import load_predictor
     from cf_excel.plots import figures as plots
     from cf_excel.ratings.table import most_rated
 
     predictor = load_predictor(args.model)
     factors = predictor.factors
+    refuse_picks(factors, "which the pictures show")
     predictions, truth, heading = validation_predictions(predictor, read_ratings(args), others=args.force)
     top = most_rated(predictor.n_ratings, factors.movie_ids)[:N_BIASES]
     noun = factors.nouns.movie

@@ -19,7 +19,6 @@ from cf_excel.cli.score_all import (
 )
 from cf_excel.cli.tables import LEFT, print_table
 from cf_excel.errors import InputError
-from cf_excel.model.kinds import KINDS
 from cf_excel.ratings.nouns import with_article
 
 if TYPE_CHECKING:
@@ -80,7 +79,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'python -m cf_excel rate "Toy Story=5" "The Matrix=4.5" "Heat=3"',
     )
     rate.add_argument(
-        "ratings", nargs="+", metavar="MOVIE=RATING", help="a movie's (item's) id or title, =, and a rating"
+        "ratings",
+        nargs="+",
+        metavar="MOVIE=RATING",
+        help="a movie's (item's) id or title, =, and a rating; where the model is of picks, = and a count or nothing",
     )
     rate.set_defaults(run=run_rate)
 
@@ -115,12 +117,12 @@ def run_predict(args: argparse.Namespace) -> None:
     title = predictor.title(movie_id)
     if args.json:
         user_id = _raw(args.user)
-        answer = {"user_id": user_id, "movie_id": movie_id, "title": title, "prediction": prediction}
-        if KINDS[predictor.factors.kind].knows_spread:
+        answer = {"user_id": user_id, "movie_id": movie_id, "title": title, predictor.kind.score: prediction}
+        if predictor.kind.knows_spread:
             answer["standard_deviation"] = float(predictor.uncertainty(args.user, movie_id))
         _print_json(answer)
     else:
-        _print_table(predictor, [ScoredMovie(movie_id, title, prediction)], "prediction", args.user)
+        _print_table(predictor, [ScoredMovie(movie_id, title, prediction)], predictor.kind.score, args.user)
 
 
 def run_recommend(args: argparse.Namespace) -> None:
@@ -133,8 +135,8 @@ def run_recommend(args: argparse.Namespace) -> None:
     movies = predictor.recommend(
         args.user, args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
     )
-    head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else "prediction"
-    empty = none_left(args, predictor, f"the {user} rated every {movie}", ": add --include-seen")
+    head, score = {"user_id": _raw(args.user)}, "lower_bound" if args.lower_bound else predictor.kind.score
+    empty = none_left(args, predictor, f"the {user} {predictor.kind.did} every {movie}", ": add --include-seen")
     _print_movies(args, predictor, head, "recommendations", score, movies, empty)
 
 
@@ -151,19 +153,25 @@ def run_similar(args: argparse.Namespace) -> None:
 
 def run_rate(args: argparse.Namespace) -> None:
     """Print recommendations for ratings that are given on the command line."""
+    from cf_excel.model.picks import weights_of
+
     predictor = _predictor(args)
-    noun = predictor.factors.nouns.movie
-    named = [_split_rating(text, noun) for text in args.ratings]
+    noun, number = predictor.factors.nouns.movie, "count" if predictor.kind.of_picks else "rating"
+    if predictor.kind.of_picks:
+        usual = f"{weights_of(predictor.factors.layers).usual:g}"
+        named = [_split_count(text, usual) for text in args.ratings]
+    else:
+        named = [_split_rating(text, noun) for text in args.ratings]
     ids = [predictor.movie_id(movie) for movie, _ in named]
     movies = predictor.fold_in(
         ids, [rating for _, rating in named], args.n, min_ratings=args.min_ratings, explore=args.explore
     )
     rated = [
-        {"movie_id": movie_id, "title": predictor.title(movie_id), "rating": float(rating)}
+        {"movie_id": movie_id, "title": predictor.title(movie_id), number: float(rating)}
         for movie_id, (_, rating) in zip(ids, named, strict=True)
     ]
-    empty = none_left(args, predictor, f"you rated every {noun} in the model")
-    _print_movies(args, predictor, {"rated": rated}, "recommendations", "prediction", movies, empty)
+    empty = none_left(args, predictor, f"you {predictor.kind.did} every {noun} in the model")
+    _print_movies(args, predictor, {"rated": rated}, "recommendations", predictor.kind.score, movies, empty)
 
 
 def _predictor(args: argparse.Namespace) -> "Predictor":
@@ -185,6 +193,16 @@ def _split_rating(text: str, noun: str) -> tuple[str, str]:
         example = "Toy Story=5" if noun == "movie" else "Blue mug=5"
         raise InputError(f'{text!r}: expected {with_article(noun)}, = and a rating, such as "{example}"')
     return movie.strip(), rating.strip()
+
+
+def _split_count(text: str, usual: str) -> tuple[str, str]:
+    """Split "title=count" where there is a count, which is the usual one elsewhere."""
+    movie, equals, count = text.rpartition("=")
+    try:
+        float(count)
+    except ValueError:
+        equals = ""
+    return (movie.strip(), count.strip()) if equals and movie.strip() else (text, usual)
 
 
 def _print_movies(
@@ -225,7 +243,7 @@ def _print_table(
         columns["title"] = [movie.title for movie in movies]
     columns[score.replace("_", " ")] = [f"{movie.score:.2f}" for movie in movies]
     if n_ratings is not None:
-        columns["ratings"] = n_ratings
+        columns[predictor.kind.rows] = n_ratings
     ids_are_names = not has_titles and isinstance(movies[0].movie_id, str)
     left = (*LEFT, nouns.movie) if ids_are_names else LEFT
     print_table(list(columns), list(zip(*columns.values(), strict=True)), left)

@@ -77,14 +77,15 @@ def recommend_all(args: argparse.Namespace, lower_bound: float) -> None:
         args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
     )
     if lower_bound:
-        columns = {"lower_bound" if name == "prediction" else name: column for name, column in columns.items()}
+        columns = {"lower_bound" if name == predictor.kind.score else name: column for name, column in columns.items()}
     n_without = factors.n_users - np.count_nonzero(columns["rank"] == 1)
     if n_without == factors.n_users:
-        raise InputError(none_left(args, predictor, f"every {user} rated every {movie}", ": add --include-seen"))
+        every = f"every {user} {predictor.kind.did} every {movie}"
+        raise InputError(none_left(args, predictor, every, ": add --include-seen"))
     if n_without:
         users = f"{n_without:,} {user if n_without == 1 else factors.nouns.users}"
-        note(none_left(args, predictor, f"{users} rated every {movie}", ": no list"))
-    _give(args, AnswerTable("recommendations", columns, factors.nouns))
+        note(none_left(args, predictor, f"{users} {predictor.kind.did} every {movie}", ": no list"))
+    _give(args, AnswerTable("recommendations", columns, factors.nouns, counted=predictor.kind.rows))
 
 
 def none_left(args: argparse.Namespace, predictor: "Predictor", why: str, remedy: str = "") -> str:
@@ -104,7 +105,7 @@ def similar_all(args: argparse.Namespace) -> None:
     columns = predictor.similar_all(args.n, args.min_ratings)
     if not len(columns["rank"]):
         raise InputError(none_similar(args, predictor))
-    _give(args, AnswerTable("similar", columns, predictor.factors.nouns))
+    _give(args, AnswerTable("similar", columns, predictor.factors.nouns, counted=predictor.kind.rows))
 
 
 def least_ratings(args: argparse.Namespace, predictor: "Predictor") -> int:

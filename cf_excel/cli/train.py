@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import (
@@ -20,6 +20,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
+from cf_excel.cli.train_picks import add_picks_options, settle_kind, train_picks
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
@@ -54,10 +55,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--kind",
-        default="bayes",
         choices=tuple(KINDS),
         help="bayes: the most exact, in about a second (default); the lesson's: dot product, the same with biases, "
-        "small neural net, and collab, its learner",
+        "small neural net, and collab, its learner; picks: of orders, plays, clicks, likes (default for those)",
     )
     parser.add_argument("--model", action=_FormerKind, dest="kind", choices=tuple(KINDS), help=argparse.SUPPRESS)
     parser.add_argument(
@@ -116,13 +116,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     lesson.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
+    add_picks_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, show how it went, and write the model."""
+    settle_kind(args)
     _check_options(args)
-    from cf_excel.model.file import default_model_path, save_factors
+    from cf_excel.model.file import default_model_path
 
     path = args.out or default_model_path()
     check_outputs(args, path, is_ours=_is_model)
@@ -140,6 +142,11 @@ def run(args: argparse.Namespace) -> None:
     _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors, n_of_lists)
     val_rows = validation_rows(ratings, args.split, args.seed)
     _check_held_back(ratings, val_rows, args.split)
+    if ratings.implicit:
+        factors, is_better = train_picks(args, ratings, val_rows)
+        if not (is_better or args.force or _model_at(path) is None):
+            _refuse_worse("a list of what is picked most", path)
+        return _save(args, factors, path)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
     n_train = len(ratings) - len(val_rows)
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
@@ -156,6 +163,12 @@ def run(args: argparse.Namespace) -> None:
     factors = replace(factors, record=factors.record | {"baselines": [errors[0] for errors in baselines.values()]})
     if not args.force:
         _check_no_worse(factors, path)
+    _save(args, factors, path)
+
+
+def _save(args: argparse.Namespace, factors: "Factors", path: Path) -> None:
+    from cf_excel.model.file import save_factors
+
     keep_former(args, path, is_ours=_is_model)
     save_factors(factors, path)
     say(f"model: {path}")
@@ -204,11 +217,14 @@ def _check_no_worse(factors: "Factors", path: Path) -> None:
         return
     beaten, formerly = (_n_beaten(model, baselines) for model in (factors, former))
     if beaten < formerly:
-        than = f"{factors.nouns.biases} alone" if beaten else "no model"
-        raise InputError(
-            f"no better than {than}: the former one stays in {path}; pass --out FILE to keep this one, or --force to "
-            "replace the former"
-        )
+        _refuse_worse(f"{factors.nouns.biases} alone" if beaten else "no model", path)
+
+
+def _refuse_worse(than: str, path: Path) -> NoReturn:
+    raise InputError(
+        f"no better than {than}: the former one stays in {path}; pass --out FILE to keep this one, or --force to "
+        "replace the former"
+    )
 
 
 def _n_beaten(factors: "Factors", baselines: list[float]) -> int:
@@ -293,9 +309,9 @@ def _check_held_back(ratings: "Ratings", val_rows: "np.ndarray", split: str) -> 
         return
     low, high = ratings.rating.min(), ratings.rating.max()
     if not len(val_rows):
-        n = f"{len(ratings)} rating{'s' if len(ratings) > 1 else ''}"
+        n = f"{len(ratings)} {'pick' if ratings.implicit else 'rating'}{'s' if len(ratings) > 1 else ''}"
         raise InputError(f"{ratings.source} has {n}, too few to hold a fifth of them back: pass --split none")
-    if low == high:
+    if low == high and not ratings.implicit:
         raise InputError(
             f"every rating of {ratings.source} is {low:g}, so that those held back would tell nothing: "
             f"pass --split none, and every prediction will be about {low:g}"

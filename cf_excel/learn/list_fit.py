@@ -58,30 +58,40 @@ def fit_lists(ratings: Ratings, val_rows: np.ndarray, by: str = "score", seed: i
     is_training[row_numbers(val_rows, len(ratings))] = False
     users, movies = ratings.user_idx[is_training], ratings.movie_idx[is_training]
     time = None if ratings.timestamp is None else ratings.timestamp[is_training]
-    given, asked = _autoencoder(users, movies, (ratings.n_users, ratings.n_movies), np.random.default_rng(seed))
-    popularity = _popularity(movies, time, ratings.n_movies)
-    arrays = {"given": given, "asked": asked, "popularity": popularity}
+    given, asked = autoencoder(users, movies, (ratings.n_users, ratings.n_movies), np.random.default_rng(seed))
+    arrays = {"given": given, "asked": asked, "popularity": popularity_of(movies, time, ratings.n_movies)}
     return ListFactors(**{name: array.astype(np.float32) for name, array in arrays.items()}, by=by)
 
 
-def _popularity(movies: np.ndarray, time: np.ndarray | None, n_movies: int) -> np.ndarray:
+def popularity_of(movies: np.ndarray, time: np.ndarray | None, n_movies: int) -> np.ndarray:
     """Return each movie's share of the ratings, (n_movies,), each halved for every year before the newest."""
     weights = None if time is None else 0.5 ** ((time.max() - time) / _HALF_LIFE)
     counts = np.bincount(movies, weights, n_movies).astype(np.float64)
     return counts / counts.sum()
 
 
-def _autoencoder(
-    users: np.ndarray, movies: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+def autoencoder(
+    users: np.ndarray,
+    movies: np.ndarray,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    weights: np.ndarray | None = None,
+    *,
+    n_columns: int = N_COLUMNS,
+    n_singular: int = _N_SINGULAR,
+    precision_of_rating: float = _PRECISION_OF_RATING,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return given and asked, (n_movies, n_columns), float64, from the rows of who rated and what, (n_ratings,)."""
-    rated = csr_array((np.ones(len(users)), (users, movies)), shape)
+    """Return given and asked, (n_movies, n_columns), float64, from the rows of who rated and what, (n_ratings,).
+
+    weights (n_ratings,): how much each counts, all the same without. n_columns, n_singular: at most.
+    """
+    rated = csr_array((np.ones(len(users)) if weights is None else weights, (users, movies)), shape)
     n_by_user = np.diff(rated.indptr)
-    rated.data = np.repeat((np.maximum(n_by_user, 1) / n_by_user[n_by_user > 0].mean()) ** -0.5, n_by_user)
+    rated.data *= np.repeat((np.maximum(n_by_user, 1) / n_by_user[n_by_user > 0].mean()) ** -0.5, n_by_user)
     rated_t = rated.T.tocsr()
     n_by_movie = np.diff(rated_t.indptr)
-    root = np.sqrt(_PRECISION + _PRECISION_OF_RATING * rated.power(2).sum(axis=0))[:, None]
-    n_singular, n_columns = min(_N_SINGULAR, *shape), min(N_COLUMNS, *shape)
+    root = np.sqrt(_PRECISION + precision_of_rating * rated.power(2).sum(axis=0))[:, None]
+    n_singular, n_columns = min(n_singular, *shape), min(n_columns, *shape)
 
     vectors, values = _right_singular(
         lambda z: rated @ (z / root), lambda z: rated_t @ z / root, shape, n_singular, rng

@@ -7,6 +7,7 @@ from cf_excel.learn.bayes.tuning import fit_tuned
 from cf_excel.learn.lesson import recipes
 from cf_excel.learn.lesson.lesson_factors import to_factors
 from cf_excel.learn.list_fit import check_lists, with_lists
+from cf_excel.learn.pick_fit import fit_picks
 from cf_excel.learn.progress import Progress
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS
@@ -26,7 +27,8 @@ def train(
 ) -> Factors:
     """Train a model and return what it learnt, as save_factors, load_predictor and export take it.
 
-    kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab. split: which fifth of the ratings is
+    kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab, or picks, of orders, plays,
+    clicks and likes. split: which fifth of the ratings is
     held back to measure the error, as in validation_rows; progress is told the losses (MSE). lists: what lists rank by,
     one of LISTS. tune: fit the precisions of bayes to these ratings, and where these are few n_factors and iterations,
     too (see fit_tuned); what settings name stays. settings: those of BayesSettings (n_factors, iterations, ...), or of
@@ -37,6 +39,8 @@ def train(
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
     val_rows = validation_rows(ratings, split, seed)
+    if KINDS[kind].of_picks:
+        return fit_picks(ratings, val_rows, split, seed, **settings).factors  # type: ignore[arg-type]
     if not KINDS[kind].of_lesson:
         given = BayesSettings(seed=seed, **settings)  # type: ignore[arg-type]
         if tune and given.precisions is None:

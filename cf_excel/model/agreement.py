@@ -7,6 +7,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import IdIndex
 from cf_excel.ratings.table import Ratings
 
@@ -59,7 +60,9 @@ def rows_of(factors: Factors, ratings: Ratings) -> tuple[np.ndarray, np.ndarray]
 
 
 def check_agreement(factors: Factors, ratings: Ratings) -> None:
-    """Raise InputError where a model was trained on other ratings than most of a table's."""
+    """Raise InputError where a model was trained on other ratings than most of a table's, or on none."""
+    if KINDS[factors.kind].of_picks:
+        raise InputError(f"the model was trained on picks, not on ratings: train it on these first{_GO_ON}")
     if not len(factors.seen_movies):
         return  # nobody's ratings are known
     _check(agreement(factors, *rows_of(factors, ratings), ratings.rating), len(ratings), ratings.source, _GO_ON)

@@ -16,17 +16,18 @@ class Factors(Parameters):
 
     kind: one of KINDS. With x = p.q + bu + bm for a user's and a movie's factors and biases, the prediction is
     x itself for "dot", global_mean + x, cut off at lo and hi, for "bayes", and lo + (hi - lo) * sigmoid(x) for
-    "dot-bias" and "collab"; for "net" it is (hi - lo + 1) * sigmoid(w2.relu(w1.[p, q] + b1) + b2) + lo - 0.5 with
-    the arrays of `layers` (LESSON: EmbeddingNet).
+    "dot-bias" and "collab"; for "picks" it is a score, x / (1 + x), or 0 where x is negative; for "net" it is
+    (hi - lo + 1) * sigmoid(w2.relu(w1.[p, q] + b1) + b2) + lo - 0.5 with the arrays of `layers` (LESSON: EmbeddingNet).
     user_ids (n_users,), movie_ids (n_movies,): raw ids, int64 or texts (object). titles, genres (n_movies,): texts.
     years (n_movies,): int16, 0 unknown. rating_range: (lo, hi).
     user_factors (n_users, n_factors), movie_factors (n_movies, n_factors), user_bias (n_users,) and
     movie_bias (n_movies,): float32; biases are zeros where the kind has none.
-    layers, float32, for two kinds alone. "net": "w1" (n_hidden, 2 * n_factors), "b1" (n_hidden,), "w2" (1, n_hidden),
+    layers, float32, for three kinds alone. "net": "w1" (n_hidden, 2 * n_factors), "b1" (n_hidden,), "w2" (1, n_hidden),
     "b2" (1,). "bayes": "alpha" (1,), how much a new user's rating counts against the prior (see fold_in.py), in
     1 / squared rating units; "noise_variance" (n_users,), of a user's ratings around the truth, squared rating units;
     "user_variance" (n_users, n_factors + 1) and "movie_variance" (n_movies, n_factors + 1), posterior variances of the
-    factors and, last, of the bias.
+    factors and, last, of the bias. "picks": "given" (n_movies, n_factors), what a movie that a user picked adds to the
+    user's factors, times a weight that "half_count" (1,) and "usual_count" (1,) make of the count (see PickWeights).
     seen_offsets (n_users + 1,) int64, seen_movies (n_ratings,) int32: the movie rows that user u rated are
     seen_movies[seen_offsets[u]:seen_offsets[u + 1]], training and validation ratings together; seen_ratings
     (n_ratings,) float32 is what they were rated, None in models from before it was kept.

@@ -240,7 +240,7 @@ def _array_fault(factors: Factors) -> str:
         shapes["seen_ratings"] = (factors.seen_movies.size,)
     arrays = {name: getattr(factors, name) for name in shapes}
     kind = KINDS[factors.kind]
-    sizes = {"users": n_users, "movies": n_movies, "numbers": n_factors + 1}
+    sizes = {"users": n_users, "movies": n_movies, "factors": n_factors, "numbers": n_factors + 1}
     sizes |= {"pair": 2 * n_factors, "hidden": n_hidden, "one": 1}
     shapes |= {name: tuple(sizes[axis] for axis in axes) for name, axes in kind.layers.items()}
     dtypes = _DTYPES | _OPTIONAL | dict.fromkeys(kind.layers, np.float32)
@@ -251,8 +251,10 @@ def _array_fault(factors: Factors) -> str:
         fault = _numbers_fault(name, array, shapes[name], np.dtype(dtypes.get(name, array.dtype)))
         if fault:
             return fault
-        if kind.knows_spread and name in kind.layers and array.min() < 0:
+        if ((kind.knows_spread and name in kind.layers) or name == "half_count") and array.min() < 0:
             return f"{name} has values below 0"
+        if name == "usual_count" and array.min() <= 0:
+            return f"{name} is not above 0"
     return ""
 
 

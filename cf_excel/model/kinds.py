@@ -40,12 +40,31 @@ def _squeezed_slope(x: "np.ndarray", low: float, high: float) -> "np.ndarray":
     return (high - low) * (1 - np.tanh(x / 2) ** 2) / 4
 
 
+def _softsign(x: "np.ndarray", low: float, high: float) -> "np.ndarray":
+    import numpy as np
+
+    return low + (high - low) * (x / (1 + np.abs(x)))
+
+
+def _softsign_slope(x: "np.ndarray", low: float, high: float) -> "np.ndarray":
+    import numpy as np
+
+    root = 1 / (1 + np.abs(x))  # squared last, because the square of a large sum overflows
+    return (high - low) * root * root
+
+
 LINE = Link(lambda x, low, high: x, _ones, lambda x, low, high: x, lambda x, low, high: f"1+0*{x}")
 SIGMOID = Link(
     _squeezed,
     _squeezed_slope,
     lambda x, low, high: f"{low}+({high}-{low})*(1+TANH({x}/2))/2",
     lambda x, low, high: f"({high}-{low})*(1-TANH({x}/2)^2)/4",
+)
+SOFTSIGN = Link(
+    _softsign,
+    _softsign_slope,
+    lambda x, low, high: f"{low}+({high}-{low})*{x}/(1+ABS({x}))",
+    lambda x, low, high: f"({high}-{low})/(1+ABS({x}))/(1+ABS({x}))",
 )
 
 
@@ -56,10 +75,11 @@ class Kind:
     words: what a prediction is made of. with_bias: users and movies have biases, which are zeros otherwise.
     is_cut: the mean rating is added, and predictions are cut off at the range. is_net: the factors meet in a neural
     net, which no cell's formula holds, and its sigmoid reaches half a rating beyond both ends of the range.
-    layers: the names of Factors' layers and the axes of each: users, movies, numbers (the factors and the bias), pair
-    (the factors of a user and a movie), hidden, one. knows_spread: the layers are variances, never below 0, and tell
-    how far a prediction may be off. sheet_forms: the forms of the lesson's sheets whose formulas can use the numbers.
-    of_lesson: one of the lesson's, trained with torch. n_factors: how many there are unless told otherwise.
+    layers: the names of Factors' layers and the axes of each: users, movies, factors, numbers (the factors and the
+    bias), pair (the factors of a user and a movie), hidden, one. knows_spread: the layers are variances, never below 0,
+    and tell how far a prediction may be off. sheet_forms: the forms of the lesson's sheets whose formulas can use the
+    numbers. of_lesson: one of the lesson's, trained with torch. of_picks: of a table without ratings, and predictions
+    are scores from 0 to 1. n_factors: how many there are unless told otherwise.
     """
 
     link: Link
@@ -71,7 +91,23 @@ class Kind:
     knows_spread: bool = False
     sheet_forms: tuple[str, ...] = ()
     of_lesson: bool = True
+    of_picks: bool = False
     n_factors: int = 50
+
+    @property
+    def score(self) -> str:
+        """Return what a prediction is called."""
+        return "score" if self.of_picks else "prediction"
+
+    @property
+    def rows(self) -> str:
+        """Return what the rows of its table are called."""
+        return "picks" if self.of_picks else "ratings"
+
+    @property
+    def did(self) -> str:
+        """Return what users did with what they have already."""
+        return "picked" if self.of_picks else "rated"
 
     def ratings(self, x: "np.ndarray", low: float, high: float) -> "np.ndarray":
         """Return the predictions for sums, in rating units, an array of the shape and precision of x."""
@@ -129,6 +165,15 @@ KINDS = {
         layers={"w1": ("hidden", "pair"), "b1": ("hidden",), "w2": ("one", "hidden"), "b2": ("one",)},
     ),
     "collab": Kind(SIGMOID, "factors and biases, squeezed into the range by the sigmoid"),
+    "picks": Kind(
+        SOFTSIGN,
+        "how likely the user is to pick it, x / (1 + x), from 0 to 1",
+        is_cut=True,
+        layers={"given": ("movies", "factors"), "half_count": ("one",), "usual_count": ("one",)},
+        of_lesson=False,
+        of_picks=True,
+        n_factors=48,
+    ),
 }
 
 LISTS = {

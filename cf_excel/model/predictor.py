@@ -1,9 +1,10 @@
 """Score with a trained model of any kind. numpy is all that it needs."""
 
 import threading
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +14,10 @@ from cf_excel.model.everyone import best_lists, columns_of, lists_of_movies, lis
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, checked_rating, fit_user, user_prior
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import usual_least_ratings
 from cf_excel.model.lookup import IdIndex, MovieIndex, cut
+from cf_excel.model.picks import checked_count, picked
 from cf_excel.model.row_scores import RowScores
 
 
@@ -35,6 +38,7 @@ class Predictor:
 
     def __init__(self, factors: Factors) -> None:
         self.factors = factors
+        self.kind = KINDS[factors.kind]
         self.row_scores = RowScores(factors)
         self._user_index = IdIndex(factors.nouns.user, factors.user_ids)
         self._movie_index = MovieIndex(factors.nouns.movie, factors.movie_ids, factors.titles)
@@ -88,7 +92,8 @@ class Predictor:
     ) -> dict[str, np.ndarray]:
         """Return what recommend does for every user, list after list, as columns of one length, which pandas takes.
 
-        They are user_id, rank, movie_id, title (where the model has any) and prediction; arguments and errors as there.
+        They are user_id, rank, movie_id, title (where the model has any) and prediction (score where it is of picks);
+        arguments and errors as there.
         """
         scores = partial(self.row_scores.of_lists, lower_bound=lower_bound, explore=explore)
         lists = lists_of_users(
@@ -100,7 +105,7 @@ class Predictor:
             width=self.row_scores.width,
         )
         return columns_of(
-            self.factors, lists._replace(scores=self.row_scores.ratings(lists.scores)), "user", "prediction"
+            self.factors, lists._replace(scores=self.row_scores.ratings(lists.scores)), "user", self.kind.score
         )
 
     def uncertainty(self, user_ids: ArrayLike, movie_ids: ArrayLike) -> np.ndarray | np.float32:
@@ -152,16 +157,23 @@ class Predictor:
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
         """Return the factors (n_factors,) and bias of a user who is not in the data: ridge regression (see fold_in.py).
 
-        movies, ratings: equally many; of two ratings of one movie the later counts. Raises UnknownIdError, and
-        InputError for a rating outside the model's range.
+        movies, ratings: equally many; of two ratings of one movie the later counts. A model of kind "picks" takes
+        counts for ratings, and adds up what it has learnt of these movies. Raises UnknownIdError, and InputError for a
+        rating outside the model's range or a count that is not above 0.
         """
         movies, ratings = _flat(movies), _flat(ratings)
         if len(movies) != len(ratings) or not movies:
             n = f"{len(movies)} {self.factors.nouns.movies} and {len(ratings)} ratings"
             raise InputError(f"{n}: expected equally many, 1 or more")
-        value = partial(checked_rating, rating_range=self.factors.rating_range)
+        if self.kind.of_picks:
+            value: Callable[[Any], float] = checked_count
+        else:
+            value = partial(checked_rating, rating_range=self.factors.rating_range)
         rated = {self.movie_row(movie): value(rating) for movie, rating in zip(movies, ratings, strict=True)}
-        return fit_user(self.factors, self._prior, np.array(list(rated)), np.array(list(rated.values())))
+        rows, values = np.array(list(rated)), np.array(list(rated.values()))
+        if self.kind.of_picks:
+            return picked(self.factors.layers, rows, values), 0.0
+        return fit_user(self.factors, self._prior, rows, values)
 
     def predict_for(self, factors: ArrayLike, bias: float, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the predictions of a user whom fit_user fitted, in the shape of movie_ids."""

@@ -92,6 +92,8 @@ class RowScores:
         if not 0 <= explore <= 1:
             raise InputError(f"explore {explore:g}: expected 0 to 1")
         lists = self.factors.lists
+        if self._kind.of_picks:
+            return explored(np.maximum(sums, 0), self.factors.n_ratings, explore) if explore else sums
         if lists is None:
             if explore:
                 raise InputError("this model's lists rank by the rating: to explore, train one with --lists score")

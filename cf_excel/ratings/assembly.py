@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from cf_excel.errors import InputError
 from cf_excel.ratings.movies import Movie
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import ReadRows
@@ -13,11 +14,16 @@ from cf_excel.ratings.table import Ratings, ids_as_array
 
 
 def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, nouns: Nouns, how: Reading) -> Ratings:
-    """Return the ratings: of each pair the latest, or without times the last row."""
+    """Return the ratings: of each pair the latest, or without times the last row; of picks all counts, added up.
+
+    Picks whose counts come to 0 or less, as of what was sent back, are left out. Raises InputError where none is left.
+    """
     columns = rows.joined()
     user_ids, movie_ids = list(rows.users.row_of_id), list(rows.movies.row_of_id)
     n_read = len(columns["rating"])
     kept = _one_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids), columns.get("timestamp"))
+    if how.implicit:
+        kept = _add_up(columns, len(movie_ids), kept, source, how)
     if kept is not None:
         for name in columns:
             columns[name] = columns[name][kept]
@@ -35,12 +41,35 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
         years=np.array([movie.year for movie in info], dtype=np.int16),
         genres=np.array([movie.genres for movie in info], dtype=object),
         source=source,
-        n_duplicates=n_read - len(columns["rating"]),
+        n_duplicates=0 if how.implicit else n_read - len(columns["rating"]),
         declared_range=how.rating_range,
         notes=tuple(how.notes),
         nouns=nouns,
         unrated=rows.unrated,
+        implicit=bool(how.implicit),
     )
+
+
+def _add_up(
+    columns: dict[str, np.ndarray], n_movies: int, kept: np.ndarray | None, source: str, how: Reading
+) -> np.ndarray | None:
+    """Put the sum of a pair's counts into each of its rows, and return which rows to keep, None for all."""
+    n_read = len(columns["rating"])
+    if kept is not None:
+        keys = _pair_keys(columns["user_idx"], columns["movie_idx"], n_movies)
+        _, pair = np.unique(keys, return_inverse=True)
+        columns["rating"] = np.bincount(pair, columns["rating"])[pair].astype(np.float32)
+        how.note(f"{n_read:,} rows are {np.count_nonzero(kept):,} pairs: the counts of a pair are added up")
+    none = columns["rating"] <= 0
+    if kept is not None:
+        none &= kept
+    if none.any():
+        n_none = np.count_nonzero(none)
+        how.note(f"{n_none:,} pair{'s' if n_none > 1 else ''} with a count of 0 or less left out")
+        kept = ~none if kept is None else kept & ~none
+        if not kept.any():
+            raise InputError(f"{source}: no count is above 0, so that nothing was picked")
+    return kept
 
 
 def _one_of_each_pair(
@@ -78,5 +107,5 @@ def _pair_keys(user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int) -> np
 def _by_first_appearance(idx: np.ndarray, ids: list[int | str]) -> tuple[np.ndarray, list[int | str]]:
     order = pd.unique(idx)
     rank = np.empty(len(ids), dtype=np.int32)
-    rank[order] = np.arange(len(ids), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)  # some ids may have lost all their rows
     return rank[idx], [ids[row] for row in order]

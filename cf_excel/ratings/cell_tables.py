@@ -128,7 +128,8 @@ class ListOfCells:
         for i, row in enumerate(self.cells.rows):
             if "" not in row:
                 continue
-            user, movie, rating = (row[column[kind]] if column[kind] < len(row) else "" for kind in REQUIRED)
+            at = [column.get(kind) for kind in REQUIRED]  # picks may have no column of counts
+            user, movie, rating = (row[i] if i is not None and i < len(row) else "" for i in at)
             if any(value == "" and value is not NEVER_CALCULATED for value in (user, movie)):
                 continue
             if any(value is NEVER_CALCULATED for value in (user, movie, rating)):

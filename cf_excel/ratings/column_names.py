@@ -31,7 +31,7 @@ USUAL_NAMES = {
     "rating": (
         *("rating", "ratings", "score", "stars", "userrating", "grade", "value"),
         *("starrating", "overall", "bookrating", "ratingvalue", "reviewscore", "quantity", "qty", "units", "playcount"),
-        *("plays", "purchases"),
+        *("plays", "purchases", "count", "counts", "clicks", "views", "listens", "listencount", "likes"),
         *("bewertung", "bewertungen", "sterne", "punkte", "menge", "anzahl"),
         *("evaluation", "etoiles", "avis", "quantite"),
         *("puntuacion", "calificacion", "valoracion", "estrellas", "cantidad", "nota", "note"),
@@ -41,6 +41,18 @@ USUAL_NAMES = {
         *("unixreviewtime", "reviewdate", "ratingdate", "orderdate", "purchasedate", "ratedat", "createdat"),
         *("zeitstempel", "datum", "bestelldatum", "horodatage", "fecha"),
     ),
+}
+# Of the usual names of ratings those that mean a number of orders, plays, clicks ...
+_COUNTS = {"quantity", "qty", "units", "playcount", "plays", "purchases", "count", "counts", "clicks", "views"} | {
+    *("listens", "listencount", "likes", "menge", "anzahl", "quantite", "cantidad")
+}
+# Numbers that are no ratings, in a table that has none.
+_OTHER_NUMBERS = {
+    *("id", "index", "row", "no", "nr", "line", "lineno", "position", "order", "orderid", "orderno", "ordernumber"),
+    *("invoice", "invoiceid", "invoiceno", "invoicenumber", "transaction", "transactionid", "basket", "basketid"),
+    *("session", "sessionid", "price", "unitprice", "amount", "total", "revenue", "cost", "discount", "zip", "zipcode"),
+    *("postcode", "age", "bestellung", "bestellnummer", "rechnung", "rechnungsnummer", "preis", "betrag", "umsatz"),
+    *("plz", "prix", "montant", "precio", "importe"),
 }
 # What may stand beside the ratings in their own table; "name" there may be anybody's.
 BESIDE = {
@@ -69,6 +81,10 @@ MOVIE_COLUMNS = (("id",), ("title", "genres", "year"))
 _CANONICAL_NAMES = {"user": "userId", "movie": "movieId", "id": "movieId"}
 _ID_WORDS = re.compile(r"[\s_.-]*(ids?|no\.?|nr\.?|numbers?|nummer|codes?|names?)$", re.IGNORECASE)
 _NO_NOUNS = {"", "id", "uid", "mid", "iid", "isbn", "asin", "sku", "title", "name", "rowlabels", "columnlabels"}
+
+
+class NoRatingColumn(InputError):
+    """A table has every column that it must have, but that of the ratings."""
 
 
 class Headed(Protocol):
@@ -111,7 +127,8 @@ def find_columns(
             elif wanted is not None or kind in required:
                 missing.append(kind)
     if missing:
-        raise InputError(_missing(table, missing, names, set(found.values())))
+        is_rating = missing == ["rating"] and "rating" not in names
+        raise (NoRatingColumn if is_rating else InputError)(_missing(table, missing, names, set(found.values())))
     if names and len(set(found.values())) < len(found):
         columns = ", ".join(f"{kind} {shorten(header[i])}" for kind, i in found.items())
         raise InputError(f"{table.name}: one column can't be two things ({columns})")
@@ -142,6 +159,17 @@ def named_as(header: Sequence[str], usual: tuple[str, ...]) -> list[int]:
 def is_usual(name: str, kind: str) -> bool:
     """Return whether a header is a usual name for columns of a kind."""
     return _fold(name) in USUAL_NAMES[kind]
+
+
+def are_counts_by_name(name: str) -> bool:
+    """Return whether a header is a usual name of numbers of orders, plays, clicks ..."""
+    return _fold(name) in _COUNTS
+
+
+def may_be_rating(name: str) -> bool:
+    """Return whether numbers under a header that is no usual name of ratings may be ratings all the same."""
+    kinds = ("user", "movie", "timestamp")
+    return _fold(name) not in _OTHER_NUMBERS and not any(is_usual(name, kind) for kind in kinds)
 
 
 def are_positions(names: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, te
 from cf_excel.ratings.column_names import MOVIE_COLUMNS, Headed, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.grids import find_grid
+from cf_excel.ratings.pick_tables import pick_columns
 from cf_excel.ratings.rating_rows import as_number
 from cf_excel.ratings.reading import Reading
 
@@ -20,7 +21,7 @@ def find_table(cells: TableCells, how: Reading) -> Found | None:
     """Return the list or the grid of ratings that cells hold, of the form that is asked for; None for none."""
     found: Found | None = None
     if how.form != "grid" and not how.items_down:
-        found = _find_list(cells, how)
+        found = _find_list(cells, how) or _find_picks(cells, how)
     if found is None and how.form != "list":
         found = find_grid(cells, how)
     return found
@@ -68,6 +69,11 @@ def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:
                 return ListOfCells(cells.part(slice(i + has_header, None), part), names, has_header)
         is_first = is_first and sum(map(bool, header)) < 2
     return None
+
+
+def _find_picks(cells: TableCells, how: Reading) -> ListOfCells | None:
+    found = _find_list(cells, how.of_picks) if how.may_be_picks else None
+    return None if found is None or pick_columns(found, how) is None else found
 
 
 def is_first_row(cells: list[str], how: Reading) -> bool:

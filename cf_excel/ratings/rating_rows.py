@@ -160,12 +160,16 @@ def _why_none(rows: ReadRows) -> str:
 
 def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: ReadRows, n_before: int) -> int:
     sieve = _Sieve(len(chunk))
-    users, movies, ratings = (_Texts(chunk[kind]) for kind in ("user", "movie", "rating"))
+    users, movies = (_Texts(chunk[kind]) for kind in ("user", "movie"))
+    ratings = _Texts(chunk["rating"]) if "rating" in chunk else None  # picks may have no counts
     no_user, no_movie = (texts.blank_rows() for texts in (users, movies))
-    unrated = ratings.rows_where(_means_not_rated(how.not_rated, table.decimal_comma))
+    if ratings is not None:
+        unrated = ratings.rows_where(_means_not_rated(how.not_rated, table.decimal_comma))
+    else:
+        unrated = None if no_user is None or no_movie is None else no_user & no_movie
     if no_user is not None or no_movie is not None:
         _leave_out_no_ratings(sieve, users, movies, no_user, no_movie, unrated, rows)
-    if unrated is not None:
+    if unrated is not None and ratings is not None:
         named = np.flatnonzero(unrated & ~sieve.out)
         for texts, ids in zip((users, movies), rows.unrated, strict=True):
             ids += [canonical_id(text) for text in texts.uniques[texts.codes[named]].tolist()]
@@ -176,7 +180,9 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
         sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), fault)
     for mask, kind in ((no_user, "user"), (no_movie, "movie")):
         sieve.refuse(mask, f"the {kind}'s id is blank")
-    pieces = {"rating": _read_ratings(ratings, table.decimal_comma, how.rating_range, sieve)}
+    pieces = {"rating": np.ones(len(chunk), np.float32)}
+    if ratings is not None:
+        pieces["rating"] = _read_ratings(ratings, table.decimal_comma, how.rating_range, sieve)
     if "timestamp" in chunk:
         pieces["timestamp"] = _read_times(chunk["timestamp"], how.date_format, sieve)
     if sieve.faults:

@@ -10,13 +10,14 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.ratings.assembly import assemble
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank
-from cf_excel.ratings.column_names import MOVIE_COLUMNS, REQUIRED, columns_beside, find_columns, noun_of
+from cf_excel.ratings.column_names import MOVIE_COLUMNS, REQUIRED, NoRatingColumn, columns_beside, find_columns, noun_of
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
-from cf_excel.ratings.rating_rows import RatingsTable, read_rows
+from cf_excel.ratings.pick_tables import pick_columns, why_picks
+from cf_excel.ratings.rating_rows import RatingsTable, ReadRows, read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_parquet
 from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, list_sources
@@ -46,6 +47,7 @@ def load_ratings(
     encoding: str | None = None,
     date_format: str | None = None,
     nouns: tuple[str, str] | None = None,
+    implicit: bool | None = False,
 ) -> Ratings:
     """Read ratings from a file, folder or zip; without a path the lesson's 100,004 that come with cf_excel.
 
@@ -64,6 +66,9 @@ def load_ratings(
     Where a user rates a movie more than once, the latest counts, or without times the last row in the file: the others
     are left out and counted in n_duplicates, and the rows of users and movies follow the first appearance in what is
     left. What else there is to tell stands in notes.
+    implicit: whether the rows are picks, such as orders, plays and clicks: they need no column of ratings, which counts
+    them if there is one, and the counts of a pair are added up. None: where there is no such column, where all ratings
+    are the same, or where they are counts.
     32 million ratings take less than three times the size of their arrays.
 
     Raises FileError for a file that can't be read and InputError, with the lines, for what is in it.
@@ -81,14 +86,20 @@ def load_ratings(
         encoding=encoding,
         date_format=date_format,
         nouns=check_nouns(nouns) if nouns else None,
+        implicit=implicit,
     )
-    if path is None and how == Reading() and not movies:
+    if path is None and how == Reading(implicit=implicit) and not movies and not implicit:
         return load_lesson_ratings()
     sources = list_sources(LESSON_DATA if path is None else Path(path))
-    found = find_rows(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
-    column = _columns(found, how)
+    try:
+        found = find_rows(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
+        column = _columns(found, how)
+    except NoRatingColumn as error:
+        if not how.may_be_picks:
+            raise
+        raise InputError(f"{error}, or --implicit where each row is an order, a play, a click ...") from None
     if isinstance(found, TextTable):
-        rows = replace(found, number_column=column["rating"]).read_with(lambda table: read_rows(table, column, how))
+        rows = replace(found, number_column=column.get("rating")).read_with(lambda table: read_rows(table, column, how))
     else:
         if isinstance(found, ListOfCells | ListOfGrid):
             tell_unread(found.name, found.unread(column), how)
@@ -101,6 +112,7 @@ def load_ratings(
     if movies_source and movies and told.keys().isdisjoint(rows.movies.row_of_id):
         how.note(f"{movies_source.name} tells of none of the {nouns.movies} that are rated: expected their ids there")
     name = Path(path).resolve().name if path is not None else LESSON_SOURCE
+    how = _as_picks(found, column, rows, how)
     ratings = assemble(rows, rows.known() | dict(told), name, nouns, how)
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
 
@@ -164,6 +176,8 @@ def _find_in_text(source: Source, how: Reading) -> RatingsTable:
             find_columns(table, how.wanted, how.optional, how.names)
         except InputError as error:
             missing = error
+            if pick_columns(table, how):
+                return table
         else:
             return table
     whole = table.from_start()
@@ -178,7 +192,7 @@ def _find_in_text(source: Source, how: Reading) -> RatingsTable:
         refuse(head, how)
     if isinstance(found, ListOfCells) and how.cells is None:
         listed = _from_header_on(whole, head, found)
-        if has_columns(listed, how):
+        if has_columns(listed, how) or pick_columns(listed, how):
             return listed  # else another table stands beside it
     found = find_table(head if how.cells is not None else _cells(whole, None, how), how)
     if found is None:
@@ -209,8 +223,27 @@ def _columns(table: RatingsTable, how: Reading) -> dict[str, int]:
     if isinstance(table, ListOfGrid):
         _note_grid(table, how)
         return {kind: i for i, kind in enumerate(REQUIRED)}
-    column = find_columns(table, REQUIRED, how.optional, how.names)
+    try:
+        column = find_columns(table, REQUIRED, how.optional, how.names)
+    except NoRatingColumn:
+        picks = pick_columns(table, how)
+        if picks is None:
+            raise
+        column = picks
     return column | (columns_beside(table.first_record, set(column.values())) if table.has_header else {})
+
+
+def _as_picks(table: RatingsTable, column: dict[str, int], rows: ReadRows, how: Reading) -> Reading:
+    """Return how the rows are to be put together, with a note where they are picks that nobody called so."""
+    if how.implicit is not None:
+        return how
+    header = table.first_record[column["rating"]] if table.has_header and "rating" in column else ""
+    why = "there is no column of ratings"
+    if "rating" in column:
+        why = "" if how.rating_range else why_picks(np.concatenate(rows.columns["rating"]), header)
+    if why:
+        how.note(f"{table.name} read as picks, not as ratings: {why} (--explicit: as ratings)")
+    return replace(how, implicit=bool(why))
 
 
 def _note_grid(table: ListOfGrid, how: Reading) -> None:

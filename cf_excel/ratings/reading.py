@@ -1,12 +1,13 @@
 """How a table of ratings is to be read, as far as it does not say so itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.column_names import REQUIRED
 from cf_excel.ratings.nouns import Nouns
 
+PAIR = ("user", "movie")
 FORMS = ("list", "grid")
 LARGEST_RATING = 1e6
 
@@ -20,8 +21,9 @@ class Reading:
     form: "list", a row a rating, or "grid", users down and items across; items_down: the other way round.
     not_rated: values that mean no rating. skip_bad: leave rows out that can't be read, instead of stopping.
     encoding: of a text. date_format: such as DD.MM.YYYY. nouns: what a user and a movie are called, whatever the
-    headers say. wanted: the columns that a list must have; without "rating" it is one of pairs to predict. notes:
-    lines, for people, on what was found and left out.
+    headers say. implicit: whether the rows are picks, such as orders, plays and clicks, that may have a count, and not
+    ratings; None: where they look like it. wanted: the columns that a list must have; without "rating" it is one of
+    picks, or of pairs to predict. notes: lines, for people, on what was found and left out.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Reading:
     encoding: str | None = None
     date_format: str | None = None
     nouns: Nouns | None = None
+    implicit: bool | None = False
     wanted: tuple[str, ...] = REQUIRED
     notes: list[str] = field(default_factory=list)
 
@@ -60,12 +63,26 @@ class Reading:
     @property
     def optional(self) -> tuple[str, ...]:
         """The columns of a list that need not be there."""
-        return () if self.is_of_pairs or self.columns.get("timestamp") == "none" else ("timestamp",)
+        return (
+            ()
+            if (self.is_of_pairs and self.implicit is False) or self.columns.get("timestamp") == "none"
+            else ("timestamp",)
+        )
 
     @property
     def is_of_pairs(self) -> bool:
         """Whether there are no ratings to read, but users and movies alone."""
         return "rating" not in self.wanted
+
+    @property
+    def may_be_picks(self) -> bool:
+        """Whether the rows may be picks without a column of counts."""
+        return self.implicit is not False and self.form != "grid" and not {"rating"} & set(self.names)
+
+    @property
+    def of_picks(self) -> "Reading":
+        """The same, of a list without a column of ratings."""
+        return replace(self, wanted=PAIR)
 
     @property
     def content(self) -> str:

@@ -80,6 +80,7 @@ class Ratings:
     declared_range: lowest and highest rating there may be, if the user said so.
     notes: lines on how they were read and what was left out. nouns: what their table calls a user and a movie.
     grid: the order of the grid that they were read from, None for a list. unrated: the list's rows without a rating.
+    implicit: whether they are no ratings, but counts of picks, all above 0: of orders, plays, clicks ...
     """
 
     user_ids: np.ndarray
@@ -98,6 +99,7 @@ class Ratings:
     nouns: Nouns = USUAL_NOUNS
     grid: GridOrder | None = None
     unrated: UnratedRows = NONE_UNRATED
+    implicit: bool = False
 
     def __len__(self) -> int:
         return len(self.rating)

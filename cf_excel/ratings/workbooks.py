@@ -136,6 +136,9 @@ def _read_sheets(book: CalamineWorkbook, unread: UnreadCells, source: Source, ho
             found[name], notes[name] = table, own.notes
         else:
             others.append(cells)
+    if how.may_be_picks:  # a sheet without ratings is none beside one that has some
+        rated = {name: table for name, table in found.items() if has_columns(table, how)}
+        found = rated or found
     if len(found) > 1:
         listed = ", ".join(shorten(name) for name in found)
         raise InputError(

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.model.file import default_model_path
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import shown
 from cf_excel.model.predictor import Predictor, ScoredMovie, load_predictor
 from cf_excel.ratings.nouns import Nouns
@@ -162,7 +163,11 @@ class Functions:
         parts = [f"{factors.kind}: {sizes}, {factors.n_factors} factors"]
         with contextlib.suppress(OSError, OverflowError, ValueError):  # just removed, or with a time of no calendar
             parts.append(f"trained {time.strftime('%Y-%m-%d %H:%M', time.localtime(path.stat().st_mtime))}")
-        parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
+        if KINDS[factors.kind].of_picks:
+            ndcg = factors.metric("val_ndcg")
+            parts.append("no validation NDCG" if ndcg is None else f"validation NDCG of lists of 10 {ndcg:.4f}")
+        else:
+            parts.append("no validation RMSE" if error is None else f"validation RMSE {error:.4f}")
         return "; ".join([*parts, path.name])  # not where it lies: workbooks are passed on
 
     @_sheet_function
@@ -206,7 +211,7 @@ class Functions:
         model = self.load()
         nouns = model.factors.nouns
         found = _titles_and_scores(model.recommend(single, n))
-        return found or [[f"this {nouns.user} rated every {nouns.movie} in the model"]]
+        return found or [[f"this {nouns.user} {model.kind.did} every {nouns.movie} in the model"]]
 
     def _similar(self, movie: Value, n: int, min_ratings: Value) -> Rows:
         single = self._single(movie, "movie")
@@ -231,7 +236,7 @@ class Functions:
         if not rated:
             return []
         found = self.load().fold_in([title for title, _ in rated], [star for _, star in rated], n)
-        return _titles_and_scores(found) or [[f"every {self._nouns.movie} in the model is rated"]]
+        return _titles_and_scores(found) or [[f"every {self._nouns.movie} in the model is {self.load().kind.did}"]]
 
     def _containing(self, text: Value, n: int) -> Rows:
         single = as_single(text, "text")

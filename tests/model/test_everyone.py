@@ -75,7 +75,9 @@ def test_all_lists_are_those_of_each(
         recommended = predictor.recommend_all(n, *how)
         similar = predictor.similar_all(n)
     each = {user: predictor.recommend(user, n, *how) for user in factors.user_ids.tolist()}
-    assert lists_in(recommended, "user_id", "movie_id", "title", "prediction") == {k: v for k, v in each.items() if v}
+    assert lists_in(recommended, "user_id", "movie_id", "title", KINDS[kind].score) == {
+        k: v for k, v in each.items() if v
+    }
     each = {movie: predictor.similar(movie, n) for movie in factors.movie_ids.tolist()}
     columns = "movie_id", "similar_movie_id", "similar_title", "similarity"
     assert lists_in(similar, *columns) == {k: v for k, v in each.items() if v}

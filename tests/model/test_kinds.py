@@ -23,7 +23,7 @@ def test_numbers_stay_in_the_range_whatever_the_sum():
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_the_slope_is_the_derivative_and_precision_stays(kind):
-    x, step = np.linspace(-6, 6, 25), 1e-5
+    x, step = np.linspace(-6, 6, 24), 1e-5
     change = kind.uncut(x + step, 0.5, 5.0) - kind.uncut(x - step, 0.5, 5.0)
     np.testing.assert_allclose(kind.slope(x, 0.5, 5.0), change / (2 * step), rtol=1e-6)
     for single in (x.astype(np.float32), np.float32(1)):

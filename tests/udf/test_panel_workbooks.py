@@ -302,7 +302,8 @@ def test_build_writes_both(tmp_path, capsys, monkeypatch, model):
     ]
     source = modules(tmp_path / "collab_filter.xlsm")["cf_excel_macros"]
     arguments = eval(re.search(r"main\((\[.*\])\)", source)[1])
-    assert arguments == ["train", "--ratings", str(table), "--rating-range", "1.0", "5.0", "--split", "random"]
+    expected = ["train", "--ratings", str(table), "--rating-range", "1.0", "5.0"]
+    assert arguments == [*expected, "--explicit", "--split", "random"]
     assert "Excel on Windows" in capsys.readouterr().out
 
 

@@ -12,7 +12,7 @@ from cf_excel.xlsx.texts import CellValue, headers_apart
 
 _ROWS_AT_ONCE = 5000
 RANKS = ("rank",)
-SCORES = ("prediction", "lower_bound", "standard_deviation", "similarity")
+SCORES = ("prediction", "score", "lower_bound", "standard_deviation", "similarity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +20,15 @@ class AnswerTable:
     """Answers: a title, columns by their names, arrays of one length, and what users and movies are called.
 
     Ids are whole numbers or texts (object) as the model has them; a NaN or a None is a blank. The names are those of
-    recommend_all and similar_all, `own` those of columns that somebody's file had.
+    recommend_all and similar_all, `own` those of columns that somebody's file had. counted: what n_ratings
+    are called for people.
     """
 
     title: str
     columns: dict[str, np.ndarray]
     nouns: Nouns = USUAL_NOUNS
     own: frozenset[str] = frozenset()
+    counted: str = "ratings"
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -35,7 +37,7 @@ class AnswerTable:
     def headers(self) -> list[str]:
         """What the columns are called for people, no two alike in any case: customer for user_id."""
         ids = dict(zip(("user_id", "movie_id"), id_headers(self.nouns), strict=True))
-        ids |= {"similar_movie_id": f"similar {ids['movie_id']}", "n_ratings": "ratings"}
+        ids |= {"similar_movie_id": f"similar {ids['movie_id']}", "n_ratings": self.counted}
         usual = {name: name if name in self.own else ids.get(name, name.replace("_", " ")) for name in self.columns}
         return headers_apart(list(usual.values()))
 

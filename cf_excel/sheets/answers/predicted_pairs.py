@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.nouns import id_headers
 from cf_excel.ratings.pairs import Pairs
@@ -30,8 +29,8 @@ def predict_pairs(predictor: Predictor, pairs: Pairs) -> tuple[AnswerTable, str]
     if factors.titles.any():
         columns["title"] = factors.titles[movies]
         columns["title"][movies < 0] = None
-    scores = {"prediction": predictor.predict_rows}
-    if KINDS[factors.kind].knows_spread:
+    scores = {predictor.kind.score: predictor.predict_rows}
+    if predictor.kind.knows_spread:
         scores["standard_deviation"] = predictor.uncertainty_rows
     for name, score in scores.items():
         columns[name] = np.full(len(pairs), np.nan, np.float32)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cf_excel.model.factors import Factors
+from cf_excel.model.picks import refuse_picks
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.sheets.fill.changes import Changes
 from cf_excel.sheets.fill.matching import (
@@ -35,8 +36,9 @@ def put_model(changes: Changes, factors: Factors, *, wanted: str = "all", naming
     """Write factors into the sheets that the model fits, and add the sheet `model`.
 
     wanted: a sheet's name or "all". naming: as in match.
-    Raises InputError where no sheet is of the lesson's kinds, or the model knows none of its ids.
+    Raises InputError for a model of picks, where no sheet is of the lesson's kinds, or the model knows none of its ids.
     """
+    refuse_picks(factors, "which the sheets predict")
     book = changes.book
     skipped = large_misfits(book, factors) if wanted == "all" else {}
     sheets = lesson_sheets(book, wanted, skipped, book.notes)

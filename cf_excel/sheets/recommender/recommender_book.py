@@ -14,6 +14,7 @@ from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors, usual_least_ratings
+from cf_excel.model.picks import refuse_picks
 from cf_excel.ratings.table import most_rated
 from cf_excel.sheets.page_setup import fit_to_page, set_widths
 from cf_excel.sheets.rating_choices import rating_choices
@@ -94,6 +95,7 @@ def build_recommender(
 
 def check_model(factors: Factors, digits: int) -> None:
     """Raise InputError for a model or a number of decimals that makes no workbook."""
+    refuse_picks(factors, "which the workbook's formulas predict")
     if KINDS[factors.kind].is_net:
         raise InputError(
             f"a model of kind {factors.kind} is a neural net, too large for formulas: train one of another kind"

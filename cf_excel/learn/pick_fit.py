@@ -1,0 +1,229 @@
+"""Fit a model of kind picks to a table that has no ratings: orders, plays, clicks, likes.
+
+It is the linear autoencoder of list_fit.py, written as factors and biases: a user's factors are the sum of the rows
+given of what the user picked, times a weight for the count of each, a movie's are its row asked, and its bias is what
+everybody picks. What a new user picked gives the factors by the same sum.
+"""
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from operator import itemgetter
+
+import numpy as np
+
+from cf_excel import __version__
+from cf_excel.errors import InputError
+from cf_excel.learn.list_fit import autoencoder, popularity_of
+from cf_excel.learn.record import identities, seen_by_user
+from cf_excel.model.everyone import best_lists
+from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
+from cf_excel.model.picks import LENGTH, ListQuality, PickWeights
+from cf_excel.ratings.table import Ratings, as_written, data_hash, row_numbers
+
+_HALVES = (0.3, 1.0, 3.0, 10.0, 100.0)  # of the usual count: from "a count hardly counts" to "twice is two picks"
+_PRECISIONS = (3.0, 0.3, 0.0)  # of a pick, which keeps what is picked often from foretelling too much
+_POPULAR = (10.0, 3.0, 1.0, 0.1)  # picks' worth of what everybody picks
+_GAIN = 1.02  # of the NDCG: with less of it, counts do not count
+_MOST_MEASURED = 20_000  # users
+_SCORES_AT_ONCE = 1 << 21
+_PART_HELD_OUT = 5
+MOST_FACTORS = 128  # which the singular vectors that are found can tell apart
+
+Scorer = Callable[[np.ndarray], np.ndarray]
+"""Of rows of users: what their lists rank by, (n, n_movies)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PickFit:
+    """A model, how good its lists are on the picks held back, and those of what is picked most; None without any."""
+
+    factors: Factors
+    weights: PickWeights
+    quality: ListQuality | None
+    popular: ListQuality | None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What is chosen on picks that are held out."""
+
+    weights: PickWeights
+    precision: float
+    popular: float
+    n_factors: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """given, asked (n_movies, n_columns), bias (n_movies,) and user_factors (n_users, n_columns), all float64."""
+
+    given: np.ndarray
+    asked: np.ndarray
+    bias: np.ndarray
+    users: np.ndarray
+
+    def sums(self, rows: np.ndarray) -> np.ndarray:
+        return self.users[rows] @ self.asked.T + self.bias
+
+
+def fit_picks(
+    ratings: Ratings, val_rows: np.ndarray, split: str = "none", seed: int = 0, n_factors: int | None = None
+) -> PickFit:
+    """Return a model of the picks outside val_rows, measured on these; the same seed, the same numbers.
+
+    n_factors: at most, 48 unless told otherwise. How many, and how counts weigh, is chosen on picks held out within the
+    others. Raises InputError for a number of factors that can't be, and where no pick is left to learn from.
+    """
+    is_training = np.ones(len(ratings), bool)
+    is_training[row_numbers(val_rows, len(ratings))] = False
+    training, held_back = np.flatnonzero(is_training), np.flatnonzero(~is_training)
+    if not len(training):
+        raise InputError(f"{ratings.source} has no picks to learn from")
+    n_factors = KINDS["picks"].n_factors if n_factors is None else n_factors
+    if not 1 <= n_factors <= MOST_FACTORS:
+        raise InputError(f"factors {n_factors}: expected 1 to {MOST_FACTORS}")
+    chosen, scale = _choose(ratings, training, seed, n_factors)
+    fitted = _fit(ratings, training, chosen, seed)
+    quality = popular = None
+    if len(held_back):
+        quality = list_quality(fitted.sums, ratings, training, held_back, seed)
+        most_picked = lambda rows: np.broadcast_to(fitted.bias, (len(rows), ratings.n_movies))  # noqa: E731
+        popular = list_quality(most_picked, ratings, training, held_back, seed)
+    spread = np.sqrt(np.square(fitted.users).mean(axis=0))
+    spread[spread == 0] = 1  # of a column that nobody uses
+    metrics = {} if quality is None else {"val_ndcg": quality.ndcg, "val_hit_rate": quality.hit_rate}
+    record = {
+        "source": ratings.source,
+        "data_hash": data_hash(ratings),
+        "split": split,
+        "seed": seed,
+        "n_train": len(training),
+        "n_validation": len(held_back),
+        "settings": {
+            "precision": chosen.precision,
+            "popular": chosen.popular,
+            "n_factors": chosen.n_factors,
+            "half_count": chosen.weights.half,
+        },
+        "metrics": metrics,
+        "versions": {"cf_excel": __version__, "numpy": np.__version__, "python": platform.python_version()},
+    }
+    single = lambda array: array.astype(np.float32)  # noqa: E731
+    factors = Factors(
+        kind="picks",
+        **identities(ratings),
+        **seen_by_user(ratings),
+        # users of one size in every column, so that the movies' columns are as large as what they have to say
+        user_factors=single(fitted.users / spread),
+        movie_factors=single(fitted.asked * spread / scale),
+        user_bias=np.zeros(ratings.n_users, np.float32),
+        movie_bias=single(fitted.bias / scale),
+        rating_range=(0.0, 1.0),
+        layers={"given": single(fitted.given / spread)} | chosen.weights.layers,
+        record=record,
+        nouns=ratings.nouns,
+    )
+    return PickFit(factors, chosen.weights, quality, popular)
+
+
+def list_quality(
+    scorer: Scorer, ratings: Ratings, training: np.ndarray, held_back: np.ndarray, seed: int = 0
+) -> ListQuality:
+    """Return how good lists of 10 are, over the users with picks held back, at most 20,000 of them, drawn.
+
+    training, held_back: rows of the picks. What a user picked in training is no candidate, any pick held back is
+    relevant.
+    """
+    users = np.unique(ratings.user_idx[held_back])
+    if len(users) > _MOST_MEASURED:
+        users = np.sort(np.random.default_rng(seed).permutation(users)[:_MOST_MEASURED])
+    place = np.full(ratings.n_users, -1)
+    place[users] = np.arange(len(users))
+
+    def pairs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = place[ratings.user_idx[rows]]
+        order = np.argsort(at, kind="stable")
+        order = order[at[order] >= 0]
+        return at[order], ratings.movie_idx[rows][order]
+
+    known, wanted = pairs(training), pairs(held_back)
+    n_wanted = np.bincount(wanted[0], minlength=len(users))
+    gains = 1 / np.log2(np.arange(2, LENGTH + 2))
+    ideal = np.append(0, np.cumsum(gains))[np.minimum(n_wanted, LENGTH)]
+    found, gained = np.zeros(len(users), bool), np.zeros(len(users))
+    step = max(1, _SCORES_AT_ONCE // ratings.n_movies)
+    for start in range(0, len(users), step):
+        end = min(start + step, len(users))
+        is_wanted = np.zeros((end - start, ratings.n_movies), bool)
+        is_open = ~is_wanted
+        for marked, (owners, movies), value in ((is_open, known, False), (is_wanted, wanted, True)):
+            part = slice(*np.searchsorted(owners, [start, end]))
+            marked[owners[part] - start, movies[part]] = value
+        lists = best_lists(scorer(users[start:end]), is_open, LENGTH)
+        hit = is_wanted[lists.owners, lists.movies]
+        gained[start:end] = np.bincount(lists.owners, hit * gains[lists.ranks - 1], end - start)
+        found[start + lists.owners[hit]] = True
+    return ListQuality(float((gained / ideal).mean()), float(found.mean()))
+
+
+def _fit(ratings: Ratings, rows: np.ndarray, chosen: _Settings, seed: int) -> _Fitted:
+    users, movies = ratings.user_idx[rows], ratings.movie_idx[rows]
+    time = None if ratings.timestamp is None else ratings.timestamp[rows]
+    weighed = chosen.weights.of(as_written(ratings.rating[rows]))
+    given, asked = autoencoder(
+        users,
+        movies,
+        (ratings.n_users, ratings.n_movies),
+        np.random.default_rng(seed),
+        weighed,
+        n_columns=chosen.n_factors,
+        n_singular=MOST_FACTORS,
+        precision_of_rating=chosen.precision,
+    )
+    sums = np.zeros((ratings.n_users, given.shape[1]))
+    for column in range(given.shape[1]):
+        sums[:, column] = np.bincount(users, weighed * given[movies, column], ratings.n_users)
+    return _Fitted(given, asked, chosen.popular * popularity_of(movies, time, ratings.n_movies), sums)
+
+
+def _choose(ratings: Ratings, training: np.ndarray, seed: int, n_factors: int) -> tuple[_Settings, float]:
+    """Return the settings of the best lists, and the sum before the score of a typical pick held out: the median one.
+
+    First how cautious to be, how much what everybody picks counts and how many factors there are, then what counts
+    weigh.
+    """
+    order = np.random.default_rng(seed).permutation(training)
+    held_out, rest = np.sort(order[: len(order) // _PART_HELD_OUT]), np.sort(order[len(order) // _PART_HELD_OUT :])
+    counts = as_written(ratings.rating[training])
+    usual = float(np.median(counts))
+    plain = _Settings(PickWeights(0.0, usual), _PRECISIONS[0], _POPULAR[0], n_factors)
+    if not len(held_out):
+        return plain, 1.0
+
+    def tried(settings: _Settings) -> tuple[float, _Settings, _Fitted]:
+        fitted = _fit(ratings, rest, settings, seed)
+        return list_quality(fitted.sums, ratings, rest, held_out, seed).ndcg, settings, fitted
+
+    def with_others(precision: float) -> list[tuple[float, _Settings, _Fitted]]:
+        _, settings, fitted = tried(replace(plain, precision=precision))
+        found = []
+        for popular, n in product(_POPULAR, (n_factors, (n_factors + 1) // 2)):  # the first columns are the main ones
+            columns = {name: getattr(fitted, name)[:, :n] for name in ("given", "asked", "users")}
+            other = replace(fitted, bias=fitted.bias * popular / settings.popular, **columns)
+            ndcg = list_quality(other.sums, ratings, rest, held_out, seed).ndcg
+            found.append((ndcg, replace(settings, popular=popular, n_factors=n), other))
+        return found
+
+    best = max((one for precision in _PRECISIONS for one in with_others(precision)), key=itemgetter(0))
+    if counts.min() < counts.max():
+        halves = [tried(replace(best[1], weights=PickWeights(half * usual, usual))) for half in _HALVES]
+        counted = max(halves, key=itemgetter(0))
+        best = counted if counted[0] > _GAIN * best[0] else best
+    _, chosen, fitted = best
+    users, movies = ratings.user_idx[held_out], ratings.movie_idx[held_out]
+    sums = np.einsum("ij,ij->i", fitted.users[users], fitted.asked[movies]) + fitted.bias[movies]
+    typical = float(np.median(sums))
+    return chosen, typical if typical > 0 else float(np.abs(sums).mean()) or 1.0
