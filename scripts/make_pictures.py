@@ -23,8 +23,7 @@ DPI, MARGIN, COLORS = 96, 6, 96
 # each sheet is a page, whatever its height
 PAGES = 'pdf:calc_pdf_Export:{"SinglePageSheets":{"type":"boolean","value":"true"}}'
 LOWER_HALF = 0.5  # of the sheet dotprod: factors and predictions, without the ratings above them
-NOTE = 21  # pixels of the first row, whose words go on beyond a narrow page
-UPPER_ROWS = {"scores": 382, "fill": 377, "recommendations": 322, "similar": 322, "fit": 400}  # pixels that are shown
+UPPER_ROWS = {"scores": 382, "fill": 377, "recommendations": 362, "similar": 362, "fit": 400}  # pixels that are shown
 CUSTOMERS = (
     *("Ann", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal", "Ida", "Jo", "Kim", "Lea", "Max", "Nia", "Oz", "Pam"),
     *("Quin", "Rob", "Sue", "Tom", "Uma", "Val", "Wes", "Xia", "Yul", "Zoe"),
@@ -63,8 +62,7 @@ def draw_months(out: Path) -> None:
             ("Similarity", "similar"),
             ("On ratings held out", "fit"),
         ):
-            note = NOTE if name in ("recommendations", "similar") else 0
-            save(page(home, "scores.xlsx", text), out / f"{name}.png", skip=note, height=UPPER_ROWS[name])
+            save(page(home, "scores.xlsx", text), out / f"{name}.png", height=UPPER_ROWS[name])
         write_scores(home / "scores.xlsx", n_customers=len(CUSTOMERS), n_more=20, sheets_of=home / "scores.xlsx")
         cf_excel(home, "fill", "scores.xlsx")
 
@@ -120,10 +118,10 @@ def trimmed(image: Image.Image) -> Image.Image:
     return ImageOps.expand(image.crop(ImageChops.invert(image).getbbox()), MARGIN, "white")
 
 
-def save(image: Image.Image, path: Path, top: float = 0, skip: int = 0, height: int | None = None) -> None:
+def save(image: Image.Image, path: Path, top: float = 0, height: int | None = None) -> None:
     """Write an image with few colors, a small file: from this share of its height on, or this height of pixels."""
-    if skip or height:
-        image = image.crop((0, skip, image.width, min(skip + (height or image.height), image.height)))
+    if height:
+        image = image.crop((0, 0, image.width, min(height, image.height)))
     if top:
         image = trimmed(image.crop((0, round(top * image.height), image.width, image.height)))
     image.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)

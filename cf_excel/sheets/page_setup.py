@@ -75,3 +75,4 @@ def write_intro(
     set_widths(worksheet, {sheet.names: 18, sheet.texts: 100, sheet.rmse(0): 11})
     worksheet.sheet_view.showGridLines = False
     fit_to_page(worksheet)
+    worksheet.page_setup.fitToHeight = 1

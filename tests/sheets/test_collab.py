@@ -318,6 +318,7 @@ def test_sheets_print_on_a_few_pages(tmp_path, lesson_ratings):
     rows = book["movielens_emb"]
     assert rows.print_area == "'movielens_emb'!$A$1:$G$36,'movielens_emb'!$I$1:$Y$208,'movielens_emb'!$AA$1:$AI$24"
     assert rows.print_title_rows == "$1:$2"
+    assert [book[title].page_setup.fitToHeight for title in ("intro", "dotprod", "bias")] == [1, 1, 1]
 
 
 def test_grids_say_what_they_are_and_what_their_movies_are_called(tmp_path, lesson_ratings):

@@ -81,7 +81,6 @@ def _write_book(path: Path, line: Line, descents: dict[str, Descent], n_epochs: 
         for title, sheet in sheets.items()
     }
     write_intro(workbook["intro"], cells["intro"], lines, rmse)
-    workbook["intro"].page_setup.fitToHeight = 1
     workbook["intro"].page_setup.orientation = "portrait"
     charts["intro"] = [_comparison(sheets, descents, ComparisonChart(len(lines)).place, sheets["sgd"].epoch_ends)]
     write_workbook(

@@ -149,6 +149,7 @@ def _write_grid(
     worksheet.freeze_panes = sheet.freeze
     set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
     _finish(worksheet, sheet)
+    worksheet.page_setup.fitToHeight = 1 if sheet.remark.bottom <= 60 else 0  # of larger ones a page is too small
 
 
 def _write_headings(cells: SheetCells, sheet: GridSheet, table: Crosstab, nouns: Nouns) -> None:
