@@ -19,7 +19,6 @@ from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock
-from cf_excel.learn.bayes.tuning import fit_tuned
 from cf_excel.learn.list_fit import fit_lists
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
@@ -157,7 +156,7 @@ def _bayes(name: str, tables: Tables, use_content: bool) -> System:
 
 
 def _fit_bayes(train: Ratings, tables: Tables, settings: dict, seed: int) -> Predictor:
-    fit = (fit_bayes if "precisions" in settings else fit_tuned)(
+    fit = fit_bayes(
         train,
         NO_ROWS,
         BayesSettings(**settings, seed=seed),
