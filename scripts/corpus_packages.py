@@ -158,6 +158,7 @@ def new_faults(before: Package, after: Package, constants: dict[str, set[str]]) 
 def _changes(before: Package, after: Package, constants: dict[str, set[str]]) -> Iterator[str]:
     workbook, sheets = before.workbook, set(before.sheets().values())
     chain = {part for _, kind, part in before.relations(workbook) if kind == "calcChain"}
+    styles = {part for _, kind, part in before.relations(workbook) if kind == "styles"}
     gone = before.parts.keys() - after.parts.keys()
     yield from (f"{name} is gone" for name in gone - chain)
     for name in before.parts.keys() & after.parts.keys():
@@ -169,11 +170,22 @@ def _changes(before: Package, after: Package, constants: dict[str, set[str]]) ->
         elif name in (CONTENT_TYPES, rels_of(workbook), workbook):
             kept = before.parts.keys() - gone
             yield from (f"{name} has lost {_shown(e)}" for e in _lost(old, new) if not _may_go(e, workbook, kept))
+        elif name in styles:
+            yield from (f"{name}: {change}" for change in _style_changes(old, new))
         else:
             yield f"{name} is another one, though nothing in it had to change"
     old_titles, new_titles = list(before.sheets()), list(after.sheets())
     if new_titles[: len(old_titles)] != old_titles:
         yield f"the sheets were {', '.join(old_titles)} and are {', '.join(new_titles)}"
+
+
+def _style_changes(old: etree._Element, new: etree._Element) -> Iterator[str]:
+    """Give the collections of styles that are no longer those of before, but for others behind them."""
+    collections = {child.tag: list(map(etree.tostring, child)) for child in new}
+    for child in old:
+        before, after = list(map(etree.tostring, child)), collections.get(child.tag, [])
+        if after[: len(before)] != before:
+            yield f"{_shown(child)} has changed"
 
 
 def _may_go(element: etree._Element, workbook: str, kept: Set[str]) -> bool:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import warnings
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import openpyxl
 import pytest
 from python_calamine import CalamineWorkbook
 from support.hosts import missing
+from support.models import list_factors
 from support.own_books import list_book
 from support.recommenders import random_factors
 from support.zip_parts import rewritten
@@ -37,7 +39,9 @@ def books(tmp_path_factory, busy_ratings) -> dict[str, Path]:
     model = folder / "model.safetensors"
     cf_excel.save_factors(cf_excel.train(busy_ratings, kind="bayes", split="none"), model)
     cf_excel.write(folder / "collab_filter.xlsx", model=model, out=folder / "written.xlsx")
-    build_recommender(random_factors("bayes"), folder / "recommender.xlsx", made=date(2026, 1, 2))
+    factors = random_factors("bayes")
+    factors = replace(factors, lists=list_factors(n_movies=factors.n_movies))
+    build_recommender(factors, folder / "recommender.xlsx", made=date(2026, 1, 2))
     cf_excel.fill(list_book(folder / "scores.xlsx"))
     return {path.name: path for path in sorted(folder.glob("*.xls*"))}
 

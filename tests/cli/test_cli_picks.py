@@ -67,7 +67,7 @@ def test_options_say_what_a_table_is(orders, tmp_path, capsys):
     for options, message in {
         ("--implicit", "--kind", "bayes"): "--kind bayes is for ratings",
         ("--explicit", "--kind", "picks"): "--kind picks is for tables without ratings",
-        ("--implicit", "--lists", "score"): "--lists score is for ratings: lists of picks rank by watch",
+        ("--implicit", "--lists", "rating"): "--lists rating is for ratings: lists of picks rank by watch",
         ("--epochs", "3"): "--epochs is for ratings, and counted.csv has picks",
         ("--implicit", "--factors", "999"): "factors 999: expected 1 to",
     }.items():

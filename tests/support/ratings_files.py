@@ -52,7 +52,7 @@ def refusal_of_file(tmp_path: Path, capsys: pytest.CaptureFixture, content: str 
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     workbook = tmp_path / "collab_filter.xlsx"
     workbook.write_text("a good file")
-    line = refusal(capsys, "--out", str(tmp_path), "--ratings", str(path))
+    line = refusal(capsys, "--force", "--out", str(tmp_path), "--ratings", str(path))
     assert "ratings.csv" in line
     assert workbook.read_text() == "a good file"
     assert sorted(tmp_path.iterdir()) == [workbook, path]

@@ -73,20 +73,23 @@ def given_blocks(book: RecommenderSheets, rated_row: Block) -> dict[Block, Cells
     if not book.lists:
         return {}
     calc = book.calc
-    rows = [rated_row.row(i).first for i in range(rated_row.n_rows)]
-    ones = f"INDEX(panel_factors,0,{book.n_factors + 1})"
+    # a cell a number: not every program has a whole row of INDEX in an array
+    rows = [(f"${rated_row.row(i).first}", calc.panel_given.row(i).first) for i in range(rated_row.n_rows)]
+    ones = calc.panel_ones.fixed
     return {
         calc.panel_given: Cells(
             "panel_given",
             lambda r: r.in_panel(r.list_factors.given[r.picks.rated]),
-            how="at once",
-            row_formulas=[f"IF(ISNUMBER({row}),INDEX(movie_given,{row},0),0)" for row in rows],
+            row_formulas=[
+                f"IF(ISNUMBER({row}),INDEX(movie_given,{row},COLUMNS(${first}:{first})),0)" for row, first in rows
+            ],
         ),
         calc.given(0): Cells(
             "best_given",
             lambda r: r.user_given[r.picks.user],
-            "IF(ISNUMBER(user_row),TRANSPOSE(INDEX(user_given,user_row,0)),0)",
-            "at once",
+            row_formulas=[
+                f"IF(ISNUMBER(user_row),INDEX(user_given,user_row,{i}),0)" for i in range(1, calc.given(0).n_rows + 1)
+            ],
         ),
         calc.given(1): Cells(
             "your_given",
