@@ -89,7 +89,7 @@ def measured(system: System, folds: list[Fold]) -> tuple[float, float, list[floa
 
 def main(wheel: str | None = None) -> None:
     """Print the line of each table as it is done, and write them all."""
-    installed, missing = peers()
+    installed, missing = peers(load_ratings())
     systems = [*ours(), *textbook(), *(system for system in installed if system.rates)]
     names = [system.name for system in systems]
     lines = [

@@ -23,12 +23,14 @@ _N_FOLDS = 5
 _MANY_RATINGS = 10_000  # one fifth is enough to hold out
 _SMALL = BayesSettings(n_factors=5, cg_steps=1)
 _SMALL_CELLS = 250_000  # users x items
-# what multiplies the usual precisions: a plain structure, in which who rated what says nothing, without biases, too
+# what multiplies the usual precisions: the second is for a plain structure in which who rated what says nothing, the
+# third for few ratings, too few to tell who is harsh and what is good
 _CANDIDATES: tuple[dict[str, float], ...] = (
     {},
     {"factors": 1 / 32, "sets": OFF},
     {"factors": 1 / 32, "sets": OFF, "biases": OFF},
 )
+_FEW_RATINGS = 500
 _SEED = 1  # of the choice; the folds are another draw
 _SURE = 2.0  # standard errors
 
@@ -135,7 +137,8 @@ def _fit_copies(ratings: Ratings, folds: list[np.ndarray]) -> list[BayesFit]:
     usual = WITH_CONTENT if blocks else RATINGS_ALONE
     truth = [ratings.rating[rows] for rows in folds]
     found = []
-    for chosen in _CANDIDATES if folds else _CANDIDATES[:1]:
+    n_tried = 1 if not folds else 3 if len(ratings) <= _FEW_RATINGS else 2
+    for chosen in _CANDIDATES[:n_tried]:
         settings = replace(_SMALL, precisions=usual.scaled(**chosen))
         fits = fit_each(ratings, held_out, settings, movie_blocks=blocks)
         squared = [np.square(fit.val_predictions - true).sum() for fit, true in zip(fits[1:], truth, strict=True)]
