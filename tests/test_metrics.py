@@ -46,6 +46,7 @@ def test_ranking_by_hand():
     ideal = 1 + 1 / np.log2(3) + 1 / 2
     assert found.ndcg == pytest.approx((1 + 1 / 2) / ideal)
     assert ranking([True] * 3 + [False] * 7, 3, 10) == (0.3, 1.0, pytest.approx(1.0), 1.0)
+    assert ranking([False, False], 1, 10) == (0, 0, 0, 0)
     assert ranking([True], 1, 10) == (0.1, 1.0, 1.0, 1.0)  # a list may be short
     with pytest.raises(InputError, match="no relevant item"):
         ranking([False], 0, 10)
