@@ -93,12 +93,12 @@ def evaluate(
 def choose(system: System, fold: Fold, n_trials: int, seed: int) -> tuple[dict, int]:
     """Return the settings with the lowest MSE on a fifth of the training ratings, and how many were tried.
 
-    For a system that just ranks: those with the highest NDCG.
+    For a system that just ranks: those with the highest NDCG where a fifth is held back as the fold does it.
     """
     candidates = system.candidates(np.random.default_rng(seed), n_trials)
     if len(candidates) < 2:
         return candidates[0], 1
-    inner = hold_back(fold, seed)
+    inner = hold_back(fold, seed, alike=not system.rates)
     losses = [_loss(system, inner, settings, seed) for settings in candidates]
     return candidates[int(np.argmin(losses))], len(candidates)
 

@@ -44,15 +44,15 @@ def make_folds(ratings: Ratings, split: str, seed: int = 0, n_given: int = 10) -
     return [_fold(ratings, validation_rows(ratings, split), split)]
 
 
-def hold_back(fold: Fold, seed: int) -> Fold:
-    """Return a fold within the training ratings of a fold, to choose settings by.
+def hold_back(fold: Fold, seed: int, alike: bool = False) -> Fold:
+    """Return a fold within the training ratings of a fold, to choose settings by: it asks for a fifth at random.
 
-    It asks as the fold does: for the latest fifth, for a fifth at random, or for later ratings of a fifth of the users,
-    none of them new in the fold itself. Raises InputError as make_folds does.
+    alike: it asks as the fold does, for the latest fifth, say, or for later ratings of a fifth of the users, none of
+    them new in the fold itself. Raises InputError as make_folds does.
     """
-    if fold.split == "new-users":
+    if alike and fold.split == "new-users":
         return _new_users(fold.train, seed + 1, fold.n_given, ~fold.new_users)
-    split = "time" if fold.split == "time" else "random"
+    split = "time" if alike and fold.split == "time" else "random"
     return _fold(fold.train, validation_rows(fold.train, split, seed), split)
 
 

@@ -58,7 +58,7 @@ def test_new_users_give_their_first_ratings() -> None:
 @pytest.mark.parametrize("split", ["lesson", "kfold", "time", "new-users"])
 def test_the_inner_holdout_lies_within_the_training_ratings_and_asks_alike(split: str) -> None:
     fold = make_folds(SMALL, split, n_given=4)[0]
-    inner = hold_back(fold, 0)
+    inner = hold_back(fold, 0, alike=True)
     assert pairs(inner.train) | set(zip(inner.users.tolist(), inner.movies.tolist(), strict=True)) == pairs(fold.train)
     if split == "time":
         assert inner.train.timestamp.max() == len(fold.train) * 4 // 5 - 1
@@ -66,6 +66,10 @@ def test_the_inner_holdout_lies_within_the_training_ratings_and_asks_alike(split
         assert not (fold.new_users & inner.new_users).any()
         given = np.bincount(inner.train.user_idx, minlength=SMALL.n_users)
         assert set(given[inner.new_users]) == set(given[fold.new_users]) == {4}
+    drawn = hold_back(fold, 0)
+    assert pairs(drawn.train) < pairs(fold.train)
+    assert len(drawn.rating) == len(fold.train) // 5
+    assert not drawn.new_users.any()
 
 
 @pytest.mark.parametrize(
