@@ -157,6 +157,17 @@ def test_the_errors_are_those_of_the_last_comparison():
                 assert shown[name][column] == f"{float(error):.3f}".removeprefix("0"), (name, column)
 
 
+def test_the_lists_are_those_of_the_last_comparison():
+    boards = (RESULTS / "list_scoreboard.md").read_text(encoding="utf-8").split("\nlists, ")[1:]
+    measured = [rows(board) for board in boards]
+    shown = rows(sections(ROOT / "docs" / "benchmarks.md")["lists-compared"])
+    assert {"bayes, score", "EASE", "SLIM"} <= shown.keys() & measured[0].keys()
+    for name, cells in shown.items():
+        for board in measured:
+            if name in board:
+                assert board[name][0].removeprefix("0") in cells, name
+
+
 def rows(text: str) -> dict[str, list[str]]:
     """Return the cells that are not blank of the rows of a text's tables, by the first one of the row."""
     found: dict[str, list[str]] = {}

@@ -53,7 +53,7 @@ def hold_back(fold: Fold, seed: int, alike: bool = False) -> Fold:
     if alike and fold.split == "new-users":
         return _new_users(fold.train, seed + 1, fold.n_given, ~fold.new_users)
     split = "time" if alike and fold.split == "time" else "random"
-    return _fold(fold.train, validation_rows(fold.train, split, seed), split)
+    return replace(_fold(fold.train, validation_rows(fold.train, split, seed), split), new_users=fold.new_users)
 
 
 def liked(rating: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:

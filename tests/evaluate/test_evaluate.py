@@ -69,7 +69,7 @@ def test_the_inner_holdout_lies_within_the_training_ratings_and_asks_alike(split
     drawn = hold_back(fold, 0)
     assert pairs(drawn.train) < pairs(fold.train)
     assert len(drawn.rating) == len(fold.train) // 5
-    assert not drawn.new_users.any()
+    assert np.array_equal(drawn.new_users, fold.new_users)
 
 
 @pytest.mark.parametrize(
