@@ -54,11 +54,20 @@ def ranking(is_relevant: ArrayLike, n_relevant: int, length: int) -> Ranking:
     """
     if n_relevant < 1:
         raise InputError("there is no relevant item to find")
-    hits = np.asarray(is_relevant, np.float64)[:length]
-    gains = 1 / np.log2(np.arange(2, length + 2))
-    ideal = gains[: min(n_relevant, length)].sum()
-    n_hits = float(hits.sum())
-    return Ranking(n_hits / length, n_hits / n_relevant, float(hits @ gains[: len(hits)] / ideal), float(n_hits > 0))
+    hits = np.zeros((1, length))
+    given = np.asarray(is_relevant, np.float64)[:length]
+    hits[0, : len(given)] = given
+    n_hits, ndcg = float(hits.sum()), float(ndcgs(hits, np.array([n_relevant]))[0])
+    return Ranking(n_hits / length, n_hits / n_relevant, ndcg, float(n_hits > 0))
+
+
+def ndcgs(hits: np.ndarray, n_relevant: np.ndarray) -> np.ndarray:
+    """Return the NDCG of lists, (n,), as ranking has it.
+
+    hits (n, length): which of the listed items are relevant. n_relevant (n,): how many there are in all, 1 or more.
+    """
+    gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
+    return hits @ gains / np.cumsum(gains)[np.minimum(n_relevant, len(gains)) - 1]
 
 
 class Interval(NamedTuple):

@@ -21,6 +21,7 @@ from support.recommenders import random_factors
 from support.zip_parts import rewritten
 
 import cf_excel
+from cf_excel.cli import main
 from cf_excel.sheets.gradient.gradient_books import build_gradient
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.recommender.recommender_book import build_recommender
@@ -43,6 +44,8 @@ def books(tmp_path_factory, busy_ratings) -> dict[str, Path]:
     factors = replace(factors, lists=list_factors(n_movies=factors.n_movies))
     build_recommender(factors, folder / "recommender.xlsx", made=date(2026, 1, 2))
     cf_excel.fill(list_book(folder / "scores.xlsx"))
+    assert main(["functions", "add", str(folder / "scores.xlsx")]) == 0
+    assert main(["recommend", "--all", "-n", "3", "--model", str(model), "--out", str(folder / "answers.xlsx")]) == 0
     return {path.name: path for path in sorted(folder.glob("*.xls*"))}
 
 
@@ -100,7 +103,7 @@ def numbers_in(cells: dict) -> list[float]:
 
 @pytest.mark.parametrize("program", ["exceljs", "sheetjs"])
 def test_programs_on_node_read_every_number(books, by_node, program):
-    assert len(books) == 7
+    assert len(books) == 9
     for path in books.values():
         found = by_node[str(path)][program]
         stored = values_of(path)

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, vstack
 
-from cf_excel.evaluate.list_results import UserScores
 from cf_excel.evaluate.splits import liked
+from cf_excel.learn.list_measures import UserScores
 from cf_excel.ratings.table import Ratings
 
 HALF_LIFE = 365.0 * 86400  # seconds

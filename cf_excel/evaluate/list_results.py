@@ -1,19 +1,14 @@
 """Measure lists: the best of what each user has not rated yet, against what was held back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from cf_excel import metrics
 from cf_excel.evaluate.splits import Fold, liked
+from cf_excel.learn.list_measures import LENGTH, UserScores, find_hits, list_movies
 from cf_excel.metrics import Interval, Ranking
-from cf_excel.model.everyone import best_lists
-
-LENGTH = 10
-_SCORES_AT_ONCE = 1 << 21
-UserScores = Callable[[np.ndarray], np.ndarray]
-"""Takes user rows (n,), returns what ranks every movie for each, (n, n_movies)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,8 @@ class ListTally:
     def add(self, scores: UserScores, fold: Fold) -> None:
         """Rank for every user of whom something is held back all movies that they did not rate in training."""
         n_movies = fold.train.n_movies
-        users, movies = _listed(scores, fold)
+        users = np.unique(fold.users)
+        movies = list_movies(scores, users, (fold.train.user_idx, fold.train.movie_idx), n_movies)
         n_ratings = np.bincount(fold.train.movie_idx, minlength=n_movies)
         self.coverage.append(len(np.unique(movies[movies >= 0])) / n_movies)
         self.n_ratings.append(n_ratings[movies[movies >= 0]])
@@ -88,32 +84,10 @@ def mean_ranking(found: Sequence[Ranking]) -> Ranking | None:
     return Ranking(*np.mean(found, axis=0).tolist()) if found else None
 
 
-def _listed(scores: UserScores, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-    """Return the users (n,) and the movies that are listed for each (n, LENGTH), the best first, -1 beyond the end."""
-    train = fold.train
-    users = np.unique(fold.users)
-    listed = np.full((len(users), LENGTH), -1)
-    by_user = np.argsort(train.user_idx, kind="stable")
-    place = np.searchsorted(users, train.user_idx[by_user])
-    asked = users[np.minimum(place, len(users) - 1)] == train.user_idx[by_user]
-    place, known = place[asked], train.movie_idx[by_user[asked]]
-    step = max(1, _SCORES_AT_ONCE // train.n_movies)
-    for start in range(0, len(users), step):
-        found = np.asarray(scores(users[start : start + step]))
-        is_open = np.ones(found.shape, bool)
-        inside = slice(*np.searchsorted(place, (start, start + step)))
-        is_open[place[inside] - start, known[inside]] = False
-        lists = best_lists(found, is_open, LENGTH)
-        listed[start + lists.owners, lists.ranks - 1] = lists.movies
-    return users, listed
-
-
 def _rankings(
     users: np.ndarray, listed: np.ndarray, asked: np.ndarray, wanted: np.ndarray, n_movies: int
 ) -> list[tuple[int, Ranking]]:
     """Return each user who wants something, with how well the list finds it; asked, wanted: (n_wanted,) pairs."""
-    of_users = users[:, None] * n_movies + listed
-    hits = np.isin(of_users, asked * np.int64(n_movies) + wanted) & (listed >= 0)
-    n_wanted = np.bincount(asked, minlength=users[-1] + 1)[users]
+    hits, n_wanted = find_hits(users, listed, (asked, wanted), n_movies)
     rows = np.flatnonzero(n_wanted).tolist()
     return [(int(users[row]), metrics.ranking(hits[row], int(n_wanted[row]), LENGTH)) for row in rows]

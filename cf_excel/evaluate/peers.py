@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from cf_excel.evaluate import list_peers
-from cf_excel.evaluate.list_results import UserScores
+from cf_excel.learn.list_measures import UserScores
 from cf_excel.ratings.table import Ratings
 
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]

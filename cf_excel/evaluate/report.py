@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cf_excel import __version__
-from cf_excel.evaluate.list_results import LENGTH, ListResult
+from cf_excel.evaluate.list_results import ListResult
 from cf_excel.evaluate.run import Result
 from cf_excel.files import make_folder, replacing
+from cf_excel.learn.list_measures import LENGTH
 from cf_excel.metrics import Interval, Ranking
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings, data_hash

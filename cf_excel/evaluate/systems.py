@@ -12,7 +12,6 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.evaluate.list_peers import HALF_LIFE, most_rated
-from cf_excel.evaluate.list_results import UserScores
 from cf_excel.evaluate.peers import ListPeer, Pairs, Peer, find_peers
 from cf_excel.evaluate.splits import Fold
 from cf_excel.learn.baselines import fit_biases
@@ -20,6 +19,7 @@ from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.learn.list_fit import fit_lists
+from cf_excel.learn.list_measures import UserScores
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.model.row_scores import RowScores

@@ -6,7 +6,6 @@ everybody picks. What a new user picked gives the factors by the same sum.
 """
 
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from operator import itemgetter
@@ -16,11 +15,12 @@ import numpy as np
 from cf_excel import __version__
 from cf_excel.errors import InputError
 from cf_excel.learn.list_fit import autoencoder, popularity_of
+from cf_excel.learn.list_measures import UserScores, find_hits, list_movies
 from cf_excel.learn.record import identities, seen_by_user
-from cf_excel.model.everyone import best_lists
+from cf_excel.metrics import ndcgs
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
-from cf_excel.model.picks import LENGTH, ListQuality, PickWeights
+from cf_excel.model.picks import ListQuality, PickWeights
 from cf_excel.ratings.table import Ratings, as_written, data_hash, row_numbers
 
 _HALVES = (0.3, 1.0, 3.0, 10.0, 100.0)  # of the usual count: from "a count hardly counts" to "twice is two picks"
@@ -28,12 +28,8 @@ _PRECISIONS = (3.0, 0.3, 0.0)  # of a pick, which keeps what is picked often fro
 _POPULAR = (10.0, 3.0, 1.0, 0.1)  # picks' worth of what everybody picks
 _GAIN = 1.02  # of the NDCG: with less of it, counts do not count
 _MOST_MEASURED = 20_000  # users
-_SCORES_AT_ONCE = 1 << 21
 _PART_HELD_OUT = 5
 MOST_FACTORS = 128  # which the singular vectors that are found can tell apart
-
-Scorer = Callable[[np.ndarray], np.ndarray]
-"""Of rows of users: what their lists rank by, (n, n_movies)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +126,7 @@ def fit_picks(
 
 
 def list_quality(
-    scorer: Scorer, ratings: Ratings, training: np.ndarray, held_back: np.ndarray, seed: int = 0
+    scorer: UserScores, ratings: Ratings, training: np.ndarray, held_back: np.ndarray, seed: int = 0
 ) -> ListQuality:
     """Return how good lists of 10 are, over the users with picks held back, at most 20,000 of them, drawn.
 
@@ -140,33 +136,11 @@ def list_quality(
     users = np.unique(ratings.user_idx[held_back])
     if len(users) > _MOST_MEASURED:
         users = np.sort(np.random.default_rng(seed).permutation(users)[:_MOST_MEASURED])
-    place = np.full(ratings.n_users, -1)
-    place[users] = np.arange(len(users))
-
-    def pairs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        at = place[ratings.user_idx[rows]]
-        order = np.argsort(at, kind="stable")
-        order = order[at[order] >= 0]
-        return at[order], ratings.movie_idx[rows][order]
-
-    known, wanted = pairs(training), pairs(held_back)
-    n_wanted = np.bincount(wanted[0], minlength=len(users))
-    gains = 1 / np.log2(np.arange(2, LENGTH + 2))
-    ideal = np.append(0, np.cumsum(gains))[np.minimum(n_wanted, LENGTH)]
-    found, gained = np.zeros(len(users), bool), np.zeros(len(users))
-    step = max(1, _SCORES_AT_ONCE // ratings.n_movies)
-    for start in range(0, len(users), step):
-        end = min(start + step, len(users))
-        is_wanted = np.zeros((end - start, ratings.n_movies), bool)
-        is_open = ~is_wanted
-        for marked, (owners, movies), value in ((is_open, known, False), (is_wanted, wanted, True)):
-            part = slice(*np.searchsorted(owners, [start, end]))
-            marked[owners[part] - start, movies[part]] = value
-        lists = best_lists(scorer(users[start:end]), is_open, LENGTH)
-        hit = is_wanted[lists.owners, lists.movies]
-        gained[start:end] = np.bincount(lists.owners, hit * gains[lists.ranks - 1], end - start)
-        found[start + lists.owners[hit]] = True
-    return ListQuality(float((gained / ideal).mean()), float(found.mean()))
+    n_movies = ratings.n_movies
+    listed = list_movies(scorer, users, (ratings.user_idx[training], ratings.movie_idx[training]), n_movies)
+    wanted = ratings.user_idx[held_back], ratings.movie_idx[held_back]
+    hits, n_wanted = find_hits(users, listed, wanted, n_movies)
+    return ListQuality(float(ndcgs(hits, n_wanted).mean()), float(hits.any(axis=1).mean()))
 
 
 def _fit(ratings: Ratings, rows: np.ndarray, chosen: _Settings, seed: int) -> _Fitted:

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from cf_excel.learn.list_fit import fit_lists
-from cf_excel.model.everyone import Lists, lists_of_users
+from cf_excel.learn.list_measures import find_hits, list_movies
+from cf_excel.metrics import ndcgs
 from cf_excel.model.factors import Factors
 from cf_excel.model.lists import ListFactors
 from cf_excel.model.row_scores import RowScores
 from cf_excel.ratings.table import Ratings
 
-_LENGTH = 10
 _GOOD = 2 / 3  # of the rating range: from there on a list is to hold what was held out
 _NONE = np.empty(0, np.int64)
 
@@ -42,17 +42,13 @@ def _good(ratings: Ratings, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _gains(users: np.ndarray, movies: np.ndarray, training: Ratings, factors: Factors) -> np.ndarray:
     """Return by how much the NDCG of each of the users is higher by the score than by the rating."""
-    n_good = np.bincount(users, minlength=factors.n_users)
-    discounts = 1 / np.log2(np.arange(2, _LENGTH + 2))
-    ideal = np.append(0, np.cumsum(discounts))[np.minimum(n_good, _LENGTH)]
-    keys = users.astype(np.int64) * factors.n_movies + movies
+    asked = np.unique(users)
+    if not len(asked):
+        return np.empty(0)
+    known = training.user_idx, training.movie_idx
 
-    def found(lists: Lists) -> np.ndarray:
-        is_good = np.isin(lists.owners.astype(np.int64) * factors.n_movies + lists.movies, keys)
-        return np.bincount(lists.owners, is_good * discounts[lists.ranks - 1], factors.n_users)
+    def found(model: Factors) -> np.ndarray:
+        listed = list_movies(lambda rows: RowScores(model).of_lists(rows)[0], asked, known, factors.n_movies)
+        return ndcgs(*find_hits(asked, listed, (users, movies), factors.n_movies))
 
-    by_rating, by_score = (
-        found(lists_of_users(model, _LENGTH, RowScores(model).of_lists, exclude_seen=True))
-        for model in (factors, replace(factors, lists=fit_lists(training, _NONE)))
-    )
-    return ((by_score - by_rating)[n_good > 0]) / ideal[n_good > 0]
+    return found(replace(factors, lists=fit_lists(training, _NONE))) - found(factors)

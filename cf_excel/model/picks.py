@@ -10,9 +10,6 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import shown
 
-LENGTH = 10
-"""Of the lists that are measured."""
-
 
 class ListQuality(NamedTuple):
     """How good lists of ten are: NDCG, and the share of users with one or more hits, each 0 to 1."""

@@ -73,7 +73,7 @@ def test_many_users_in_blocks_get_the_lists_that_they_get_at_once(monkeypatch: p
     scores = np.random.default_rng(0).normal(size=(SMALL.n_users, SMALL.n_movies))
     tallies = [ListTally(), ListTally()]
     tallies[0].add(lambda users: scores[users], fold)
-    monkeypatch.setattr("cf_excel.evaluate.list_results._SCORES_AT_ONCE", 7 * SMALL.n_movies)
+    monkeypatch.setattr("cf_excel.learn.list_measures._SCORES_AT_ONCE", 7 * SMALL.n_movies)
     tallies[1].add(lambda users: scores[users], fold)
     assert tallies[0].rated == tallies[1].rated
     assert tallies[0].n_ratings[0].tolist() == tallies[1].n_ratings[0].tolist()

@@ -2,9 +2,9 @@
 
 import zipfile
 
-import openpyxl
 import pytest
 from support.binary_books import write_binary_book
+from support.own_books import write_sheets
 from support.ratings_files import CSV, refusal
 
 from cf_excel.errors import InputError
@@ -67,17 +67,7 @@ ORDERS = [["Client", "SKU", "Stars"], ["Ann", "007", 5], ["Bob", "X-1", 4], ["Bo
 ARTICLES = [["Our articles"], [], ["SKU", "Product", "Category", "Year"], ["007", "Mug", "China", 1999], ["X-1", "Pot"]]
 
 
-def write_book(path, sheets):
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(path)
-
-
-@pytest.mark.parametrize("write", [write_book, write_binary_book])
+@pytest.mark.parametrize("write", [write_sheets, write_binary_book])
 @pytest.mark.parametrize("form", ["its own", "the same", "folder", "zip"])
 def test_titles_in_a_workbook(tmp_path, write, form):
     folder = tmp_path / "in"
@@ -114,7 +104,7 @@ NO_TITLES = {
 @pytest.mark.parametrize("case", NO_TITLES)
 def test_refused_workbooks_of_titles(tmp_path, case):
     sheets, message = NO_TITLES[case]
-    write_book(tmp_path / "book.xlsx", sheets)
+    write_sheets(tmp_path / "book.xlsx", sheets)
     (tmp_path / "ratings.csv").write_text(CSV)
     with pytest.raises(InputError) as error:
         load_ratings(tmp_path / "ratings.csv", movies=tmp_path / "book.xlsx")
@@ -122,16 +112,16 @@ def test_refused_workbooks_of_titles(tmp_path, case):
 
 
 def test_titles_of_none_of_the_items_are_told(tmp_path):
-    write_book(
+    write_sheets(
         tmp_path / "book.xlsx", {"Orders": [["Client", "Product", "Stars"], ["Ann", "Mug", 5], ["Bob", "Pot", 4]]}
     )
-    write_book(tmp_path / "titles.xlsx", {"Articles": ARTICLES})
+    write_sheets(tmp_path / "titles.xlsx", {"Articles": ARTICLES})
     ratings = load_ratings(tmp_path / "book.xlsx", movies=tmp_path / "titles.xlsx")
     assert "titles.xlsx tells of none of the products that are rated: expected their ids there" in ratings.notes
 
 
 def test_a_folder_with_two_workbooks_says_which(tmp_path):
     for name in ("a.xlsx", "b.xlsx"):
-        write_book(tmp_path / name, {"Orders": ORDERS})
+        write_sheets(tmp_path / name, {"Orders": ORDERS})
     with pytest.raises(InputError, match=r"or a single table of ratings \(found: a.xlsx, b.xlsx\)"):
         load_ratings(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 import xlsxwriter
 from msoffcrypto.format.ooxml import OOXMLFile
 from support.binary_books import write_binary_book
+from support.own_books import write_sheets
 from support.ratings_files import ROWS, table_of
 
 from cf_excel.cli import main
@@ -18,16 +19,6 @@ from cf_excel.ratings.readers import load_ratings
 LIST = [["Customer", "Product", "Stars"], ["Ann", "Mug", 5], ["Ann", "Cup", 3.5], ["Bob", "Mug", 4]]
 GRID = [["Customer", "Mug", "Cup"], ["Ann", 5, 3.5], ["Bob", 4, None]]
 READ = [("Ann", "Mug", 5), ("Ann", "Cup", 3.5), ("Bob", "Mug", 4)]
-
-
-def with_openpyxl(path, sheets):
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(path)
 
 
 def with_xlsxwriter(path, sheets):
@@ -44,7 +35,7 @@ def with_pandas(path, sheets):
             pd.DataFrame(rows[1:], columns=rows[0]).to_excel(book, sheet_name=name, index=False)
 
 
-@pytest.mark.parametrize("write", [with_openpyxl, with_xlsxwriter, with_pandas])
+@pytest.mark.parametrize("write", [write_sheets, with_xlsxwriter, with_pandas])
 @pytest.mark.parametrize("rows", [LIST, GRID], ids=["list", "grid"])
 def test_the_sheet_that_holds_ratings_is_found(tmp_path, write, rows):
     write(tmp_path / "scores.xlsx", {"Notes": [["hello", "what this is"], ["a", "b"]], "Scores": rows})
@@ -67,7 +58,7 @@ def test_titles_above_totals_below_and_what_stands_around(tmp_path):
         [],
         [None, "Source: the shop"],
     ]
-    with_openpyxl(tmp_path / "scores.xlsx", {"Scores": rows})
+    write_sheets(tmp_path / "scores.xlsx", {"Scores": rows})
     ratings = load_ratings(tmp_path / "scores.xlsx")
     assert table_of(ratings) == READ
     assert "totals left out: row Total, column Total" in ratings.notes
@@ -85,7 +76,7 @@ def test_a_list_among_other_things(tmp_path):
         [4, "Cy", "X-1", "Cup", None, datetime.datetime(2026, 2, 1)],
         ["Total", None, None, None, 6.5],
     ]
-    with_openpyxl(tmp_path / "orders.xlsx", {"Orders": rows})
+    write_sheets(tmp_path / "orders.xlsx", {"Orders": rows})
     ratings = load_ratings(tmp_path / "orders.xlsx")
     day = 1769731200
     assert table_of(ratings) == [
@@ -101,7 +92,7 @@ def test_a_list_among_other_things(tmp_path):
 def test_dates_that_are_numbers_and_times_that_are_seconds(tmp_path):
     for first, seconds in ((46052, 46052 - 25569), (1769731200, 1769731200 / 86400)):
         rows = [["user", "item", "rating", "date"], ["a", "x", 3, first], ["b", "x", 4, first + 1]]
-        with_openpyxl(tmp_path / "dated.xlsx", {"S": rows})
+        write_sheets(tmp_path / "dated.xlsx", {"S": rows})
         times = [row[3] for row in table_of(load_ratings(tmp_path / "dated.xlsx"))]
         assert times[0] == seconds * 86400
         assert times[1] - times[0] == (86400 if first == 46052 else 1)
@@ -175,7 +166,7 @@ def test_a_table_of_excel_without_its_totals(tmp_path):
 
 def test_a_range_of_cells(tmp_path):
     path = tmp_path / "scores.xlsx"
-    with_openpyxl(path, {"S": [["x", *row, "y"] for row in [*LIST, ["Cy", "Pot", "?"]]]})
+    write_sheets(path, {"S": [["x", *row, "y"] for row in [*LIST, ["Cy", "Pot", "?"]]]})
     for cells in ("B1:D4", "$b$1:$D$4", "D4:B1"):
         assert table_of(load_ratings(path, cells=cells)) == READ
     assert table_of(load_ratings(path, cells="B:D", not_rated=["?"])) == READ
@@ -222,7 +213,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_in_one_line(tmp_path, case):
     sheets, options, message = REFUSED[case]
-    with_openpyxl(tmp_path / "scores.xlsx", sheets)
+    write_sheets(tmp_path / "scores.xlsx", sheets)
     with pytest.raises(InputError) as error:
         load_ratings(tmp_path / "scores.xlsx", **options)
     assert message in str(error.value)
@@ -241,7 +232,7 @@ def test_a_value_far_off_is_named_and_does_not_fill_the_memory(tmp_path):
 @pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
 def test_a_damaged_workbook_is_refused_or_read(tmp_path, place):
     path = tmp_path / "damaged.xlsx"
-    with_openpyxl(path, {"S": LIST})
+    write_sheets(path, {"S": LIST})
     content = bytearray(path.read_bytes())
     at = int(place * len(content))
     content[at : at + 40] = bytes(40)
@@ -255,7 +246,7 @@ def test_a_damaged_workbook_is_refused_or_read(tmp_path, place):
 
 
 def test_a_workbook_that_may_not_be_read(tmp_path, monkeypatch):
-    with_openpyxl(tmp_path / "mine.xlsx", {"S": LIST})
+    write_sheets(tmp_path / "mine.xlsx", {"S": LIST})
 
     def deny(path):
         raise PermissionError(13, "Permission denied")
@@ -266,7 +257,7 @@ def test_a_workbook_that_may_not_be_read(tmp_path, monkeypatch):
 
 
 def test_a_workbook_with_a_password(tmp_path):
-    with_openpyxl(tmp_path / "open.xlsx", {"S": LIST})
+    write_sheets(tmp_path / "open.xlsx", {"S": LIST})
     with (tmp_path / "open.xlsx").open("rb") as source, (tmp_path / "secret.xlsx").open("w+b") as target:
         OOXMLFile(source).encrypt("secret", target)
     with pytest.raises(FileError, match=r"secret.xlsx has a password: save it without one"):
@@ -279,7 +270,7 @@ def test_a_workbook_with_a_password(tmp_path):
 @pytest.mark.libreoffice
 def test_workbooks_that_libreoffice_saved(tmp_path, office, ending, form):
     rows = [["Scores"], [], *GRID, ["Average", 4.5, 3.5]]
-    with_openpyxl(tmp_path / "scores.xlsx", {"Scores": rows, "More": [["user", "item"], ["a", "b"]]})
+    write_sheets(tmp_path / "scores.xlsx", {"Scores": rows, "More": [["user", "item"], ["a", "b"]]})
     path = tmp_path / f"saved.{ending}"
     office.call("convert", str(tmp_path / "scores.xlsx"), str(path), form)
     ratings = load_ratings(path)
@@ -333,7 +324,7 @@ def test_every_command_that_takes_ratings_reads_workbooks(tmp_path, capsys):
         *([f"c{u}", f"p{m}", (u * m) % 5 + 1] for u in range(9) for m in range(9)),
     ]
     path = tmp_path / "scores.xlsx"
-    with_openpyxl(path, {"Scores": rows, "Notes": [["hello"]]})
+    write_sheets(path, {"Scores": rows, "Notes": [["hello"]]})
     model = str(tmp_path / "model")
     assert main(["train", "--ratings", str(path), "--sheet", "scores", "--split", "random", "--out", model]) == 0
     assert main(["build", "--ratings", str(path), "--only", "collab", "--out", str(tmp_path), "--top-users", "5"]) == 0
@@ -343,7 +334,7 @@ def test_every_command_that_takes_ratings_reads_workbooks(tmp_path, capsys):
 
 
 def test_rows_of_a_usual_text_are_those_of_the_same_sheet(tmp_path):
-    with_openpyxl(tmp_path / "ratings.xlsx", {"S": [["userId", "movieId", "rating", "timestamp"], *map(list, ROWS)]})
+    write_sheets(tmp_path / "ratings.xlsx", {"S": [["userId", "movieId", "rating", "timestamp"], *map(list, ROWS)]})
     ratings = load_ratings(tmp_path / "ratings.xlsx")
     assert table_of(ratings) == ROWS
     assert (ratings.user_ids.dtype.kind, ratings.movie_ids.dtype.kind) == ("i", "i")

@@ -59,3 +59,14 @@ def list_book(path: Path, ratings: np.ndarray | None = None) -> Path:
         columns = [{"header": name} for name in ("Client", "Article", "Stars")]
         sheet.add_table(2, 0, 2 + len(rows), 2, {"name": "Orders", "data": rows, "columns": columns})
     return path
+
+
+def write_sheets(path: Path, sheets: dict[str, list[list]]) -> None:
+    """Write rows of cells, by the names of their sheets, with openpyxl."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
