@@ -39,7 +39,7 @@ _SURE = 2.0  # standard errors
 class TableFit:
     """Factors that were learnt from all ratings of a table, and how good such factors are on cells held out.
 
-    factors: of kind bayes; where they are no better than the biases of users and items, these biases alone.
+    factors: of kind bayes; where they are no better than the mean or the biases of users and items, the better of both.
     rmse, mean_rmse, bias_rmse: in rating units, over n_held_out cells, each predicted from a table without it: of the
     model, of the mean, of the mean with biases of user and item; NaN where nothing can be held out. sureness: by how
     many standard errors the model's squared error is below that of the better of both others, negative where it is
