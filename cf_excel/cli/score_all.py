@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.messages import note, say
-from cf_excel.cli.options import add_place_options, check_outputs
+from cf_excel.cli.options import add_place_options, add_replacing_options, check_outputs, keep_former
 from cf_excel.cli.tables import LEFT, print_table
 from cf_excel.errors import InputError
 
@@ -21,12 +21,13 @@ _LONGEST_EXAMPLE = 40
 
 
 def add_output_options(parser: argparse.ArgumentParser, where: str) -> None:
-    """Add --json and --out FILE; where: the option that --out goes with."""
+    """Add --json, and --out FILE with how it replaces a file; where: the option that --out goes with."""
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument(
         "--out", type=Path, metavar="FILE", help=f"with {where}: .xlsx, .csv, .parquet or .json to write them to"
     )
+    add_replacing_options(parser)
 
 
 def add_pairs_options(parser: argparse.ArgumentParser) -> None:
@@ -147,10 +148,15 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
         from cf_excel.sheets.answers.answer_files import check_kind
 
         check_kind(args.out)
-        check_outputs(args, args.out)
+        check_outputs(args, args.out, is_ours=_kind_without_digest(args.out))
     from cf_excel.model.predictor import load_predictor
 
     return load_predictor(args.model)
+
+
+def _kind_without_digest(path: Path) -> Callable[[Path], bool] | None:
+    """Return, for the kinds of files that have no room for a digest, what takes any of them for ours."""
+    return None if path.suffix.lower() == ".xlsx" else lambda path: True
 
 
 def _check_rows(args: argparse.Namespace, n_rows: int) -> None:
@@ -165,6 +171,7 @@ def _give(args: argparse.Namespace, table: "AnswerTable") -> None:
     from cf_excel.sheets.answers.answer_files import print_json, write_answers
 
     if args.out is not None:
+        keep_former(args, args.out, is_ours=_kind_without_digest(args.out))
         write_answers(args.out, table)
         say(f"wrote {args.out}: {len(table):,} rows")
     elif args.json:

@@ -130,6 +130,21 @@ def test_similar_of_all(movies, tmp_path, capsys):
     ]
 
 
+def test_a_workbook_of_somebody_is_not_replaced(shop, tmp_path, capsys):
+    ask = ["recommend", "--all", "-n", "2", "--out", "scores.xlsx"]
+    book = openpyxl.Workbook()
+    book.active["A1"] = "mine"
+    book.save(tmp_path / "scores.xlsx")
+    before = (tmp_path / "scores.xlsx").read_bytes()
+    assert main(ask) == 2
+    assert "scores.xlsx was not written by cf_excel" in capsys.readouterr().err
+    assert (tmp_path / "scores.xlsx").read_bytes() == before
+    assert main([*ask, "--backup"]) == 0
+    assert (tmp_path / "scores.bak.xlsx").read_bytes() == before
+    assert main(ask) == 0  # our own is replaced
+    assert main([*ask[:-1], "scores.csv"]) == main([*ask[:-1], "scores.csv"]) == 0
+
+
 @pytest.mark.validator
 def test_a_workbook_is_a_table_that_keeps_ids(shop, tmp_path, validator_errors):
     assert main(["recommend", "--all", "-n", "2", "--out", "r.xlsx"]) == 0
@@ -299,7 +314,7 @@ def test_a_failure_leaves_the_file_as_it_was(shop, tmp_path, monkeypatch):
             else:
                 patch.setattr(AnswerTable, "pieces", lambda self: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                main(["recommend", "--all", "--out", str(path)])
+                main(["recommend", "--all", "--force", "--out", str(path)])
         assert path.read_text() == "before"
         assert [entry for entry in os.listdir(tmp_path) if entry.endswith(".tmp")] == []
 
