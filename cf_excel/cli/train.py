@@ -74,9 +74,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         f"predicted rating is above the low end; watch, the former alone; or rating (default: {DEFAULT_LISTS})",
     )
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="same seed, same numbers (default: 0)")
-    parser.add_argument(
-        "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto; for bayes cpu)"
-    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument(
         "--split",
         default="lesson",
@@ -152,7 +150,7 @@ def run(args: argparse.Namespace) -> None:
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:
         history, factors = train(ratings, val_rows, report)
-        factors = with_lists(factors, ratings, val_rows, args.lists, args.seed)
+        factors = with_lists(factors, ratings, val_rows, args.lists, args.seed, args.device)
         baselines = baseline_scores(ratings, val_rows)
         report.baselines(baselines)
     if history.stopped:

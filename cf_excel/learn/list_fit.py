@@ -21,6 +21,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
+from cf_excel.learn.bayes.arrays import Array, Arrays, arrays_on
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, LISTS
 from cf_excel.model.lists import ListFactors
@@ -32,7 +33,8 @@ _PRECISION, _PRECISION_OF_RATING = 100.0, 3.0
 _TEMPERING = 0.2  # power of a movie's number of ratings
 _HALF_LIFE = 365.0 * 86400  # seconds in which a rating comes to count half for the popularity
 _OVERSAMPLED, _POWER_STEPS = 8, 4
-Product = Callable[[np.ndarray], np.ndarray]
+ON_CPU = arrays_on("cpu")
+Product = Callable[[Array], Array]
 
 
 def check_lists(lists: str) -> None:
@@ -42,23 +44,35 @@ def check_lists(lists: str) -> None:
 
 
 def with_lists(
-    factors: Factors, ratings: Ratings, val_rows: np.ndarray, lists: str = DEFAULT_LISTS, seed: int = 0
+    factors: Factors,
+    ratings: Ratings,
+    val_rows: np.ndarray,
+    lists: str = DEFAULT_LISTS,
+    seed: int = 0,
+    device: str = "auto",
 ) -> Factors:
     """Return a model whose lists rank by one of LISTS, learnt from the ratings outside val_rows.
 
     Raises InputError for other lists.
     """
     check_lists(lists)
-    return factors if lists == "rating" else replace(factors, lists=fit_lists(ratings, val_rows, lists, seed))
+    return factors if lists == "rating" else replace(factors, lists=fit_lists(ratings, val_rows, lists, seed, device))
 
 
-def fit_lists(ratings: Ratings, val_rows: np.ndarray, by: str = "score", seed: int = 0) -> ListFactors:
-    """Return what ranks lists, from the ratings outside val_rows; the same seed, the same numbers."""
+def fit_lists(
+    ratings: Ratings, val_rows: np.ndarray, by: str = "score", seed: int = 0, device: str = "auto"
+) -> ListFactors:
+    """Return what ranks lists, from the ratings outside val_rows; the same seed, the same numbers.
+
+    device: as of arrays_on, or another, which is the CPU here: mps has no numbers of double precision.
+    """
     is_training = np.ones(len(ratings), bool)
     is_training[row_numbers(val_rows, len(ratings))] = False
     users, movies = ratings.user_idx[is_training], ratings.movie_idx[is_training]
     time = None if ratings.timestamp is None else ratings.timestamp[is_training]
-    given, asked = autoencoder(users, movies, (ratings.n_users, ratings.n_movies), np.random.default_rng(seed))
+    arrays_here = arrays_on(device if device in ("auto", "cuda") else "cpu", len(ratings))
+    shape, rng = (ratings.n_users, ratings.n_movies), np.random.default_rng(seed)
+    given, asked = autoencoder(users, movies, shape, rng, arrays=arrays_here)
     arrays = {"given": given, "asked": asked, "popularity": popularity_of(movies, time, ratings.n_movies)}
     return ListFactors(**{name: array.astype(np.float32) for name, array in arrays.items()}, by=by)
 
@@ -80,6 +94,7 @@ def autoencoder(
     n_columns: int = N_COLUMNS,
     n_singular: int = _N_SINGULAR,
     precision_of_rating: float = _PRECISION_OF_RATING,
+    arrays: Arrays = ON_CPU,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return given and asked, (n_movies, n_columns), float64, from the rows of who rated and what, (n_ratings,).
 
@@ -93,54 +108,59 @@ def autoencoder(
     root = np.sqrt(_PRECISION + precision_of_rating * rated.power(2).sum(axis=0))[:, None]
     n_singular, n_columns = min(n_singular, *shape), min(n_columns, *shape)
 
+    root, rated_here, rated_t_here = arrays.dense(root), arrays.sparse(rated), arrays.sparse(rated_t)
+
     vectors, values = _right_singular(
-        lambda z: rated @ (z / root), lambda z: rated_t @ z / root, shape, n_singular, rng
+        lambda z: rated_here @ (z / root), lambda z: rated_t_here @ z / root, shape, n_singular, rng, arrays
     )
     kept = values**2 / (1 + values**2)
     own = (vectors**2 @ kept)[:, None]
     left, right, own = vectors * kept / root, vectors * root / (1 - own), own / (1 - own)
-    tempering = np.maximum(n_by_movie, 1)[:, None] ** -_TEMPERING
+    tempering = arrays.dense(np.maximum(n_by_movie, 1)[:, None] ** -_TEMPERING)
 
-    def times(z: np.ndarray) -> np.ndarray:
+    def times(z: Array) -> Array:
         """Return B C z."""
         z = tempering * z
         return left @ (right.T @ z) - own * z
 
-    def transposed_times(z: np.ndarray) -> np.ndarray:
+    def transposed_times(z: Array) -> Array:
         return tempering * (right @ (left.T @ z) - own * z)
 
     columns, _ = _right_singular(
-        lambda z: rated @ times(z), lambda z: transposed_times(rated_t @ z), shape, n_columns, rng
+        lambda z: rated_here @ times(z), lambda z: transposed_times(rated_t_here @ z), shape, n_columns, rng, arrays
     )
-    columns *= np.sign(columns[np.abs(columns).argmax(axis=0), np.arange(n_columns)])  # either sign would do: keep one
-    return times(columns), columns / tempering
+    given, asked = arrays.to_numpy(times(columns)), arrays.to_numpy(columns / tempering)
+    columns = arrays.to_numpy(columns)
+    signs = np.sign(columns[np.abs(columns).argmax(axis=0), np.arange(n_columns)])  # either would do: keep one
+    return given * signs, asked * signs
 
 
 def _right_singular(
-    times: Product, transposed_times: Product, shape: tuple[int, int], k: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    times: Product, transposed_times: Product, shape: tuple[int, int], k: int, rng: np.random.Generator, arrays: Arrays
+) -> tuple[Array, Array]:
     """Return the k main right singular vectors (n_movies, k) and values (k,), falling, of a matrix of this shape.
 
     Randomized power iteration (Halko, Martinsson & Tropp 2011), which asks for no more than products with the matrix.
     """
     width = min(k + _OVERSAMPLED, *shape)
-    basis = transposed_times(rng.normal(size=(shape[0], width)))
+    basis = transposed_times(arrays.dense(rng.normal(size=(shape[0], width))))
     for _ in range(_POWER_STEPS):
-        basis = transposed_times(times(_orthonormal(basis)))
-    basis = _orthonormal(_orthonormal(basis))  # the second time to full precision
+        basis = transposed_times(times(_orthonormal(basis, arrays)))
+    basis = _orthonormal(_orthonormal(basis, arrays), arrays)  # the second time to full precision
     product = times(basis)
-    squares, rotation = np.linalg.eigh(product.T @ product)
-    missing = max(0, k - len(squares))  # of a matrix of a lower rank
-    vectors = np.pad(basis @ rotation[:, ::-1][:, :k], ((0, 0), (0, missing)))
-    return vectors, np.sqrt(np.pad(np.maximum(squares[::-1][:k], 0), (0, missing)))
+    squares, rotation = np.linalg.eigh(arrays.to_numpy(product.T @ product))
+    missing = np.zeros((shape[1], max(0, k - len(squares))))  # of a matrix of a lower rank
+    values = np.append(np.sqrt(np.maximum(squares[::-1][:k], 0)), missing[0])
+    vectors = basis @ arrays.dense(rotation[:, ::-1][:, :k].copy())
+    return arrays.xp.concatenate([vectors, arrays.dense(missing)], 1), arrays.dense(values)
 
 
-def _orthonormal(columns: np.ndarray) -> np.ndarray:
+def _orthonormal(columns: Array, arrays: Arrays) -> Array:
     """Return orthonormal columns that span what columns (n, k) do; fewer where some depend on others.
 
     By the small matrix of their products: a QR factorization of so high a matrix takes many times longer where other
     programs want the processor, too.
     """
-    squares, rotation = np.linalg.eigh(columns.T @ columns)
+    squares, rotation = np.linalg.eigh(arrays.to_numpy(columns.T @ columns))
     kept = squares > 1e-13 * squares.max(initial=0)
-    return columns @ (rotation[:, kept] / np.sqrt(squares[kept]))
+    return columns @ arrays.dense(rotation[:, kept] / np.sqrt(squares[kept]))

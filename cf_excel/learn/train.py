@@ -51,4 +51,4 @@ def train(
     else:
         trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
         factors = to_factors(trained, ratings, split)
-    return with_lists(factors, ratings, val_rows, lists, seed)
+    return with_lists(factors, ratings, val_rows, lists, seed, str(settings.get("device", "auto")))

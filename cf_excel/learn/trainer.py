@@ -38,8 +38,8 @@ def fit(
 
     schedule: factor of the learning rates at each step. threads: CPU threads, by default one for small batches.
     engine: "torch" is the plain loop; "lazy" and "fused" do the same steps to the lesson's models on the CPU, many
-    times faster, in one thread; "auto" takes these where they can do it. On CUDA there are "lazy", with
-    Triton, and "graph", for Adam; "auto" takes neither, because no GPU has run them.
+    times faster, in one thread, and on CUDA "lazy", with Triton, and "graph", for Adam; "auto" takes these where they
+    can do it.
     The order of the rows and the dropout come from torch's random numbers: torch.manual_seed fixes them.
     Ctrl-C ends the fit after the batch; the model keeps what it learnt, and the history says where it stopped.
     Raises InputError when the loss is NaN or diverges, when predictions have a shape that the loss would broadcast, and

@@ -28,8 +28,9 @@ from support.planted import make_ratings
 from torch import nn, optim
 
 from cf_excel.errors import InputError
+from cf_excel.learn.engines import cuda_sgd
 from cf_excel.learn.engines.choice import pick_engine
-from cf_excel.learn.engines.cuda_sgd import CudaSGD, sorted_by_row
+from cf_excel.learn.engines.cuda_sgd import CudaSGD, long_runs, sorted_by_row
 from cf_excel.learn.engines.graph_loop import WARM_UP, GraphLoop
 from cf_excel.learn.engines.lazy_kernels import window_maps
 from cf_excel.learn.engines.loop import TorchLoop
@@ -79,6 +80,24 @@ def test_rows_wait_across_windows_and_many_ratings_share_a_row(triton: None) -> 
             fitted(engine, lambda: EmbeddingDotBias(4, 4, 3), data, **options) for engine in ("lazy", "torch")
         )
         assert_equal(mine, torchs)
+
+
+@pytest.mark.parametrize("bs", [40, 70])
+def test_a_movie_with_many_ratings_in_a_large_batch(bs: int, triton: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two movies, both, one or none has more ratings in a batch than one warp sums."""
+    monkeypatch.setattr(cuda_sgd, "LARGE_BATCH", 30)
+    rng = np.random.default_rng(0)
+    users, movies = rng.integers(0, 30, 150), (rng.random(150) < 0.1).astype(np.int64)
+    ratings = make_ratings(users, movies, rng.integers(1, 6, 150))
+    data = make_data(ratings, np.array([0, 99]), bs)
+    options = {"lr": 0.02, "epochs": (3,), "schedule": None, "device": DEVICE}
+    mine, torchs = (fitted(engine, lambda: EmbeddingDotBias(30, 2, 3), data, **options) for engine in ("lazy", "torch"))
+    assert_equal(mine, torchs)
+
+
+def test_long_runs() -> None:
+    runs = torch.tensor([33, 0, 50, 0, 32, 0, 0, 40, 3, 0])
+    assert long_runs(runs, 4, 2).tolist() == [[0, 2], [3, -1], [-1, -1]]
 
 
 def test_the_same_seed_gives_the_same_weights(triton: None) -> None:
@@ -137,7 +156,7 @@ def test_graphs_are_for_adam_on_a_gpu() -> None:
 
 def test_graphs_know_no_other_optimizer(graph: None) -> None:
     model = dot_bias().to(DEVICE)
-    with pytest.raises(InputError, match=r"it needs torch\.optim\.Adam, without a scheduler"):
+    with pytest.raises(InputError, match=r"it needs torch\.optim\.Adam;"):
         pick_engine("graph", model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(SMALL, 8))
 
 
@@ -177,13 +196,24 @@ def test_the_maps_of_a_window_are_the_products_of_its_steps() -> None:
         np.testing.assert_allclose((p * w + q * b, r * w + z * b), at_end, rtol=1e-12)
 
 
-def test_auto_does_not_take_what_has_not_run_on_a_gpu(triton: None, graph: None) -> None:
+def test_auto_takes_the_gpus_engines(triton: None, graph: None) -> None:
     model = dot(5, TINY).to(DEVICE)
-    for opt in (optim.SGD, optim.Adam):
-        name = {optim.SGD: "lazy", optim.Adam: "graph"}[opt]
+    for opt, engine in ((optim.SGD, CudaSGD), (optim.Adam, GraphLoop)):
         of_fit = (model, opt(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
-        assert pick_engine(name, *of_fit).device == DEVICE
-        assert pick_engine("auto", *of_fit) is TorchLoop
+        assert pick_engine("auto", *of_fit) is engine
+
+
+def test_a_model_of_somebody_elses_runs_step_by_step(graph: None) -> None:
+    class Mine(EmbeddingDotBias):
+        def forward(self, cats: torch.Tensor, conts: torch.Tensor) -> torch.Tensor:
+            prediction = super().forward(cats, conts)
+            return prediction if prediction.mean().item() > 0 else -prediction  # a graph would keep one of these
+
+    model = Mine(8, 10, 5).to(DEVICE)
+    of_fit = (model, optim.Adam(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
+    assert pick_engine("auto", *of_fit) is TorchLoop
+    with pytest.raises(InputError, match="it fits the lesson's models, not Mine"):
+        pick_engine("graph", *of_fit)
 
 
 def test_a_gpu_model_without_triton_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,21 +236,21 @@ from triton.compiler import ASTSource, compile
 
 from cf_excel.learn.engines import cuda_kernels
 
-FLOATS = "users movies table maps user_w movie_w slopes squares".split()
-ROWS = {f"{kind}{part}": "*i64" for kind in ("user", "movie") for part in ("", "_rows", "_order", "_runs")}
-TYPES = ROWS | {"truth": "*fp32"} | dict.fromkeys(("last", "last_user", "last_movie", "size"), "*i32")
+FLOATS = "users movies table maps copies slopes squares".split()
+TYPES = dict.fromkeys("user movie order runs long window".split(), "*i64")
+TYPES |= {"truth": "*fp32"} | dict.fromkeys(("last", "last_user", "last_movie"), "*i32")
 RANGE = {"HAS_RANGE": True, "LOW": 0.5, "SPAN": 4.5}
 NO_RANGE = {"HAS_RANGE": False, "LOW": 0.0, "SPAN": 0.0}
-ONE_WARP = {"num_warps": 1}
+SHORT, LONG = {"IS_LONG": False, "LONG_RUN": 32}, {"IS_LONG": True, "LONG_RUN": 32}
 ONES = {"bs": 1, "n_factors": 1}  # Triton makes constants of arguments that are 1
 for capability, real in ((75, "*fp64"), (90, "*fp64"), (90, "*fp32")):
     for name, constants in (
-        ("errors", RANGE | {"BLOCK": 64}),
-        ("errors", NO_RANGE | {"BLOCK": 512}),
-        ("errors", RANGE | ONES | {"BLOCK": 8}),
-        ("learn", {"BLOCK": 64, "TOGETHER": 8}),
-        ("learn", {"BLOCK": 512, "TOGETHER": 1}),
-        ("learn", ONES | {"BLOCK": 8, "TOGETHER": 64}),
+        ("of_users", RANGE | {"BLOCK": 64, "TOGETHER": 8}),
+        ("of_users", NO_RANGE | {"BLOCK": 512, "TOGETHER": 1}),
+        ("of_users", RANGE | ONES | {"BLOCK": 8, "TOGETHER": 64}),
+        ("of_movies", SHORT | {"BLOCK": 64, "TOGETHER": 8}),
+        ("of_movies", LONG | {"BLOCK": 512, "TOGETHER": 8}),
+        ("of_movies", SHORT | ONES | {"BLOCK": 8, "TOGETHER": 64}),
         ("catch_up", {"BLOCK": 64}),
         ("catch_up", {"BLOCK": 8, "constant": 1}),
     ):
@@ -228,7 +258,8 @@ for capability, real in ((75, "*fp64"), (90, "*fp64"), (90, "*fp32")):
         types = TYPES | dict.fromkeys(FLOATS, real) | dict.fromkeys(constants, "constexpr")
         types = {arg: types.get(arg, "i32") for arg in kernel.arg_names}
         where = {(kernel.arg_names.index(arg),): value for arg, value in constants.items()}
-        made = compile(ASTSource(kernel, types, where), target=GPUTarget("cuda", capability, 32), options=ONE_WARP)
+        warps = {"num_warps": 8 if constants.get("IS_LONG") else 1}
+        made = compile(ASTSource(kernel, types, where), target=GPUTarget("cuda", capability, 32), options=warps)
         assert made.asm["cubin"], name
         assert (real == "*fp32") != ("f64" in made.asm["ptx"]), f"{name} changes precision"
         assert "cvt.rn.f32.f64" not in made.asm["ptx"], f"{name} rounds to single precision"

@@ -184,10 +184,20 @@ gpu = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.
 def test_torch_gives_the_same_numbers(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ratings, rows, _ = planted_with_features()
     expected = fit_bayes(ratings, rows)
-    monkeypatch.setattr(bayes, "arrays_on", lambda _: torch_arrays(device))
-    fit = fit_bayes(ratings, rows)
+    monkeypatch.setattr(bayes, "arrays_on", lambda *_: torch_arrays(device))
+    fit, again = fit_bayes(ratings, rows), fit_bayes(ratings, rows)
+    np.testing.assert_allclose(fit.val_predictions, again.val_predictions, atol=1e-4)
     np.testing.assert_allclose(fit.val_predictions, expected.val_predictions, atol=2e-3)
     np.testing.assert_allclose(fit.users.variance, expected.users.variance, rtol=0.02)
+
+
+def test_many_ratings_are_for_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("cf_excel.learn.bayes.arrays.torch_arrays", lambda device: device)
+    assert arrays_on("auto", 5_000_000) == arrays_on("cuda") == "cuda"
+    assert arrays_on("auto", 100_000).xp is arrays_on("cpu", 5_000_000).xp is np
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert arrays_on("auto", 5_000_000).xp is np
 
 
 def test_the_predictor_says_what_the_fit_says(tmp_path) -> None:

@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from support.planted import low_rank_ratings, make_ratings
 
 from cf_excel.errors import InputError
+from cf_excel.learn.bayes.arrays import torch_arrays
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.learn.list_fit import fit_lists
@@ -39,6 +41,20 @@ def test_columns_enough_for_all_give_the_autoencoder_in_closed_form() -> None:
     lists = fit_lists(ratings, NONE)
     assert lists.given.shape == lists.asked.shape == (15, 12)
     np.testing.assert_allclose(rated @ lists.given @ lists.asked.T, rated @ b, atol=1e-5)
+
+
+gpu = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")])
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support:UserWarning")
+@pytest.mark.parametrize("device", ["cpu", gpu])
+def test_torch_gives_the_same_lists(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ratings = low_rank_ratings(60, 50)
+    expected = fit_lists(ratings, NONE)
+    monkeypatch.setattr("cf_excel.learn.list_fit.arrays_on", lambda *_: torch_arrays(device))
+    lists, rated = fit_lists(ratings, NONE), rated_by_whom(ratings)
+    watch, wanted = (rated @ factors.given @ factors.asked.T for factors in (lists, expected))
+    np.testing.assert_allclose(watch, wanted, atol=1e-5)
 
 
 def test_few_columns_keep_who_watches_what() -> None:

@@ -1,6 +1,10 @@
-"""Two homes for the same arithmetic: numpy and scipy on the CPU, torch on a GPU."""
+"""Two homes for the same arithmetic: numpy and scipy on the CPU, torch on a GPU.
+
+A GPU sums in any order, so two fits with one seed agree there to what float32 rounds off, and not to the bit.
+"""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -9,6 +13,7 @@ from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
 
+_MANY_RATINGS = 1_000_000  # fewer are done before torch and a GPU are ready
 _CACHED = 1 << 17  # numbers that stay in the processor's cache
 Array = Any
 """A numpy array or a torch tensor; only what both understand is done with it."""
@@ -29,13 +34,15 @@ class Arrays(NamedTuple):
     invert: Callable[[Array], Array]
 
 
-def arrays_on(device: str) -> Arrays:
-    """Return numpy and scipy for "cpu" and "auto", torch for "cuda".
+def arrays_on(device: str, n_ratings: int = 0) -> Arrays:
+    """Return numpy and scipy for "cpu", torch for "cuda"; "auto" is a GPU for many ratings, where there is one.
 
     Raises InputError for another device and for one that this machine does not have.
     """
-    if device in ("auto", "cpu"):
+    if device == "cpu" or (device == "auto" and (n_ratings < _MANY_RATINGS or not _has_cuda())):
         return Arrays(np, np.asarray, lambda matrix: matrix, np.asarray, lambda x, i: x.take(i, axis=1), invert)
+    if device == "auto":
+        return torch_arrays("cuda")
     if device != "cuda":
         raise InputError(f"device {device!r}: the model bayes runs on cpu and cuda")
     from cf_excel.learn.devices import pick_device
@@ -62,6 +69,14 @@ def torch_arrays(device: str) -> Arrays:
         lambda x, i: x[:, i],
         torch.linalg.inv,
     )
+
+
+def _has_cuda() -> bool:
+    if not find_spec("torch"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def invert(matrices: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ class BayesSettings:
 
     noise_prior: as how many ratings the common noise counts against a user's own. cg_steps: conjugate-gradient steps
     for the weights in an iteration. use_content: take genres, years and tables, not only ratings. precisions: None
-    takes WITH_CONTENT where movies have content, else RATINGS_ALONE. device: "cpu" ("auto" is that, too) or "cuda".
+    takes WITH_CONTENT where movies have content, else RATINGS_ALONE. device: "cpu", "cuda", or "auto", see arrays_on.
     Raises InputError for values that can't work.
     """
 
@@ -164,7 +164,7 @@ def fit_bayes(
         for number in range(1, settings.iterations + 1):
             start = time.perf_counter()
             train_loss = model.iterate()
-            predictions = model.predict_rows(val_rows)
+            predictions = model.predict_validation()
             epoch = _epoch(number, train_loss, predictions, ratings.rating[val_rows], time.perf_counter() - start)
             history.epochs.append(epoch)
             progress.batches(number, train_loss)
@@ -195,7 +195,10 @@ class _Model:
         self.ratings, self.val_rows = ratings, val_rows
         self.precisions = settings.precisions or (WITH_CONTENT if movies else RATINGS_ALONE)
         self.settings = replace(settings, precisions=self.precisions)
-        self.arrays = arrays_on(settings.device)
+        self.arrays = arrays_on(settings.device, len(ratings))
+        self.val_pairs = [
+            self.arrays.dense(idx[val_rows].astype(np.int64)) for idx in (ratings.user_idx, ratings.movie_idx)
+        ]
         is_training = np.ones(len(ratings), bool)
         is_training[val_rows] = False
         rating = ratings.rating[is_training].astype(np.float64)
@@ -274,20 +277,15 @@ class _Model:
     def _predict(self, users: Array, movies: Array) -> Array:
         """Return predictions on the usual scale for pairs of rows, without the mean."""
         p, q, parts = self.users.mean, self.movies.mean, []
-        for start in range(0, len(users), _CHUNK):
+        for start in range(0, max(len(users), 1), _CHUNK):
             u, m = users[start : start + _CHUNK], movies[start : start + _CHUNK]
             product = self.arrays.xp.einsum("nk,nk->n", p[u][:, :-1], q[m][:, :-1])
             parts.append(product + p[u, -1] + q[m, -1])
         return self.arrays.xp.concatenate(parts)
 
-    def predict_rows(self, rows: np.ndarray) -> np.ndarray:
-        """Return the predicted ratings of rows of the table, (n_rows,) float32."""
-        if not len(rows):
-            return np.empty(0, np.float32)
-        pairs = (
-            self.arrays.dense(idx[rows].astype(np.int64)) for idx in (self.ratings.user_idx, self.ratings.movie_idx)
-        )
-        predictions = self.global_mean + self.scale * self.arrays.to_numpy(self._predict(*pairs))
+    def predict_validation(self) -> np.ndarray:
+        """Return the predicted ratings of the validation rows, (n_val,) float32."""
+        predictions = self.global_mean + self.scale * self.arrays.to_numpy(self._predict(*self.val_pairs))
         return np.clip(predictions, *self.rating_range).astype(np.float32)
 
     def result(self, features: list[str], history: History, val_predictions: np.ndarray) -> BayesFit:

@@ -25,7 +25,7 @@ def pick_engine(name: str, model: nn.Module, opt: Optimizer, crit: Loss, data: C
     if name not in ENGINES:
         raise InputError(f"engine {name!r}: expected one of {', '.join(ENGINES)}")
     device = next(model.parameters()).device.type
-    loops = [loop for loop in FAST if name == loop.name or (name == "auto" and loop.chosen_by_auto)]
+    loops = [loop for loop in FAST if name in (loop.name, "auto")]
     reasons = []
     for loop in sorted(loops, key=lambda loop: loop.device != device):
         missing = [package for package in loop.packages if not find_spec(package)]

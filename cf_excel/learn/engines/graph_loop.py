@@ -10,28 +10,29 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from cf_excel.learn.engines.loop import Loss, TorchLoop
+from cf_excel.learn.engines.packed_loop import why_not
 from cf_excel.learn.model_data import ColumnarModelData
+from cf_excel.learn.models import CollabModel, EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.learn.sparse_adam import SparseAdam
 
 WARM_UP = 3  # steps after which libraries have set themselves up and the optimizer has its state
 
 
 class GraphLoop(TorchLoop):
-    """Train any model with Adam or SparseAdam on a CUDA GPU; the steps are torch's own."""
+    """Train the lesson's models with Adam or SparseAdam on a CUDA GPU; the steps are torch's own."""
 
     name = "graph"
     device = "cuda"
     packages = ()
-    chosen_by_auto = False  # until somebody has seen it run on a GPU
 
     @classmethod
     def refuses(cls, model: nn.Module, opt: Optimizer, crit: Loss, data: ColumnarModelData) -> str:
         """Return why this fit can't be done here, "" where it can."""
-        if any(weight.device.type != cls.device for weight in model.parameters()):
-            return f"it needs a model on the device {cls.device}"
-        if type(opt) not in (Adam, SparseAdam) or "step" in vars(opt):
-            return "it needs torch.optim.Adam, without a scheduler"
-        return ""
+        if type(model) not in (EmbeddingDot, EmbeddingDotBias, EmbeddingNet, CollabModel):
+            return f"it fits the lesson's models, not {type(model).__name__}"  # what another does can't be recorded
+        if type(opt) not in (Adam, SparseAdam):
+            return "it needs torch.optim.Adam"
+        return why_not(cls.device, model, opt, crit, data)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,6 +23,7 @@ SMOOTHING = 0.98
 REPORT_EVERY = 64  # batches; reading the loss waits for a GPU, so it is not done at every batch
 REPORT_ROWS = 2**20  # large batches are reported after so many rows, so that Ctrl-C and the bar need not wait
 PREDICT_ROWS = 16384  # rows of a forward without gradients
+PREDICT_ROWS_CUDA = 2**20
 DIVERGED = 10.0  # times the loss of predicting zero everywhere
 
 
@@ -53,14 +54,18 @@ class Loop(ABC):
     def finish(self) -> None:
         """Leave model and optimizer as they are after the last batch."""
 
+    def start_epoch(self, rows: Columns, order: Tensor) -> None:
+        """Get ready for the rows in this order."""
+        self.model.train()
+
     def predict(self, rows: Columns) -> Tensor:
         """Return the model's predictions (n,) between two epochs."""
         return predict(self.model, rows)
 
     def epoch(self, rows: Columns, interrupted: threading.Event) -> None:
         """Train on every row once, in a new order; an interrupt ends it after the batch."""
-        self.model.train()
-        order = torch.randperm(len(rows.y))
+        order = torch.randperm(len(rows.y), device=rows.y.device)
+        self.start_epoch(rows, order)
         n_batches = -(-len(order) // self.bs)
         batch = 0
         try:
@@ -104,7 +109,7 @@ class TorchLoop(Loop):
 
     def run(self, rows: Columns, order: Tensor, first: int, stop: int, interrupted: threading.Event) -> int:
         """Train on the batches first to stop - 1, and look for an interrupt after each."""
-        chosen = order[first * self.bs : stop * self.bs].to(rows.y.device)
+        chosen = order[first * self.bs : stop * self.bs]
         batches = zip(*(part[chosen].split(self.bs) for part in rows), strict=True)
         for batch, (cats, conts, y) in enumerate(batches, first + 1):
             self._batch(cats, conts, y)
@@ -147,7 +152,8 @@ def predict(model: nn.Module, columns: Columns) -> Tensor:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        chunks = zip(*(part.split(PREDICT_ROWS) for part in columns), strict=True)
+        n_rows = PREDICT_ROWS_CUDA if columns.y.device.type == "cuda" else PREDICT_ROWS
+        chunks = zip(*(part.split(n_rows) for part in columns), strict=True)
         parts = [flat(_forward(model, cats, conts), len(y)) for cats, conts, y in chunks if len(y)]
     model.train(was_training)
     return torch.cat(parts) if parts else torch.empty(0)

@@ -33,7 +33,6 @@ class PackedLoop(Loop):
     _average: float
     device = "cpu"
     packages: tuple[str, ...] = ("numba",)
-    chosen_by_auto = True
     dtype = torch.float32
     state_names: tuple[str, ...]  # as in the optimizer's state, for the slots from 1
     n_slots: int
@@ -76,13 +75,16 @@ class PackedLoop(Loop):
     def catch_up(self) -> None:
         """Bring every row up to date."""
 
+    def start_epoch(self, rows: Columns, order: Tensor) -> None:
+        """Refuse a row that is not there."""
+        super().start_epoch(rows, order)
+        self.check(rows.cats)
+
     def run(self, rows: Columns, order: Tensor, first: int, stop: int, interrupted: threading.Event) -> int:
         """Train on the batches first to stop - 1; an interrupt waits until they are done."""
-        if first == 0:
-            self.check(rows.cats)
         losses = self.batches(rows, order[first * self.bs : stop * self.bs])
         if not self.step:
-            y = rows.y[order[: self.bs].to(rows.y.device)]
+            y = rows.y[order[: self.bs]]
             zero = F.mse_loss(torch.zeros_like(y), y).item()
             self._average, self._limit = 0.0, DIVERGED * max(np.fmax(losses[0], zero), 1.0)
         for loss in losses.tolist():
