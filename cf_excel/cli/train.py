@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> None:
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
-    from cf_excel.learn.list_fit import N_COLUMNS, with_lists
+    from cf_excel.learn.list_fit import N_COLUMNS
     from cf_excel.ratings.table import validation_rows
 
     n_of_lists = 0 if args.lists == "rating" else 2 * N_COLUMNS + 1
@@ -152,11 +152,13 @@ def run(args: argparse.Namespace) -> None:
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:
         history, factors = train(ratings, val_rows, report)
-        factors = with_lists(factors, ratings, val_rows, args.lists, args.seed)
+        factors, lists_stopped = _with_lists(factors, ratings, val_rows, args)
         baselines = baseline_scores(ratings, val_rows)
         report.baselines(baselines)
     if history.stopped:
         say(f"stopped after {history.stopped}: the model keeps what it learnt until there")
+    if lists_stopped:
+        say("stopped while the lists were fitted: they rank by the predicted rating; train again to get the list score")
     if args.kind == "bayes" and not args.no_tune:
         say(choice_words(factors.record["chosen"], ratings.nouns))
     say(*verdict(history.epochs, baselines))
@@ -164,6 +166,18 @@ def run(args: argparse.Namespace) -> None:
     if not args.force:
         _check_no_worse(factors, path)
     _save(args, factors, path)
+
+
+def _with_lists(
+    factors: "Factors", ratings: "Ratings", val_rows: "np.ndarray", args: argparse.Namespace
+) -> "tuple[Factors, bool]":
+    """Return a model with what its lists rank by, and whether Ctrl-C left that out: the model itself is kept."""
+    from cf_excel.learn.list_fit import with_lists
+
+    try:
+        return with_lists(factors, ratings, val_rows, args.lists, args.seed), False
+    except KeyboardInterrupt:
+        return factors, True
 
 
 def _save(args: argparse.Namespace, factors: "Factors", path: Path) -> None:
