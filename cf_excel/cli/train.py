@@ -13,6 +13,7 @@ from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import (
     add_command,
     add_features_options,
+    add_picks_options,
     add_ratings_options,
     add_replacing_options,
     check_outputs,
@@ -20,7 +21,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
-from cf_excel.cli.train_picks import add_picks_options, settle_kind, train_picks
+from cf_excel.cli.train_picks import settle_kind, train_picks
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
