@@ -124,9 +124,12 @@ def _right_singular(
     Randomized power iteration (Halko, Martinsson & Tropp 2011), which asks for no more than products with the matrix.
     """
     width = min(k + _OVERSAMPLED, *shape)
-    basis = transposed_times(rng.normal(size=(shape[0], width)))
-    for _ in range(_POWER_STEPS):
-        basis = transposed_times(times(_orthonormal(basis)))
+    if width == min(shape):  # all that there is: nothing to search for
+        basis = np.eye(width) if width == shape[1] else transposed_times(np.eye(width))
+    else:
+        basis = transposed_times(rng.normal(size=(shape[0], width)))
+        for _ in range(_POWER_STEPS):
+            basis = transposed_times(times(_orthonormal(basis)))
     basis = _orthonormal(_orthonormal(basis))  # the second time to full precision
     product = times(basis)
     squares, rotation = np.linalg.eigh(product.T @ product)

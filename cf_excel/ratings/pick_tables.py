@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.column_names import are_counts_by_name, columns_beside, find_columns, may_be_rating
+from cf_excel.ratings.column_names import are_counts_by_name, columns_beside, find_columns, is_usual, may_be_rating
 from cf_excel.ratings.columns import TextTable
 from cf_excel.ratings.rating_rows import RatingsTable, ReadRows, as_number
 from cf_excel.ratings.reading import Reading
@@ -32,6 +32,9 @@ def pick_columns(table: RatingsTable, how: Reading) -> dict[str, int] | None:
     if not table.has_header:
         return None
     taken = set(column.values())
+    others = [i for i, name in enumerate(table.first_record) if i not in taken and is_usual(name, "movie")]
+    if others and all(_numbers(table, [column["movie"], *others])):
+        return None  # a grid whose items are called Book, Film, Game
     taken |= set(columns_beside(table.first_record, taken).values())
     free = [i for i, name in enumerate(table.first_record) if name and i not in taken and may_be_rating(name)]
     return None if any(_numbers(table, free)) else column
