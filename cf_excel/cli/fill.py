@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cf_excel.cli.options import add_command, add_reading_options, reading_options, whole
+from cf_excel.cli.options import add_command, add_picks_options, add_reading_options, reading_options, whole
 from cf_excel.cli.workbook_options import noting_faults, print_report
 
 
@@ -29,6 +29,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     add_reading_options(parser.add_argument_group("ratings"))
+    add_picks_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -43,6 +44,6 @@ def run(args: argparse.Namespace) -> None:
             out=args.out,
             backup=args.backup,
             dry_run=args.dry_run,
-            **reading_options(args),
+            **reading_options(args) | {"implicit": args.implicit or (False if args.explicit else None)},
         )
     print_report(report)

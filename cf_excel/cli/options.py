@@ -122,6 +122,18 @@ def add_place_options(group: argparse._ArgumentGroup, columns: Sequence[str], wh
     group.add_argument("--encoding", metavar="NAME", help="of a text (default: UTF-8, or guessed)")
 
 
+def add_picks_options(parser: argparse.ArgumentParser) -> None:
+    """Add --implicit and --explicit."""
+    group = parser.add_argument_group("tables without ratings").add_mutually_exclusive_group()
+    group.add_argument(
+        "--implicit",
+        action="store_true",
+        help="the rows are orders, plays, clicks or likes, and a column of numbers counts them (default: where there "
+        "is no column of ratings, all ratings are the same, or they look like counts)",
+    )
+    group.add_argument("--explicit", action="store_true", help="the numbers are ratings, whatever they look like")
+
+
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return what the options above say, as load_ratings takes it; nothing where they say nothing."""
     columns = {column: name for column in _COLUMNS if (name := getattr(args, f"{column}_column")) is not None}
@@ -130,7 +142,7 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
         how["columns"] = columns
     if args.rating_range:
         how["rating_range"] = tuple(args.rating_range)
-    implicit = getattr(args, "implicit", False)  # of train alone
+    implicit = getattr(args, "implicit", False)  # of train and fill alone
     if implicit or (implicit is None and (args.ratings or args.download)):
         how["implicit"] = implicit
     return how

@@ -13,6 +13,7 @@ from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import (
     add_command,
     add_features_options,
+    add_picks_options,
     add_ratings_options,
     add_replacing_options,
     check_outputs,
@@ -20,7 +21,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
-from cf_excel.cli.train_picks import add_picks_options, settle_kind, train_picks
+from cf_excel.cli.train_picks import settle_kind, train_picks
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace) -> None:
     ratings = read_ratings(args)
 
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
-    from cf_excel.learn.list_fit import N_COLUMNS, with_lists
+    from cf_excel.learn.list_fit import N_COLUMNS
     from cf_excel.ratings.table import validation_rows
 
     n_of_lists = 0 if args.lists == "rating" else 2 * N_COLUMNS + 1
@@ -150,11 +151,13 @@ def run(args: argparse.Namespace) -> None:
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
     with report:
         history, factors = train(ratings, val_rows, report)
-        factors = with_lists(factors, ratings, val_rows, args.lists, args.seed, args.device)
+        factors, lists_stopped = _with_lists(factors, ratings, val_rows, args)
         baselines = baseline_scores(ratings, val_rows)
         report.baselines(baselines)
     if history.stopped:
         say(f"stopped after {history.stopped}: the model keeps what it learnt until there")
+    if lists_stopped:
+        say("stopped while the lists were fitted: they rank by the predicted rating; train again to get the list score")
     if args.kind == "bayes" and not args.no_tune:
         say(choice_words(factors.record["chosen"], ratings.nouns))
     say(*verdict(history.epochs, baselines))
@@ -162,6 +165,18 @@ def run(args: argparse.Namespace) -> None:
     if not args.force:
         _check_no_worse(factors, path)
     _save(args, factors, path)
+
+
+def _with_lists(
+    factors: "Factors", ratings: "Ratings", val_rows: "np.ndarray", args: argparse.Namespace
+) -> "tuple[Factors, bool]":
+    """Return a model with what its lists rank by, and whether Ctrl-C left that out: the model itself is kept."""
+    from cf_excel.learn.list_fit import with_lists
+
+    try:
+        return with_lists(factors, ratings, val_rows, args.lists, args.seed, args.device), False
+    except KeyboardInterrupt:
+        return factors, True
 
 
 def _save(args: argparse.Namespace, factors: "Factors", path: Path) -> None:

@@ -16,18 +16,6 @@ if TYPE_CHECKING:
 _OF_RATINGS = ("epochs", "user_features", "movie_features", "ratings_only")  # options of the other kinds
 
 
-def add_picks_options(parser: argparse.ArgumentParser) -> None:
-    """Add --implicit and --explicit."""
-    group = parser.add_argument_group("tables without ratings").add_mutually_exclusive_group()
-    group.add_argument(
-        "--implicit",
-        action="store_true",
-        help="the rows are orders, plays, clicks or likes, and a column of numbers counts them (default: where there "
-        "is no column of ratings, all ratings are the same, or they look like counts)",
-    )
-    group.add_argument("--explicit", action="store_true", help="the numbers are ratings, whatever they look like")
-
-
 def settle_kind(args: argparse.Namespace) -> None:
     """Put in args which kind is to be trained, and whether the rows are picks: None where the table will tell.
 

@@ -143,9 +143,13 @@ def _right_singular(
     Randomized power iteration (Halko, Martinsson & Tropp 2011), which asks for no more than products with the matrix.
     """
     width = min(k + _OVERSAMPLED, *shape)
-    basis = transposed_times(arrays.dense(rng.normal(size=(shape[0], width))))
-    for _ in range(_POWER_STEPS):
-        basis = transposed_times(times(_orthonormal(basis, arrays)))
+    if width == min(shape):  # all that there is: nothing to search for
+        everything = arrays.dense(np.eye(width))
+        basis = everything if width == shape[1] else transposed_times(everything)
+    else:
+        basis = transposed_times(arrays.dense(rng.normal(size=(shape[0], width))))
+        for _ in range(_POWER_STEPS):
+            basis = transposed_times(times(_orthonormal(basis, arrays)))
     basis = _orthonormal(_orthonormal(basis, arrays), arrays)  # the second time to full precision
     product = times(basis)
     squares, rotation = np.linalg.eigh(arrays.to_numpy(product.T @ product))

@@ -34,12 +34,16 @@ MOST_FACTORS = 128  # which the singular vectors that are found can tell apart
 
 @dataclass(frozen=True, eq=False)
 class PickFit:
-    """A model, how good its lists are on the picks held back, and those of what is picked most; None without any."""
+    """A model, how good its lists are on the picks held back, and those of what is picked most; None without any.
+
+    sureness: by how many standard errors the NDCG of the model's lists is above that of what is picked most.
+    """
 
     factors: Factors
     weights: PickWeights
     quality: ListQuality | None
     popular: ListQuality | None
+    sureness: float
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,19 @@ class _Fitted:
 
 
 def fit_picks(
-    ratings: Ratings, val_rows: np.ndarray, split: str = "none", seed: int = 0, n_factors: int | None = None
+    ratings: Ratings,
+    val_rows: np.ndarray,
+    split: str = "none",
+    seed: int = 0,
+    n_factors: int | None = None,
+    *,
+    of_all: bool = False,
 ) -> PickFit:
     """Return a model of the picks outside val_rows, measured on these; the same seed, the same numbers.
 
     n_factors: at most, 48 unless told otherwise. How many, and how counts weigh, is chosen on picks held out within the
-    others. Raises InputError for a number of factors that can't be, and where no pick is left to learn from.
+    others. of_all: what was chosen and measured so is then fitted to all picks, those of val_rows, too. Raises
+    InputError for a number of factors that can't be, and where no pick is left to learn from.
     """
     is_training = np.ones(len(ratings), bool)
     is_training[row_numbers(val_rows, len(ratings))] = False
@@ -84,10 +95,15 @@ def fit_picks(
     chosen, scale = _choose(ratings, training, seed, n_factors)
     fitted = _fit(ratings, training, chosen, seed)
     quality = popular = None
+    sureness = 0.0
     if len(held_back):
-        quality = list_quality(fitted.sums, ratings, training, held_back, seed)
-        most_picked = lambda rows: np.broadcast_to(fitted.bias, (len(rows), ratings.n_movies))  # noqa: E731
-        popular = list_quality(most_picked, ratings, training, held_back, seed)
+        bias = fitted.bias
+        most_picked = lambda rows: np.broadcast_to(bias, (len(rows), ratings.n_movies))  # noqa: E731
+        own, others = (_of_users(scorer, ratings, training, held_back, seed) for scorer in (fitted.sums, most_picked))
+        quality, popular = (ListQuality(*map(_mean, found)) for found in (own, others))
+        sureness = _sureness(own[0] - others[0])
+    if of_all:
+        fitted = _fit(ratings, np.arange(len(ratings)), chosen, seed)
     spread = np.sqrt(np.square(fitted.users).mean(axis=0))
     spread[spread == 0] = 1  # of a column that nobody uses
     metrics = {} if quality is None else {"val_ndcg": quality.ndcg, "val_hit_rate": quality.hit_rate}
@@ -122,7 +138,7 @@ def fit_picks(
         record=record,
         nouns=ratings.nouns,
     )
-    return PickFit(factors, chosen.weights, quality, popular)
+    return PickFit(factors, chosen.weights, quality, popular, sureness)
 
 
 def list_quality(
@@ -133,6 +149,13 @@ def list_quality(
     training, held_back: rows of the picks. What a user picked in training is no candidate, any pick held back is
     relevant.
     """
+    return ListQuality(*map(_mean, _of_users(scorer, ratings, training, held_back, seed)))
+
+
+def _of_users(
+    scorer: UserScores, ratings: Ratings, training: np.ndarray, held_back: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the NDCG of each user's list, and whether there is a hit in it, both (n_users,)."""
     users = np.unique(ratings.user_idx[held_back])
     if len(users) > _MOST_MEASURED:
         users = np.sort(np.random.default_rng(seed).permutation(users)[:_MOST_MEASURED])
@@ -140,7 +163,17 @@ def list_quality(
     listed = list_movies(scorer, users, (ratings.user_idx[training], ratings.movie_idx[training]), n_movies)
     wanted = ratings.user_idx[held_back], ratings.movie_idx[held_back]
     hits, n_wanted = find_hits(users, listed, wanted, n_movies)
-    return ListQuality(float(ndcgs(hits, n_wanted).mean()), float(hits.any(axis=1).mean()))
+    return ndcgs(hits, n_wanted), np.any(hits, axis=1)
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean())
+
+
+def _sureness(gains: np.ndarray) -> float:
+    """Return the mean of users' gains in standard errors; 0 where they do not tell."""
+    error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
+    return float(gains.mean() / error) if error > 0 else 0.0
 
 
 def _fit(ratings: Ratings, rows: np.ndarray, chosen: _Settings, seed: int) -> _Fitted:

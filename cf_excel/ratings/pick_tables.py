@@ -1,11 +1,13 @@
 """Tell tables of picks, such as orders, plays, clicks and likes, from tables of ratings."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.column_names import are_counts_by_name, columns_beside, find_columns, may_be_rating
+from cf_excel.ratings.column_names import are_counts_by_name, columns_beside, find_columns, is_usual, may_be_rating
 from cf_excel.ratings.columns import TextTable
-from cf_excel.ratings.rating_rows import RatingsTable, as_number
+from cf_excel.ratings.rating_rows import RatingsTable, ReadRows, as_number
 from cf_excel.ratings.reading import Reading
 
 _LOOKED_AT = 200  # rows
@@ -30,6 +32,9 @@ def pick_columns(table: RatingsTable, how: Reading) -> dict[str, int] | None:
     if not table.has_header:
         return None
     taken = set(column.values())
+    others = [i for i, name in enumerate(table.first_record) if i not in taken and is_usual(name, "movie")]
+    if others and all(_numbers(table, [column["movie"], *others])):
+        return None  # a grid whose items are called Book, Film, Game
     taken |= set(columns_beside(table.first_record, taken).values())
     free = [i for i, name in enumerate(table.first_record) if name and i not in taken and may_be_rating(name)]
     return None if any(_numbers(table, free)) else column
@@ -59,3 +64,16 @@ def why_picks(ratings: np.ndarray, header: str) -> str:
         return f"{header} holds counts"
     has_tail = least >= 0 and most > _SCALES_END and most >= _TAIL * float(np.median(ratings))
     return f"they are whole numbers, most of them small and the highest {most:,.0f}" if has_tail else ""
+
+
+def as_picks(table: RatingsTable, column: dict[str, int], rows: ReadRows, how: Reading) -> Reading:
+    """Return how the rows are to be put together, with a note where they are picks that nobody called so."""
+    if how.implicit is not None:
+        return how
+    header = table.first_record[column["rating"]] if table.has_header and "rating" in column else ""
+    why = "there is no column of ratings"
+    if "rating" in column:
+        why = "" if how.rating_range else why_picks(np.concatenate(rows.columns["rating"]), header)
+    if why:
+        how.note(f"{table.name} read as picks, not as ratings: {why} (--explicit: as ratings)")
+    return replace(how, implicit=bool(why))

@@ -1,4 +1,4 @@
-"""Read a range of a sheet as a grid of ratings, with names above and at the left of it, or without."""
+"""Read a range of a sheet as a grid of ratings or picks, with names above and at the left or without, or as a list."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from cf_excel.errors import InputError
 from cf_excel.ratings.assembly import assemble
 from cf_excel.ratings.cell_tables import Cell, ListOfCells, ListOfGrid, TableCells, text_of
-from cf_excel.ratings.column_names import REQUIRED, find_columns
-from cf_excel.ratings.forms import find_table
+from cf_excel.ratings.column_names import REQUIRED, find_columns, noun_of
+from cf_excel.ratings.forms import find_table, has_columns
 from cf_excel.ratings.grids import as_value, find_grid, is_known_corner
 from cf_excel.ratings.nouns import Nouns
+from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.table import Ratings, canonical_id
 from cf_excel.ratings.totals import is_total
 
 _EXPECTED = "expected numbers, users down and items across, blank where nobody rated, with or without names around them"
+_AS_LIST = Reading(form="list", implicit=None, columns={"timestamp": "none"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,7 @@ class RatedRange:
     """The ratings of a range, and where its users and items stand: rows and columns of the range, from 0.
 
     users, items: their names, no two alike. What is no part of the grid, such as a total, has no row or column here.
-    items_down: whether rows are of items, and columns of users.
+    A list has none at all. items_down: whether rows are of items, and columns of users.
     """
 
     ratings: Ratings
@@ -31,36 +33,43 @@ class RatedRange:
     items: list[str]
     rows: list[int]
     columns: list[int]
-    items_down: bool
+    items_down: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the range has a row for each rating or pick, and no cell for each pair."""
+        return not self.rows
 
 
 def read_range(rows: Sequence[Sequence[Cell]]) -> RatedRange:
     """Return the ratings of a range of cells, "" for a blank one; names are found, and else made of row and column.
 
-    Raises InputError where there are none, for a cell that is no number, and for ratings beside names that lack one.
+    Picks are told from ratings as in a file; they may be a list without numbers. Raises InputError where there is
+    neither, for a cell that is no number, and for ratings beside names that lack one.
     """
-    if not any(as_value(value, True) is not None for row in rows for value in row):
-        raise InputError(f"the range has no ratings: {_EXPECTED}")
     cells = [list(row) for row in rows]
     n_above = _count_titles(cells)
+    listed = find_table(TableCells("the range", cells[n_above:], range(len(cells) - n_above)), _AS_LIST)
+    if isinstance(listed, ListOfCells) and listed.has_header:
+        return _read_list(listed)
+    if not any(as_value(value, True) is not None for row in rows for value in row):
+        raise InputError(f"the range has no ratings: {_EXPECTED}")
     has_top, has_left = _find_names(cells[n_above:])
     headed = cells[n_above:]
-    listed = find_table(TableCells("the range", headed[:2], range(2)), Reading(form="list")) if has_top else None
-    if isinstance(listed, ListOfCells) and listed.has_header:
-        raise InputError(f"the range is a list, a row a rating: {_EXPECTED}")
     if not has_left:
         headed = [["" if has_top and not i else f"row {n_above + i + 1}", *row] for i, row in enumerate(headed)]
     if not has_top:
         width = len(cells[0])
         headed = [["", *(f"column {j + 1}" for j in range(has_left, width))], *headed]
     up, left = n_above - (not has_top), -(not has_left)
-    how = Reading(form="grid")
+    how = Reading(form="grid", implicit=None)
     found = find_grid(TableCells("the range", headed, range(up + 1, up + 1 + len(headed))), how)
     if found is None or not found.values:
         raise InputError(f"the range has no grid of ratings: {_EXPECTED}")
     told = replace(found, users=_told_apart(found.users), movies=_told_apart(found.movies))
-    read = read_rows(told, find_columns(told, REQUIRED, ()), how)
-    ratings = assemble(read, {}, "the range", Nouns(*found.nouns("item")), how)
+    column = find_columns(told, REQUIRED, ())
+    read = read_rows(told, column, how)
+    ratings = assemble(read, {}, "the range", Nouns(*found.nouns("item")), as_picks(told, column, read, how))
     down, across = _rated(told)
     return RatedRange(
         ratings,
@@ -70,6 +79,20 @@ def read_range(rows: Sequence[Sequence[Cell]]) -> RatedRange:
         [found.columns[j] + left for j in sorted(across)],
         found.items_down,
     )
+
+
+def _read_list(listed: ListOfCells) -> RatedRange:
+    """Return the ratings or picks of a list; times do not count, because a cell may hold them as mere numbers."""
+    how = replace(_AS_LIST, notes=[])
+    column = pick_columns(listed, how)
+    if column is None or has_columns(listed, how):
+        column = find_columns(listed, REQUIRED, ())
+    read = read_rows(listed, column, how)
+    user, item = (listed.first_record[column[kind]] for kind in ("user", "movie"))
+    nouns = Nouns(noun_of(user, "user"), noun_of(item, "item"))
+    ratings = assemble(read, {}, "the range", nouns, as_picks(listed, column, read, how))
+    users, items = ([str(identity) for identity in ids.tolist()] for ids in (ratings.user_ids, ratings.movie_ids))
+    return RatedRange(ratings, users, items, [], [])
 
 
 def _count_titles(cells: list[list[Cell]]) -> int:

@@ -16,8 +16,8 @@ from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
-from cf_excel.ratings.pick_tables import pick_columns, why_picks
-from cf_excel.ratings.rating_rows import RatingsTable, ReadRows, read_rows
+from cf_excel.ratings.pick_tables import as_picks, pick_columns
+from cf_excel.ratings.rating_rows import RatingsTable, read_rows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_parquet
 from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, list_sources
@@ -112,7 +112,7 @@ def load_ratings(
     if movies_source and movies and told.keys().isdisjoint(rows.movies.row_of_id):
         how.note(f"{movies_source.name} tells of none of the {nouns.movies} that are rated: expected their ids there")
     name = Path(path).resolve().name if path is not None else LESSON_SOURCE
-    how = _as_picks(found, column, rows, how)
+    how = as_picks(found, column, rows, how)
     ratings = assemble(rows, rows.known() | dict(told), name, nouns, how)
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
 
@@ -231,19 +231,6 @@ def _columns(table: RatingsTable, how: Reading) -> dict[str, int]:
             raise
         column = picks
     return column | (columns_beside(table.first_record, set(column.values())) if table.has_header else {})
-
-
-def _as_picks(table: RatingsTable, column: dict[str, int], rows: ReadRows, how: Reading) -> Reading:
-    """Return how the rows are to be put together, with a note where they are picks that nobody called so."""
-    if how.implicit is not None:
-        return how
-    header = table.first_record[column["rating"]] if table.has_header and "rating" in column else ""
-    why = "there is no column of ratings"
-    if "rating" in column:
-        why = "" if how.rating_range else why_picks(np.concatenate(rows.columns["rating"]), header)
-    if why:
-        how.note(f"{table.name} read as picks, not as ratings: {why} (--explicit: as ratings)")
-    return replace(how, implicit=bool(why))
 
 
 def _note_grid(table: ListOfGrid, how: Reading) -> None:

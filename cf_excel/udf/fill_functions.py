@@ -9,8 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.learn.table_fit import TableFit, fit_table
+from cf_excel.learn.table_fit import TableFit
+from cf_excel.learn.table_picks import PicksTableFit, fit_own_table
 from cf_excel.model.lookup import cut
+from cf_excel.model.picks import ListQuality
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.cell_tables import Cell
 from cf_excel.ratings.ranges import RatedRange, read_range
@@ -33,19 +35,23 @@ class _Learnt:
     """
 
     found: RatedRange
-    fit: TableFit
+    fit: TableFit | PicksTableFit
     predictions: np.ndarray
     order: np.ndarray
+    is_free: np.ndarray
     is_blank: np.ndarray
 
 
 def fill(table: Value) -> Rows:
-    """Return the range with its blank ratings predicted, and all else as it is.
+    """Return the range with its blank ratings predicted, and all else as it is; those of picks are scores, 0 to 1.
 
-    Raises InputError as read_range does.
+    Raises InputError as read_range does, and for a list, which has no blanks.
     """
     cells = _checked(table)
     learnt = _learn(_content(cells))
+    if learnt.found.is_list:
+        row = "pick" if learnt.found.ratings.implicit else "rating"
+        raise InputError(f"the range is a list, a row a {row}, with no blanks to fill: pass a grid, or take CF_TOP")
     filled = np.where(learnt.is_blank, "", cells)
     for place, value in np.ndenumerate(filled):
         if type(value) not in (float, str):
@@ -59,17 +65,16 @@ def fill(table: Value) -> Rows:
 def top(table: Value, n: int) -> Rows:
     """Return a row for each user: the name, then the n items to recommend first, of those that the user did not rate.
 
-    They rank as recommend does it with what was learnt; behind them are those that nobody rated. Blank where there are
-    fewer. Raises InputError as read_range does.
+    They rank as recommend does it with what was learnt, of picks by the score; behind them are those that nobody rated.
+    Blank where there are fewer. Raises InputError as read_range does.
     """
     learnt = _learn(_content(_checked(table)))
     found = learnt.found
     if len(found.users) * (n + 1) > MOST_CELLS:
         raise InputError(f"n {n:,} of {len(found.users):,} users: {MOST_CELLS:,} cells at once are the most")
-    is_free = _laid_out(learnt.is_blank[np.ix_(found.rows, found.columns)], found)
     users, items = ([canonical_id(name) for name in names] for names in (found.users, found.items))
     rows: Rows = []
-    for user, best, free in zip(users, learnt.order, is_free, strict=True):
+    for user, best, free in zip(users, learnt.order, learnt.is_free, strict=True):
         shown = [items[item] for item in best[free[best]][:n].tolist()]
         rows.append([user, *shown, *[""] * (n - len(shown))])
     return rows
@@ -91,12 +96,17 @@ def _laid_out(values: np.ndarray, found: RatedRange) -> np.ndarray:
 def fit(table: Value) -> Rows:
     """Return what was learnt from the range and how good that is, as rows of words and a number or a sentence.
 
-    Errors are RMSE, in rating points; blank where nothing can be held out. Raises InputError as read_range does.
+    Errors are RMSE, in rating points; of picks it is the NDCG of lists and how many have a hit, 0 to 1. Blank where
+    nothing can be held out. Raises InputError as read_range does.
     """
-    learnt = _learn(_content(_checked(table)))
-    user, item = learnt.fit.nouns
-    fit = learnt.fit
-    rows: Rows = [
+    fit = _learn(_content(_checked(table))).fit
+    rows = _of_picks(fit) if isinstance(fit, PicksTableFit) else _of_ratings(fit)
+    return [[words, "" if is_blank(value) else value] for words, value in rows]
+
+
+def _of_ratings(fit: TableFit) -> Rows:
+    user, item = fit.nouns
+    return [
         ["Ratings", fit.n_ratings],
         ["Ratings held out, each predicted without it", fit.n_held_out],
         ["Error of these predictions (RMSE)", fit.rmse],
@@ -104,7 +114,18 @@ def fit(table: Value) -> Rows:
         [f"Error of the biases of {user} and {item}", fit.bias_rmse],
         ["In a word", fit.verdict],
     ]
-    return [[words, "" if is_blank(value) else value] for words, value in rows]
+
+
+def _of_picks(fit: PicksTableFit) -> Rows:
+    own, popular = (found or ListQuality(np.nan, np.nan) for found in (fit.quality, fit.popular))
+    return [
+        ["Picks, not ratings", fit.n_ratings],
+        ["Picks held out", fit.n_held_out],
+        ["NDCG of lists of 10 against these", own.ndcg],
+        ["NDCG of what is picked most", popular.ndcg],
+        ["Part of the lists of 10 with a hit", own.hit_rate],
+        ["In a word", fit.verdict],
+    ]
 
 
 def _checked(table: Value) -> np.ndarray:
@@ -137,7 +158,10 @@ def _plain(value: Value) -> Cell:
 def _learn(content: tuple[tuple[Cell, ...], ...]) -> _Learnt:
     try:
         found = read_range(content)
-        fit = fit_table(found.ratings)
+        n_users, n_items = len(found.users), len(found.items)
+        if n_users * n_items > MOST_CELLS:
+            raise InputError(f"{n_users:,} x {n_items:,} pairs: {MOST_CELLS:,} are the most to learn from in a cell")
+        fit = fit_own_table(found.ratings)
     except InputError as error:  # it may tell of many rows
         raise InputError(cut(str(error), _LONGEST)) from None
     predictor = Predictor(fit.factors)
@@ -145,7 +169,10 @@ def _learn(content: tuple[tuple[Cell, ...], ...]) -> _Learnt:
     user_rows, item_rows = predictor.user_rows(users), predictor.movie_rows(items)
     scores = predictor.predict_rows(user_rows[:, None], item_rows[None])
     is_blank = np.array([[value == "" for value in row] for row in content])
-    return _Learnt(found, fit, np.asarray(scores, float), _order(predictor, user_rows, item_rows), is_blank)
+    is_taken = np.zeros((found.ratings.n_users + 1, found.ratings.n_movies + 1), bool)  # the last: who took nothing
+    is_taken[found.ratings.user_idx, found.ratings.movie_idx] = True
+    order = _order(predictor, user_rows, item_rows)
+    return _Learnt(found, fit, np.asarray(scores, float), order, ~is_taken[user_rows[:, None], item_rows], is_blank)
 
 
 def _order(predictor: Predictor, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:

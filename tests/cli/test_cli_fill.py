@@ -3,7 +3,7 @@
 import numpy as np
 import openpyxl
 import pytest
-from support.own_books import grid_book, list_book
+from support.own_books import counts, grid_book, list_book
 
 from cf_excel.cli import main
 
@@ -55,11 +55,26 @@ def test_options_that_can_not_work(tmp_path, capsys, options, message):
     assert path.read_bytes() == before
 
 
+def test_orders_are_told_from_ratings(tmp_path, capsys):
+    path = grid_book(tmp_path / "own.xlsx", counts())
+    assert main(["fill", str(path), "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert "lists of 10 on picks held out: NDCG" in out
+    assert "sheet scores: added" in out
+    assert "read as picks, not as ratings: they are whole numbers, most of them small" in err
+    assert main(["fill", str(path), "--dry-run", "--explicit"]) == 2
+    assert "nothing can be learnt from 127 ratings" in capsys.readouterr().err
+    path = grid_book(tmp_path / "stars.xlsx")
+    assert main(["fill", str(path), "--dry-run", "--implicit"]) == 0
+    assert "sheet scores: added" in capsys.readouterr().out
+
+
 def test_nothing_to_learn_is_one_line(tmp_path, capsys):
     path = grid_book(tmp_path / "own.xlsx", np.full((24, 12), 3.0))
     assert main(["fill", str(path)]) == 2
     err = capsys.readouterr().err.splitlines()
-    assert err[-1] == "cf_excel fill: own.xlsx: nothing can be learnt: every rating is 3"
+    assert err[-1] == "cf_excel fill: own.xlsx: nothing can be learnt: every Customer picked every Item"
+    assert any("read as picks, not as ratings: every rating is 3" in line for line in err)
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "missing.xlsx", "no_workbook.xlsx"])

@@ -337,6 +337,27 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path: Path) -> None:
     assert record["metrics"]["val_mse"] < 5
 
 
+def test_ctrl_c_while_the_lists_are_fitted_keeps_the_model(
+    small: Ratings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, out = tmp_path / "plain", tmp_path / "model"
+    assert main(["train", "--no-tune", "--lists", "rating", "--out", str(plain)]) == 0
+
+    def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("cf_excel.learn.list_fit.fit_lists", interrupted)
+    capsys.readouterr()
+    assert main(["train", "--no-tune", "--out", str(out)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stopped")]
+    assert told == [
+        "stopped while the lists were fitted: they rank by the predicted rating; train again to get the list score"
+    ]
+    kept, whole = load_factors(out), load_factors(plain)
+    assert kept.lists is None
+    np.testing.assert_array_equal(kept.movie_factors, whole.movie_factors)
+
+
 def test_a_terminal_shows_a_bar_and_then_the_table(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     command = [*COMMAND, "--epochs", "1", "--batch-size", "512", "--out", str(tmp_path / "model")]

@@ -1,5 +1,7 @@
 """Ranges of a sheet as a grid of ratings, with names and without."""
 
+from collections.abc import Callable
+
 import pytest
 
 from cf_excel.errors import InputError
@@ -97,7 +99,6 @@ def test_what_stands_below_is_nobody() -> None:
         ([["", ""], ["", ""]], "the range has no ratings: expected numbers, users down"),
         ([["a", "b"], ["c", "d"]], "the range has no ratings"),
         ([[5.0]], "the range has no grid of ratings"),
-        ([["user", "item", "rating"], ["Ann", "Mug", 5.0]], "the range is a list, a row a rating: expected numbers"),
         (with_names(["Ann", "", "Cy"], ITEMS), "the range row 3: ratings, but no name in front of them"),
         (with_names(USERS, ["Mug", "", "Pot", "Pan"]), "column 3 has ratings, but no name above them"),
         ([["", "Mug", "Cup"], ["Ann", 5.0, "good"], ["Bob", 1.0, 2.0]], "row 2, column 'Cup': rating 'good'"),
@@ -106,3 +107,40 @@ def test_what_stands_below_is_nobody() -> None:
 def test_what_is_no_grid_is_told(cells: list[list], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_range(cells)
+
+
+ORDERS = [["Client", "Article"], ["Ann", "Mug"], ["Ann", "Cup"], ["Bob", "Mug"], ["Ann", "Mug"]]
+STARS = [["user", "item", "rating"], ["Ann", "Mug", 5.0], ["Bob", "Mug", 2.0]]
+
+
+def test_a_list_will_do() -> None:
+    stars = read_range(STARS)
+    assert stars.is_list
+    assert (stars.users, stars.items, stars.ratings.implicit) == (["Ann", "Bob"], ["Mug"], False)
+    assert stars.ratings.rating.tolist() == [5, 2]
+
+
+@pytest.mark.parametrize("above", [[], [["Orders of May", ""], ["", ""]]])
+def test_a_list_without_numbers_is_of_picks(above: list[list]) -> None:
+    orders = read_range([*above, *ORDERS])
+    assert orders.is_list
+    assert (orders.users, sorted(orders.items)) == (["Ann", "Bob"], ["Cup", "Mug"])
+    assert orders.ratings.nouns == ("client", "article")
+    assert orders.ratings.implicit
+    assert sorted(orders.ratings.rating.tolist()) == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("value", "implicit"), [(lambda i: 1.0, True), (lambda i: 99.0 if not i else 1.0 + i % 3, True), (float, False)]
+)
+def test_grids_of_equal_numbers_and_of_counts_are_picks(value: Callable[[int], float], implicit: bool) -> None:
+    cells = [["", *ITEMS], *([user, *(value(4 * i + j) for j in range(4))] for i, user in enumerate(USERS))]
+    read = read_range(cells)
+    assert (read.is_list, read.ratings.implicit) == (False, implicit)
+
+
+def test_a_grid_of_books_and_films_is_no_list() -> None:
+    cells = [["Customer", "Book", "Film", "Game"], ["Ann", 5.0, 3.0, ""], ["Bob", 4.0, "", 2.0]]
+    read = read_range(cells)
+    assert (read.is_list, read.users, read.items) == (False, ["Ann", "Bob"], ["Book", "Film", "Game"])
+    assert not read.ratings.implicit

@@ -23,6 +23,14 @@ def scores(blank: float = 0.5) -> np.ndarray:
     return ratings
 
 
+def counts() -> np.ndarray:
+    """Return how often each of 24 customers ordered each of 12 products, (24, 12), NaN for never; two tastes."""
+    rng = np.random.default_rng(5)
+    likes = np.arange(24)[:, None] % 2 == np.arange(12)[None] % 2
+    ordered = rng.random((24, 12)) < np.where(likes, 0.7, 0.1)
+    return np.where(ordered, 1 + np.floor(np.exp(1.5 * rng.normal(size=(24, 12)))), np.nan)
+
+
 def grid_book(path: Path, ratings: np.ndarray | None = None) -> Path:
     """Write a grid with a title above, a row of means below, somebody new on both sides, and other sheets."""
     ratings = scores() if ratings is None else ratings

@@ -10,8 +10,10 @@ import pytest
 from support.function_calls import GRID, NOT_AVAILABLE
 from support.planted import low_rank_ratings
 
-from cf_excel.learn import table_fit
+from cf_excel.learn.table_fit import TableFit
+from cf_excel.learn.table_picks import PicksTableFit, fit_own_table
 from cf_excel.model.predictor import Predictor
+from cf_excel.ratings.table import Ratings
 from cf_excel.udf import fill_functions
 from cf_excel.udf.functions import Functions
 
@@ -144,7 +146,6 @@ def test_how_good_that_is(planted: list[list]) -> None:
     [
         (None, "the range has no ratings: expected numbers"),
         (5.0, "the range has no grid of ratings"),
-        ([["user", "item", "rating"], ["Ann", "Mug", 5.0]], "the range is a list, a row a rating"),
         ([[1.0] * 1001] * 1000, "1,000 x 1,001 cells: 1,000,000 are the most to learn from"),
         ([["a\n", "b"], ["c", "x" * 400]] + [["d", "e"]] * 30, "the range has no ratings"),
         ([["", "b"], ["c", 5.0]] + [["d", 4.0]] * 70 + [["d", "e" * 100]] * 30, "the range: rows that can't be read"),
@@ -169,11 +170,11 @@ def test_how_many_must_be_a_number() -> None:
 def test_the_same_content_is_learnt_once(monkeypatch: pytest.MonkeyPatch) -> None:
     fits = []
 
-    def counted(ratings: object) -> table_fit.TableFit:
+    def counted(ratings: Ratings) -> TableFit | PicksTableFit:
         fits.append(ratings)
-        return table_fit.fit_table(ratings)
+        return fit_own_table(ratings)
 
-    monkeypatch.setattr(fill_functions, "fit_table", counted)
+    monkeypatch.setattr(fill_functions, "fit_own_table", counted)
     fill_functions._learn.cache_clear()
     first = SHEET.CF_FILL(GRID)
     assert SHEET.CF_FILL(tuple(map(tuple, GRID))) == Functions().CF_FILL(np.array(GRID, object)) == first

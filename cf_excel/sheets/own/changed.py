@@ -3,7 +3,8 @@
 import numpy as np
 
 from cf_excel.sheets.own.draft import SheetDraft, mark_of
-from cf_excel.sheets.own.own_layout import FIT, PREDICTIONS
+from cf_excel.sheets.own.fit_draft import NDCG
+from cf_excel.sheets.own.own_layout import FIT, SCORES
 from cf_excel.sheets.own.put_drafts import FormerSheet
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 
@@ -15,15 +16,23 @@ def change_of(draft: SheetDraft, former: FormerSheet) -> str:
     new, old = draft.values, former.values
     if mark_of(new.items()) == mark_of(old.items()):  # programs may round digits that nobody sees
         return "as it was"
-    if draft.title == PREDICTIONS:
+    if draft.scale:
         return _change_of_grid(draft, old)
     if draft.title == FIT:
-        errors = next(part.block for part in draft.parts if isinstance(part.looks, str) and part.looks == "number")
-        at = errors.top, errors.left  # the model's
-        error, before = new[at], old.get(at)
-        known = isinstance(before, (int, float))
-        return f"the model is off by {error:.2f}, before by {before:.2f}" if known else "filled in anew"
+        return _change_of_fit(draft, old)
     return _change_of_lists(new, old)
+
+
+def _change_of_fit(draft: SheetDraft, old: Values) -> str:
+    """Return the first of its measures, the model's error or NDCG, and that of before."""
+    measures = next(part.block for part in draft.parts if isinstance(part.looks, str) and part.looks == "number")
+    at, name_at = (measures.top, measures.left), (measures.top, measures.left - 1)
+    name, number, before = draft.values[name_at], draft.values[at], old.get(at)
+    if not isinstance(before, (int, float)) or old.get(name_at) != name:
+        return "filled in anew"
+    if name == NDCG:
+        return f"{name} {number:.2f}, before {before:.2f}"
+    return f"the model is off by {number:.2f}, before by {before:.2f}"
 
 
 def _change_of_grid(draft: SheetDraft, old: Values) -> str:
@@ -39,10 +48,11 @@ def _change_of_grid(draft: SheetDraft, old: Values) -> str:
         for names, value in now.items()
         if names not in rated and isinstance(earlier := before.get(names), float) and isinstance(value, float)
     ]
-    parts = [f"{n_rated:,} rating{'s' * (n_rated > 1)} new or changed"] * bool(n_rated)
+    row, score = ("pick", "score") if draft.title == SCORES else ("rating", "prediction")
+    parts = [f"{n_rated:,} {row}{'s' * (n_rated > 1)} new or changed"] * bool(n_rated)
     parts += [f"{n_gone:,} cells gone"] * bool(n_gone)
     parts += [f"{len(now) - len(before) + n_gone:,} cells more"] * (len(now) > len(before) - n_gone)
-    parts += [f"predictions moved by {np.mean(moved):.2f} on average"] * bool(moved)
+    parts += [f"{score}s moved by {np.mean(moved):.2f} on average"] * bool(moved)
     return ", ".join(parts) or "in another order"
 
 

@@ -15,6 +15,7 @@ from cf_excel.xlsx.texts import CellValue, shown_value
 from cf_excel.xlsx.write.styles import HEADER_FILL, QUIET_INK
 
 _AS_WRITTEN = " As written: "
+_WIDEST = 44  # characters of a column
 _CENTER, _TOP = 'horizontal="center"', 'vertical="top"'
 _INDENTED = 'horizontal="left" indent="1"'
 LOOKS = {
@@ -125,6 +126,11 @@ def mark_of(values: Iterable[tuple[Address, CellValue]]) -> str:
         if text:
             rows.setdefault(row, []).append((column, text))
     return f"{sum(zlib.crc32(repr(sorted(cells)).encode()) for cells in rows.values()) & 0xFFFFFFFF:08x}"
+
+
+def width_of(texts: Iterable[object]) -> float:
+    """Return the width of a column of texts, in characters."""
+    return min(_WIDEST, max(8, 2 + max((len(str(text)) for text in texts if text is not None), default=0)))
 
 
 def _as_shown(value: CellValue) -> CellValue:

@@ -1,27 +1,26 @@
-"""What is written into a workbook of ratings: predictions, recommendations, similar items, and how good that is."""
+"""What is written into a workbook of ratings or picks: predictions, recommendations, similar items, the fit."""
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.model.factors import Factors
+from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor, ScoredMovie
 from cf_excel.ratings.table import Ratings, as_written
-from cf_excel.sheets.own.draft import SheetDraft
+from cf_excel.sheets.own.draft import SheetDraft, width_of
+from cf_excel.sheets.own.fit_draft import Fitted, fit_draft
 from cf_excel.sheets.own.own_layout import (
-    FIT,
     LARGEST_GRID,
     PREDICTIONS,
     RECOMMENDATIONS,
+    SCORES,
     SIMILAR,
     UNRATED,
-    FitSheet,
     PredictionsSheet,
     RankedSheet,
 )
@@ -37,32 +36,13 @@ _COLUMNS = {
 }
 _HEADER_LOOKS = {"text": "header", "rank": "header_rank", "number": "header_number", "count": "header_number"}
 _LONG_NAME = 8  # characters, from which on names stand upright
-_WIDEST = 44
+_SCORE = "from 0 to 1, .5 is that of a typical pick"
 _FEW_RATINGS = 5  # an item with fewer is like any other
-
-
-class Fitted(Protocol):
-    """A model of a table, and its errors (RMSE in rating units) on ratings that were held out; as TableFit has them."""
-
-    @property
-    def factors(self) -> Factors: ...
-    @property
-    def n_held_out(self) -> int: ...
-    @property
-    def rmse(self) -> float: ...
-    @property
-    def mean_rmse(self) -> float: ...
-    @property
-    def bias_rmse(self) -> float: ...
-    @property
-    def sureness(self) -> float: ...
-    @property
-    def verdict(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
 class OwnTable:
-    """Somebody's ratings with what was learnt from them, in the order in which their table has users and items.
+    """Somebody's ratings, or picks, with what was learnt from them, in the order of their table's users and items.
 
     user_ids, item_ids: those without a rating, too. user_rows, item_rows: their rows in the model, -1 for none.
     """
@@ -73,6 +53,19 @@ class OwnTable:
     @cached_property
     def predictor(self) -> Predictor:
         return Predictor(self.fit.factors)
+
+    @property
+    def of_picks(self) -> bool:
+        """Whether the table has no ratings, but picks, and what is predicted are scores from 0 to 1."""
+        return self.ratings.implicit
+
+    @property
+    def grid_title(self) -> str:
+        return SCORES if self.of_picks else PREDICTIONS
+
+    @property
+    def score_header(self) -> str:
+        return KINDS[self.fit.factors.kind].score.capitalize()
 
     @cached_property
     def user_ids(self) -> list[int | str]:
@@ -114,7 +107,13 @@ def drafts_of(table: OwnTable, top: int) -> list[SheetDraft]:
     """
     predictions = [_predictions(table)] if table.is_small else []
     unrated = [] if table.ratings.grid else [_unrated(table)]
-    return [*predictions, *unrated, _recommendations(table, top), _similar(table, top), _fit(table)]
+    return [
+        *predictions,
+        *unrated,
+        _recommendations(table, top),
+        _similar(table, top),
+        fit_draft(table.ratings, table.fit),
+    ]
 
 
 def _predictions(table: OwnTable) -> SheetDraft:
@@ -130,10 +129,12 @@ def _predictions(table: OwnTable) -> SheetDraft:
     noun = table.ratings.nouns[0]
     if ratings.grid and ratings.grid.items_down:
         down, across, values, looks, noun = across, down, values.T, looks.T, table.ratings.nouns[1]
-    layout = PredictionsSheet(len(down), len(across))
+    layout = PredictionsSheet(len(down), len(across), table.grid_title)
     about = "bold numbers are the ratings given, the others are predicted."
+    if table.of_picks:
+        about = f"bold numbers are the picks given, the others are scores: {_SCORE}."
     draft = SheetDraft(
-        PREDICTIONS,
+        table.grid_title,
         about + _of_the_mean(table, int((table.user_rows < 0).sum()), int((table.item_rows < 0).sum())),
         layout.note,
         layout.freeze,
@@ -145,14 +146,15 @@ def _predictions(table: OwnTable) -> SheetDraft:
     draft.put(layout.names_across, "name_upright" if is_long else "name_across", [across])
     draft.put(layout.names_down, "name", [[name] for name in down])
     draft.put(layout.grid, looks, values)
-    draft.widths = {layout.corner: _width([noun, *down]), layout.names_across: 6.5 if is_long else longest + 4}
+    draft.widths = {layout.corner: width_of([noun, *down]), layout.names_across: 6.5 if is_long else longest + 4}
     draft.heights = {layout.corner.top: min(200, round(6.5 * longest) + 12)} if is_long else {}
     return draft
 
 
 def _of_the_mean(table: OwnTable, n_users: int, n_items: int) -> str:
     named = [f"{n:,} {noun}" for noun, n in zip(table.ratings.nouns, (n_users, n_items), strict=True) if n]
-    return f" {' and '.join(named)} without a rating: predicted as the average one." if named else ""
+    without = "without a pick: the score of" if table.of_picks else "without a rating: predicted as"
+    return f" {' and '.join(named)} {without} the average one." if named else ""
 
 
 def _unrated(table: OwnTable) -> SheetDraft:
@@ -165,11 +167,12 @@ def _unrated(table: OwnTable) -> SheetDraft:
     users, items = (np.array([row[i] for row in kept], np.int64) for i in (1, 2))
     scores = as_written(np.asarray(table.predictor.predict_rows(users, items))).tolist()
     n_unknown = (len({pair[i - 1] for pair, *rows in kept if rows[i - 1] < 0}) for i in (1, 2))
-    about = f"the rows of the list that have no rating.{_of_the_mean(table, *n_unknown)}"
+    what = "count" if table.of_picks else "rating"
+    about = f"the rows of the list that have no {what}.{_of_the_mean(table, *n_unknown)}"
     cells = [
         [user, table.item_names.get(item, item), score] for ((user, item), *_), score in zip(kept, scores, strict=True)
     ]
-    draft = _table(UNRATED, about, [*ratings.nouns, "Prediction"], cells)
+    draft = _table(UNRATED, about, [*ratings.nouns, table.score_header], cells)
     draft.is_empty = not cells
     return draft
 
@@ -180,13 +183,18 @@ def _recommendations(table: OwnTable, top: int) -> SheetDraft:
     names = table.item_names
     rows = _ranked(users, lambda identity: table.predictor.recommend(identity, top))
     about = f"the best of each {user} among those not rated yet, at most {top}; Ratings is how many rated it."
+    if table.of_picks:
+        about = (
+            f"the best of each {user} among those not picked yet, at most {top}; Score: {_SCORE}; Picks is how many "
+            "picked it."
+        )
     if table.fit.factors.lists:
         about += f" Ranked by how likely the {user} is to pick it, too, not by the prediction alone."
     n_ratings = dict(zip(table.fit.factors.movie_ids.tolist(), table.predictor.n_ratings.tolist(), strict=True))
     return _table(
         RECOMMENDATIONS,
         about,
-        [user, "Rank", item, "Prediction", "Ratings"],
+        [user, "Rank", item, table.score_header, "Picks" if table.of_picks else "Ratings"],
         [[identity, rank, names[one], score, n_ratings[one]] for identity, rank, one, score in rows],
     )
 
@@ -201,7 +209,8 @@ def _similar(table: OwnTable, top: int) -> SheetDraft:
         if row >= 0 and table.predictor.n_ratings[row] >= least
     ]
     rows = _ranked(items, lambda identity: _alike(table.predictor, identity, top))
-    about = f"who likes one {item} likes the other: 1 is the same taste, 0 nothing in common."
+    likes = "picks" if table.of_picks else "likes"
+    about = f"who {likes} one {item} {likes} the other: 1 is the same taste, 0 nothing in common."
     return _table(
         SIMILAR,
         about,
@@ -237,52 +246,9 @@ def _table(title: str, about: str, headers: list[str], rows: list[list]) -> Shee
         draft.put(layout.headers.column(i), _HEADER_LOOKS[look], [[header]])
         draft.put(layout.cells.column(i), look, [[row[i]] for row in rows])
         shown = (row[i] for row in rows if look == "text")
-        draft.widths[layout.headers.column(i)] = _width([header + "....", *shown])
+        draft.widths[layout.headers.column(i)] = width_of([header + "....", *shown])
     lines = len(textwrap.wrap(draft.marked_note, int(sum(draft.widths.values()))))
     draft.heights = {layout.note.top: 16 * lines}
-    return draft
-
-
-def _fit(table: OwnTable) -> SheetDraft:
-    fit, ratings, (user, item) = table.fit, table.ratings, table.ratings.nouns
-    low, high = ratings.rating_range
-    errors: list[tuple[str, float, str]] = [
-        ("the model", fit.rmse, "how far its predictions are off, typically (RMSE, in units of the ratings)"),
-        (f"averages of {user} and {item}", fit.bias_rmse, "the same, where both averages are all that is known"),
-        ("the mean", fit.mean_rmse, "the same, where the mean of all ratings is all that is known"),
-    ]
-    facts: list[tuple[str, float, str, str]] = [
-        ("how sure", fit.sureness, "number", "the model's lead over the better of both, in standard errors; 2 is much"),
-        ("ratings", len(ratings), "count", "that the model learnt from"),
-        ("held out", fit.n_held_out, "count", "of them, each predicted by a model that did not know it"),
-        (user, ratings.n_users, "count", "who have a rating or more"),
-        (item, ratings.n_movies, "count", "with a rating or more"),
-        ("rated", len(ratings) / ratings.n_users / ratings.n_movies, "share", f"of all pairs of {user} and {item}"),
-        ("lowest rating", low, "number", "no prediction is below it"),
-        ("highest rating", high, "number", "no prediction is above it"),
-    ]
-    layout = FitSheet(len(errors), len(facts))
-    draft = SheetDraft(
-        FIT, "how far the predictions can be trusted.", layout.note, layout.freeze, merged=layout.verdict
-    )
-    headers = ["On ratings held out", "Error", "What it is"]
-    verdict = fit.verdict[:1].upper() + fit.verdict[1:]
-    within = f"about two of three ratings lie within {fit.rmse:.2f} of their prediction"
-    draft.put(layout.verdict, "verdict", [[f"{verdict}; {within}.", None, None]])
-    draft.put(layout.headers, np.array([["header", "header_number", "header_words"]]), [headers])
-    draft.put(layout.error_names, "text", [[name] for name, _, _ in errors])
-    draft.put(layout.errors, "number", [[number] for _, number, _ in errors])
-    draft.put(layout.error_words, "words", [[words] for _, _, words in errors])
-    draft.put(layout.fact_names, "text", [[name] for name, _, _, _ in facts])
-    draft.put(layout.facts, np.array([[look] for _, _, look, _ in facts]), [[number] for _, number, _, _ in facts])
-    draft.put(layout.fact_words, "words", [[words] for _, _, _, words in facts])
-    names, words = ([row[i] for row in (*errors, *facts)] for i in (0, -1))
-    draft.widths = {
-        layout.headers.column(0): _width(["On ratings held out", *names]),
-        layout.headers.column(1): 10,
-        layout.headers.column(2): _width(words) + 26,
-    }
-    draft.heights = {layout.verdict.top: 34}
     return draft
 
 
@@ -290,7 +256,3 @@ def _rows(ids: list[int | str], known: np.ndarray) -> np.ndarray:
     """Return the row of each id among those known, -1 for none."""
     row_of = {str(identity): row for row, identity in enumerate(known.tolist())}
     return np.array([row_of.get(str(identity), -1) for identity in ids], np.int64)
-
-
-def _width(texts: Iterable[object]) -> float:
-    return min(_WIDEST, max(8, 2 + max((len(str(text)) for text in texts if text is not None), default=0)))

@@ -9,8 +9,9 @@ from cf_excel.ratings.nouns import Nouns, capital
 from cf_excel.ratings.table import Ratings
 from cf_excel.sheets.own.changed import change_of
 from cf_excel.sheets.own.draft import SheetDraft
-from cf_excel.sheets.own.drafts import Fitted, OwnTable, drafts_of
-from cf_excel.sheets.own.own_layout import LARGEST_GRID, PREDICTIONS
+from cf_excel.sheets.own.drafts import OwnTable, drafts_of
+from cf_excel.sheets.own.fit_draft import Fitted, FittedPicks
+from cf_excel.sheets.own.own_layout import LARGEST_GRID, PREDICTIONS, SCORES
 from cf_excel.sheets.own.put_drafts import DraftBook
 
 
@@ -33,7 +34,11 @@ def with_nouns(ratings: Ratings) -> Ratings:
 
 
 def check_fit(fit: Fitted, ratings: Ratings) -> None:
-    """Raise InputError where nothing was learnt: all ratings are equal, too few, or no better known than their mean."""
+    """Raise InputError where nothing was learnt: all are equal, too few, or no better known than their mean."""
+    if isinstance(fit, FittedPicks):
+        if fit.quality is None:
+            raise InputError(f"{ratings.source}: {fit.verdict}")
+        return
     if np.isnan(fit.rmse):
         raise InputError(f"{ratings.source}: {fit.verdict}")
     if fit.rmse >= fit.mean_rmse:
@@ -51,15 +56,18 @@ def fill_own(book: DraftBook, ratings: Ratings, fit: Fitted, top: int) -> Filled
     table = OwnTable(ratings, fit)
     if not table.is_small:
         book.notes.append(
-            f"sheet {PREDICTIONS} is left out: it shows at most {LARGEST_GRID} x {LARGEST_GRID} of a list, and this is"
-            f" {len(table.user_ids):,} x {len(table.item_ids):,}"
+            f"sheet {table.grid_title} is left out: it shows at most {LARGEST_GRID} x {LARGEST_GRID} of a list, and "
+            f"this is {len(table.user_ids):,} x {len(table.item_ids):,}"
         )
+    former = PREDICTIONS if table.of_picks else SCORES
+    if book.has(former):
+        book.notes.append(f"sheet {former} stays as it was: an earlier call wrote it, which read the table otherwise")
     lines, titles = [fit.verdict], []
     for draft in drafts_of(table, top):
         if draft.is_empty and not book.has(draft.title):
             continue
-        title, former = book.put(draft)
-        lines.append(f"sheet {title}: {change_of(draft, former) if former else _size_of(draft)}")
+        title, before = book.put(draft)
+        lines.append(f"sheet {title}: {change_of(draft, before) if before else _size_of(draft)}")
         titles.append(title)
     return FilledIn(tuple(lines), tuple(titles))
 

@@ -6,20 +6,21 @@ from functools import cached_property
 from cf_excel.sheets.bands import Area, Bands
 from cf_excel.xlsx.cells import Block, check_size
 
-PREDICTIONS, UNRATED = "predictions", "unrated"
+PREDICTIONS, SCORES, UNRATED = "predictions", "scores", "unrated"  # scores: in place of predictions, of picks
 RECOMMENDATIONS, SIMILAR, FIT = "recommendations", "similar", "fit"
 LARGEST_GRID = 500  # users and items of a list that make a grid, too
 
 
 @dataclass(frozen=True)
 class PredictionsSheet:
-    """The sheet `predictions`: a note, then the grid, its names in the first column and in a row above."""
+    """The sheet `predictions`, or `scores`: a note, then the grid, its names in the first column and in a row above."""
 
     n_down: int
     n_across: int
+    title: str = PREDICTIONS
 
     def __post_init__(self) -> None:
-        check_size(PREDICTIONS, self.grid.bottom, self.grid.right)
+        check_size(self.title, self.grid.bottom, self.grid.right)
 
     @cached_property
     def rows(self) -> Bands:
@@ -76,12 +77,12 @@ class RankedSheet:
 class FitSheet:
     """The sheet `fit`: a note, what it means in a sentence, then names, numbers and what each is."""
 
-    n_errors: int
+    n_measures: int
     n_facts: int
 
     @cached_property
     def rows(self) -> Bands:
-        return Bands(note=1, verdict=1, gap=1, headers=1, errors=self.n_errors, gap_below=1, facts=self.n_facts)
+        return Bands(note=1, verdict=1, gap=1, headers=1, measures=self.n_measures, gap_below=1, facts=self.n_facts)
 
     @cached_property
     def columns(self) -> Bands:
@@ -90,9 +91,9 @@ class FitSheet:
     note = Area("note", "names")
     verdict = Area("verdict", "names words")
     headers = Area("headers", "names words")
-    error_names = Area("errors", "names")
-    errors = Area("errors", "numbers")
-    error_words = Area("errors", "words")
+    measure_names = Area("measures", "names")
+    measures = Area("measures", "numbers")
+    measure_words = Area("measures", "words")
     fact_names = Area("facts", "names")
     facts = Area("facts", "numbers")
     fact_words = Area("facts", "words")
