@@ -1,11 +1,13 @@
 """Learn from who rated what, whatever the rating, how likely users are to pick movies.
 
 X~ (n_users, n_movies) is n_u ** -1/2 where user u rated, times the root of the mean n_u, so that nobody who rated much
-outweighs the others. With precisions L_i = 100 + 3 sum_u X~_ui^2, the least squares |X~ - X~ B|^2 + |L^1/2 B|^2 with
-zeros on B's diagonal, each movie predicted by the others, has a solution in closed form (Steck 2019, "Embarrassingly
-shallow autoencoders"; the precisions as in Steck 2020, "Autoencoders that don't overfit towards the identity"). Of the
-singular values s and vectors V of X~ L^-1/2 the largest do, so that the cost grows with the ratings and not with the
-square of the movies:
+outweighs the others. Whoever has rated less than an eighth of what users do on average is left out: their few ratings
+would weigh that much more each, and teach B that people of such ratings pick nothing else, least of all they
+themselves. With precisions L_i = 100 + 3 sum_u X~_ui^2, the least squares |X~ - X~ B|^2 + |L^1/2 B|^2 with zeros on B's
+diagonal, each movie predicted by the others, has a solution in closed form (Steck 2019, "Embarrassingly shallow
+autoencoders"; the precisions as in Steck 2020, "Autoencoders that don't overfit towards the identity"). Of the singular
+values s and vectors V of X~ L^-1/2 the largest do, so that the cost grows with the ratings and not with the square of
+the movies:
 
     f = s^2 / (1 + s^2),  h_i = sum_k f_k V_ik^2,  B = L^-1/2 V f V' L^1/2 / (1 - h) - diag(h / (1 - h))
 
@@ -31,6 +33,7 @@ N_COLUMNS = 24
 _N_SINGULAR = 64
 _PRECISION, _PRECISION_OF_RATING = 100.0, 3.0
 _TEMPERING = 0.2  # power of a movie's number of ratings
+_LEAST_PART = 1 / 8  # of the mean number of ratings, for a user to be learnt from
 _HALF_LIFE = 365.0 * 86400  # seconds in which a rating comes to count half for the popularity
 _OVERSAMPLED, _POWER_STEPS = 8, 4
 ON_CPU = arrays_on("cpu")
@@ -71,10 +74,17 @@ def fit_lists(
     users, movies = ratings.user_idx[is_training], ratings.movie_idx[is_training]
     time = None if ratings.timestamp is None else ratings.timestamp[is_training]
     arrays_here = arrays_on(device if device in ("auto", "cuda") else "cpu", len(ratings))
-    shape, rng = (ratings.n_users, ratings.n_movies), np.random.default_rng(seed)
-    given, asked = autoencoder(users, movies, shape, rng, arrays=arrays_here)
+    learnt, shape = _of_experienced(users), (ratings.n_users, ratings.n_movies)
+    given, asked = autoencoder(users[learnt], movies[learnt], shape, np.random.default_rng(seed), arrays=arrays_here)
     arrays = {"given": given, "asked": asked, "popularity": popularity_of(movies, time, ratings.n_movies)}
     return ListFactors(**{name: array.astype(np.float32) for name, array in arrays.items()}, by=by)
+
+
+def _of_experienced(users: np.ndarray) -> np.ndarray:
+    """Return which of the ratings, (n_ratings,), are of users to learn from: of at least half of the users."""
+    n_by_user = np.bincount(users)
+    counts = n_by_user[n_by_user > 0]
+    return n_by_user[users] >= min(counts.mean() * _LEAST_PART, np.median(counts))
 
 
 def popularity_of(movies: np.ndarray, time: np.ndarray | None, n_movies: int) -> np.ndarray:
