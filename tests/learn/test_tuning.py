@@ -7,7 +7,7 @@ from support.planted import low_rank_ratings, make_ratings
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes import tuning
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.copies import fit_copies
+from cf_excel.learn.bayes.copies import fit_each
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, BayesFit, BayesSettings, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock, from_lists
 from cf_excel.learn.bayes.tuning import OFF, fit_tuned, tune
@@ -195,18 +195,18 @@ def test_features_of_a_copy_do_not_know_what_another_lacks() -> None:
         rating = ratings.rating.copy()
         rating[rows] = 5 - shift * 4
         other = replace(ratings, rating=rating, declared_range=(0.0, 5.0))
-        fit = fit_copies(other, [rows, np.flatnonzero(ratings.movie_idx == 4)], BayesSettings(), [], blocks)
-        predictions.append(fit.val_predictions[: len(rows)])
+        fit, _ = fit_each(other, [rows, np.flatnonzero(ratings.movie_idx == 4)], BayesSettings(), [], blocks)
+        predictions.append(fit.val_predictions)
     assert np.abs(predictions[0] - predictions[1]).max() < 0.15
 
 
 def test_ctrl_c_while_it_chooses_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*given: object) -> BayesFit:
-        fit = fit_copies(*given)
-        fit.history.stopped = "iteration 1 of 8"
-        return fit
+    def stopped(*given: object) -> list[BayesFit]:
+        fits = fit_each(*given)
+        fits[0].history.stopped = "iteration 1 of 8"
+        return fits
 
-    monkeypatch.setattr(tuning, "fit_copies", stopped)
+    monkeypatch.setattr(tuning, "fit_each", stopped)
     with pytest.raises(KeyboardInterrupt):
         fit_tuned(SMALL, NONE)
 
