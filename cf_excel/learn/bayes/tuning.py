@@ -23,7 +23,7 @@ OFF = 1e4  # times a precision: what has it is 0
 _N_FOLDS = 5
 _FEW_RATINGS = 10_000  # there is time to choose everything
 _COPIED_RATINGS = 5_000  # in all copies of a smaller table; each copy lacks a fifth
-_MANY_RATINGS = 30_000  # those of some users are enough
+_MANY_RATINGS = 50_000  # those of some users are enough
 _MOST_COPIES = 25
 _FACTORS, _ITERATIONS, _ITERATIONS_OF_FEW = 5, 5, 8  # of a trial
 _PLAIN = 1 / 8  # with looser factors than that, more iterations may help
@@ -43,7 +43,6 @@ _SIZES = ("n_factors", "iterations")
 _SURE = 2.0  # standard errors
 # what lowers the error by a smaller share is chance, or not worth the time
 _LEAST_GAIN = dict.fromkeys(_LADDERS, 0.001) | dict.fromkeys(_SIZES, 0.005)
-_LEAST_GAIN_OF_PART = 0.003  # from a part of the users, in short fits, less can't be told
 _NEXT_GAIN = 0.25  # of twice the iterations, in that of the former doubling
 
 
@@ -192,8 +191,7 @@ class _Search:
             if self.chosen.get(name, 1) == OFF:
                 continue
             trial = self._try(self.chosen | {name: OFF})
-            gains = trial.squared - self.best.squared
-            if gains.mean() > _SURE * gains.std() / math.sqrt(len(self.ratings)):
+            if self._is_sure(trial.squared - self.best.squared):
                 return
             self.best = trial
 
@@ -224,7 +222,7 @@ class _Search:
         """Go on without features where these gain next to nothing."""
         before = self.users, self.movies, self.usual
         self.users, self.movies, self.usual = [], [], RATINGS_ALONE
-        if not self._is_better(self.chosen | {"content": OFF}, -self._least_gain("content")):
+        if not self._is_better(self.chosen | {"content": OFF}, -_LEAST_GAIN["content"]):
             self.users, self.movies, self.usual = before
 
     def _climb(self, name: str) -> None:
@@ -232,7 +230,7 @@ class _Search:
         if name == "iterations" and self.short.iterations < _ITERATIONS_OF_FEW:
             self.short = replace(self.short, iterations=_ITERATIONS_OF_FEW)
             self.best = self._try(self.chosen)
-        ladder, least = _LADDERS[name], self._least_gain(name)
+        ladder, least = _LADDERS[name], _LEAST_GAIN[name]
         now = self.chosen.get(name, getattr(self.short, name, 1.0))
         for step in (-1, 1):
             place = sum(rung < now for rung in ladder) + step
@@ -245,9 +243,6 @@ class _Search:
             if error < before:
                 break
         self.climbed[name] = self.chosen
-
-    def _least_gain(self, name: str) -> float:
-        return _LEAST_GAIN[name] if self.is_whole else _LEAST_GAIN_OF_PART
 
     def _settings(self, settings: BayesSettings, chosen: dict[str, float]) -> BayesSettings:
         return replace(
@@ -262,8 +257,15 @@ class _Search:
         trial = self._try(chosen)
         if not trial.error < self.best.error * (1 - least_gain):
             return False
+        if not (self.is_whole or least_gain < 0 or self._is_sure(self.best.squared - trial.squared)):
+            return False
         self.best = trial
         return True
+
+    def _is_sure(self, gains: np.ndarray) -> bool:
+        """Say whether the mean of gains, by rating held out, is more than chance makes of it."""
+        n = min(len(gains), len(self.ratings))  # a rating that several copies lack is one
+        return bool(gains.mean() > _SURE * gains.std() / math.sqrt(n))
 
     def _try(self, chosen: dict[str, float]) -> _Trial:
         with np.errstate(all="ignore"):  # what ends in no number is not chosen
