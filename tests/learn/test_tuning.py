@@ -177,6 +177,19 @@ def test_of_many_ratings_those_of_some_users_are_enough(monkeypatch: pytest.Monk
     assert len(tuning._sample(few, [], [], np.random.default_rng(0))[0]) < 250
 
 
+def test_on_a_part_of_a_table_a_gain_must_be_more_than_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "_MANY_RATINGS", 100)
+    search = tuning._Search(SMALL, BayesSettings(), [], [])
+    before, chosen = search.best, {"biases": 2.0}
+    for noise, expected in ((0.0, True), (1.0, False)):
+        gains = before.error * (0.05 + noise * np.where(np.arange(len(before.squared)) % 2, 1, -1))
+        trial = tuning._Trial(chosen, before.squared - gains, before.fits)
+        monkeypatch.setattr(search, "_try", lambda chosen, trial=trial: trial)
+        search.best = before
+        assert search._is_better(chosen, 0.001) == expected
+        assert search.chosen == (chosen if expected else {})
+
+
 def test_the_smaller_the_table_the_more_copies() -> None:
     for n, expected in ((100, 25), (850, 5), (2_000, 2), (9_000, 1)):
         ratings = make_ratings(np.arange(n) % 90, np.arange(n) // 90, np.ones(n))

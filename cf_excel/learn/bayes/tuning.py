@@ -268,8 +268,11 @@ class _Search:
         return bool(gains.mean() > _SURE * gains.std() / math.sqrt(n))
 
     def _try(self, chosen: dict[str, float]) -> _Trial:
+        settings = self._settings(self.short, chosen)
+        if chosen.get("factors") == OFF:
+            settings = replace(settings, n_factors=1)  # they are all 0
         with np.errstate(all="ignore"):  # what ends in no number is not chosen
-            fits = fit_each(self.ratings, self.folds, self._settings(self.short, chosen), self.users, self.movies)
+            fits = fit_each(self.ratings, self.folds, settings, self.users, self.movies)
         if fits[0].history.stopped:
             raise KeyboardInterrupt  # nothing was learnt that could be kept
         predictions = np.concatenate([fit.val_predictions for fit in fits])
