@@ -90,6 +90,17 @@ def test_without_noise_the_fit_is_nearly_exact() -> None:
     assert val_mse(fit) < 0.1 * val_mse(fit_bayes(ratings, rows))
 
 
+def test_a_small_fit_takes_no_more_for_pattern_than_was_tried() -> None:
+    """With all of the ratings, not four fifths, ever more weight for each rating once made it fit the noise."""
+    ratings = stars(4)
+    training = np.sort(np.random.default_rng(4).permutation(len(ratings))[len(ratings) // 5 :])
+    ratings = tuning._rows_of(ratings, training)
+    tuned = tune(ratings, BayesSettings())
+    fit = fit_bayes(ratings, NONE, tuned.settings)
+    assert fit.alpha == pytest.approx(tuned.settings.most_alpha)
+    assert fit.alpha < 0.5 * fit_bayes(ratings, NONE, replace(tuned.settings, most_alpha=None)).alpha
+
+
 def test_without_a_pattern_predictions_are_about_the_mean() -> None:
     ratings = without_pattern(1)
     rows = validation_rows(ratings, "random", 0)

@@ -201,6 +201,8 @@ class _Search:
             settings = replace(settings, n_factors=self.short.n_factors)
         if self.chosen.get("content") == OFF:
             settings = replace(settings, use_content=False)
+        if self.is_small:  # the fit is like the trials, and must not take more for pattern than what was tried
+            settings = replace(settings, most_alpha=self.best.fits[0].alpha)
         spread = spread_of(self.best.fits, self.ratings, self.folds)
         return Tuned(self._settings(settings, self.chosen), self.chosen, spread)
 
