@@ -79,7 +79,8 @@ class BayesSettings:
 
     noise_prior: as how many ratings the common noise counts against a user's own. cg_steps: conjugate-gradient steps
     for the weights in an iteration. use_content: take genres, years and tables, not only ratings. precisions: None
-    takes WITH_CONTENT where movies have content, else RATINGS_ALONE. device: "cpu", "cuda", or "auto", see arrays_on.
+    takes WITH_CONTENT where movies have content, else RATINGS_ALONE. most_alpha: what the precision of a rating, which
+    grows as the error falls, may grow to, in 1 / squared rating units. device: "cpu", "cuda", or "auto", see arrays_on.
     Raises InputError for values that can't work.
     """
 
@@ -91,6 +92,7 @@ class BayesSettings:
     cg_steps: int = 3
     use_content: bool = True
     precisions: Precisions | None = None
+    most_alpha: float | None = None
     kind: str = "bayes"
 
     def __post_init__(self) -> None:
@@ -270,6 +272,8 @@ class _Model:
         usual = math.exp(np.log(self.noise) @ self.n_by_user / self.n)
         expected = mean + (users.n_effective() + movies.n_effective()) / (self.n * self.usual_alpha)
         self.usual_alpha = self.precisions.alpha * max(1.0, USUAL_NOISE / expected)
+        if self.settings.most_alpha is not None:
+            self.usual_alpha = min(self.usual_alpha, self.settings.most_alpha * self.scale**2)
         alpha = self.usual_alpha * usual / self.noise
         self.alpha = self.arrays.dense(alpha.astype(np.float32)[:, None])
         return mean * self.scale**2
@@ -293,8 +297,8 @@ class _Model:
         to_numpy = self.arrays.to_numpy
         units = np.append(np.full(self.settings.n_factors, math.sqrt(self.scale)), self.scale)
 
-        def rows(side: Side) -> Rows:
-            variance = np.maximum(to_numpy(side.covariance[:, side.diagonal, side.diagonal]), 0)
+        def rows(side: Side, n_rated: np.ndarray) -> Rows:
+            variance = to_numpy(side.variances(self.arrays.dense(n_rated > 0)))
             return Rows(as_float32(to_numpy(side.mean) * units), as_float32(variance * units**2))
 
         return BayesFit(
@@ -302,8 +306,8 @@ class _Model:
             global_mean=self.global_mean,
             alpha=self.usual_alpha / self.scale**2,
             rating_range=self.rating_range,
-            users=rows(self.users),
-            movies=rows(self.movies),
+            users=rows(self.users, self.n_by_user),
+            movies=rows(self.movies, self.n_by_movie),
             noise_variance=as_float32(self.noise * self.scale**2),
             features=features,
             val_rows=self.val_rows,
