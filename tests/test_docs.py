@@ -139,7 +139,7 @@ def test_the_example_in_python_runs(tmp_path, monkeypatch, busy_factors):
 
 def test_the_figures_are_those_of_the_last_measurement():
     page = sections(ROOT / "docs" / "benchmarks.md")
-    for name in ("speed", "growth"):
+    for name in ("speed", "growth", "scale"):
         measured, shown = rows((RESULTS / f"{name}.md").read_text(encoding="utf-8")), rows(page[name])
         assert measured.keys() == shown.keys()
         for first, figures in list(measured.items())[1:]:

@@ -77,7 +77,8 @@ def best_lists(scores: np.ndarray, is_open: np.ndarray, n: int) -> Lists:
     n = min(n, scores.shape[1])
     found = np.where(is_open, scores, -np.inf)
     least = np.partition(found, -n, axis=1)[:, -n]
-    rows, movies = np.nonzero(is_open & (found >= least[:, None]))  # of ties at the end there are too many
+    listed = np.flatnonzero(is_open & (found >= least[:, None]))  # of ties at the end there are too many
+    rows, movies = np.divmod(listed, scores.shape[1])
     best = scores[rows, movies]
     order = np.lexsort((-best, rows))  # stable, so that ties stay in the model's order
     rows = rows[order]
