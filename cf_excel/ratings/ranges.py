@@ -17,6 +17,7 @@ from cf_excel.ratings.table import Ratings, canonical_id
 from cf_excel.ratings.totals import is_total
 
 _EXPECTED = "expected numbers, users down and items across, blank where nobody rated, with or without names around them"
+_HEAD_ROWS = 10  # a list shows its header in these
 _AS_LIST = Reading(form="list", implicit=None, columns={"timestamp": "none"})
 
 
@@ -49,8 +50,9 @@ def read_range(rows: Sequence[Sequence[Cell]]) -> RatedRange:
     """
     cells = [list(row) for row in rows]
     n_above = _count_titles(cells)
-    listed = find_table(TableCells("the range", cells[n_above:], range(len(cells) - n_above)), _AS_LIST)
-    if isinstance(listed, ListOfCells) and listed.has_header:
+    if _find_list(cells[n_above : n_above + _HEAD_ROWS]) and (
+        listed := _find_list(cells[n_above:])
+    ):  # a grid is told at once
         return _read_list(listed)
     if not any(as_value(value, True) is not None for row in rows for value in row):
         raise InputError(f"the range has no ratings: {_EXPECTED}")
@@ -79,6 +81,11 @@ def read_range(rows: Sequence[Sequence[Cell]]) -> RatedRange:
         [found.columns[j] + left for j in sorted(across)],
         found.items_down,
     )
+
+
+def _find_list(cells: list[list[Cell]]) -> ListOfCells | None:
+    found = find_table(TableCells("the range", cells, range(len(cells))), _AS_LIST)
+    return found if isinstance(found, ListOfCells) and found.has_header else None
 
 
 def _read_list(listed: ListOfCells) -> RatedRange:
