@@ -7,7 +7,7 @@ import numpy as np
 
 from cf_excel.model.factors import Factors
 
-_SCORES_AT_ONCE = 1 << 21  # of all users' movies: 8 MB, and a few arrays of their shape
+_SCORES_AT_ONCE = 1 << 21  # of all users' movies: 16 MB, and a few arrays of their shape
 
 # for n rows of a model, two arrays (n, n_movies): what their lists rank by, and what the lists tell
 Scores = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

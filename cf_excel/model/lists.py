@@ -49,7 +49,9 @@ class ListFactors:
         n = np.array([[len(rows)] for rows in seen], np.float64)
         # matrix times vector, each: a product of matrices would round otherwise for many users than for one
         watch = (self.asked.astype(np.float64) @ self.user_given(seen)[..., None])[..., 0]
-        return np.maximum(watch, 0) + CAUTION / (n + CAUTION) * self.popularity
+        np.maximum(watch, 0, out=watch)
+        watch += CAUTION / (n + CAUTION) * self.popularity
+        return watch
 
     def scores(self, watch: np.ndarray, ratings: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:
         """Return what lists rank by, in the shape of watch: watch * (rating - floor), or watch.
@@ -59,7 +61,11 @@ class ListFactors:
         if not self.by_rating_too(rating_range):
             return watch
         floor, least = floor_and_least(rating_range)
-        return watch * np.maximum(ratings.astype(np.float64) - floor, least)
+        above = ratings.astype(np.float64)
+        above -= floor
+        np.maximum(above, least, out=above)
+        above *= watch
+        return above
 
     def by_rating_too(self, rating_range: tuple[float, float]) -> bool:
         """Return whether lists rank by the rating as well, which can't help where all rated alike."""
