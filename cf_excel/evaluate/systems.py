@@ -18,6 +18,7 @@ from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock
+from cf_excel.learn.bayes.tuning import fit_tuned
 from cf_excel.learn.list_fit import fit_lists
 from cf_excel.learn.list_measures import UserScores
 from cf_excel.model.kinds import KINDS
@@ -156,13 +157,10 @@ def _bayes(name: str, tables: Tables, use_content: bool) -> System:
 
 
 def _fit_bayes(train: Ratings, tables: Tables, settings: dict, seed: int) -> Predictor:
-    fit = fit_bayes(
-        train,
-        NO_ROWS,
-        BayesSettings(**settings, seed=seed),
-        user_blocks=tables.users,
-        more_movie_blocks=tables.movies,
-    )
+    """Fit as `train` does: priors are chosen by the ratings, but not where the settings have some of their own."""
+    given = BayesSettings(**settings, seed=seed)
+    fitted = fit_bayes if given.precisions else partial(fit_tuned, keep=tuple(settings))
+    fit = fitted(train, NO_ROWS, given, user_blocks=tables.users, more_movie_blocks=tables.movies)
     return Predictor(bayes_to_factors(fit, train, "none"))
 
 

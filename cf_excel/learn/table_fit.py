@@ -10,6 +10,7 @@ import numpy as np
 
 from cf_excel.learn.baselines import SHRINK, bias_baseline, fit_biases, mean_baseline
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
+from cf_excel.learn.bayes.calibration import spread_of, with_spread
 from cf_excel.learn.bayes.copies import fit_each
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesFit, BayesSettings, Rows
 from cf_excel.learn.bayes.features import movie_blocks
@@ -101,6 +102,8 @@ def fit_table(ratings: Ratings) -> TableFit:
         if own >= min(mean, biases):
             plain = _the_mean if mean < biases else _biases_alone
             copies = [plain(copy, table, min(mean, biases)) for copy, table in zip(copies, tables, strict=True)]
+        else:
+            copies[0] = with_spread(copies[0], spread_of(copies[1:], ratings, folds))
     same = float(as_written(ratings.rating[:1])[0]) if np.ptp(ratings.rating) == 0 else None
     factors, *of_folds = (bayes_to_factors(copy, table, "none") for copy, table in zip(copies, tables, strict=True))
     lists = lists_of_table(ratings, zip(folds, tables[1:], of_folds, strict=True))

@@ -81,14 +81,14 @@ def test_many_users_in_blocks_get_the_lists_that_they_get_at_once(monkeypatch: p
 
 def test_lists_of_the_model_are_those_of_its_predictor() -> None:
     from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-    from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
+    from cf_excel.learn.bayes.tuning import fit_tuned
     from cf_excel.learn.list_fit import with_lists
 
     (fold,) = make_folds(SMALL, "lesson")
     none = np.empty(0, np.int64)
     (bayes,) = make_systems(["bayes"], Tables())
     orders = bayes.fit(fold, {}, 0).orders()
-    factors = bayes_to_factors(fit_bayes(fold.train, none, BayesSettings(seed=0)), fold.train, "none")
+    factors = bayes_to_factors(fit_tuned(fold.train, none), fold.train, "none")
     for by in ("score", "watch", "rating"):
         predictor = Predictor(with_lists(factors, fold.train, none, by, 0))
         for user in (0, 7):

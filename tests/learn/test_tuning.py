@@ -7,7 +7,7 @@ from support.planted import low_rank_ratings, make_ratings
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes import tuning
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.copies import fit_copies
+from cf_excel.learn.bayes.copies import fit_each
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, BayesFit, BayesSettings, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock, from_lists
 from cf_excel.learn.bayes.tuning import OFF, fit_tuned, tune
@@ -177,6 +177,19 @@ def test_of_many_ratings_those_of_some_users_are_enough(monkeypatch: pytest.Monk
     assert len(tuning._sample(few, [], [], np.random.default_rng(0))[0]) < 250
 
 
+def test_on_a_part_of_a_table_a_gain_must_be_more_than_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "_MANY_RATINGS", 100)
+    search = tuning._Search(SMALL, BayesSettings(), [], [])
+    before, chosen = search.best, {"biases": 2.0}
+    for noise, expected in ((0.0, True), (1.0, False)):
+        gains = before.error * (0.05 + noise * np.where(np.arange(len(before.squared)) % 2, 1, -1))
+        trial = tuning._Trial(chosen, before.squared - gains, before.fits)
+        monkeypatch.setattr(search, "_try", lambda chosen, trial=trial: trial)
+        search.best = before
+        assert search._is_better(chosen, 0.001) == expected
+        assert search.chosen == (chosen if expected else {})
+
+
 def test_the_smaller_the_table_the_more_copies() -> None:
     for n, expected in ((100, 25), (850, 5), (2_000, 2), (9_000, 1)):
         ratings = make_ratings(np.arange(n) % 90, np.arange(n) // 90, np.ones(n))
@@ -195,18 +208,18 @@ def test_features_of_a_copy_do_not_know_what_another_lacks() -> None:
         rating = ratings.rating.copy()
         rating[rows] = 5 - shift * 4
         other = replace(ratings, rating=rating, declared_range=(0.0, 5.0))
-        fit = fit_copies(other, [rows, np.flatnonzero(ratings.movie_idx == 4)], BayesSettings(), [], blocks)
-        predictions.append(fit.val_predictions[: len(rows)])
+        fit, _ = fit_each(other, [rows, np.flatnonzero(ratings.movie_idx == 4)], BayesSettings(), [], blocks)
+        predictions.append(fit.val_predictions)
     assert np.abs(predictions[0] - predictions[1]).max() < 0.15
 
 
 def test_ctrl_c_while_it_chooses_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*given: object) -> BayesFit:
-        fit = fit_copies(*given)
-        fit.history.stopped = "iteration 1 of 8"
-        return fit
+    def stopped(*given: object) -> list[BayesFit]:
+        fits = fit_each(*given)
+        fits[0].history.stopped = "iteration 1 of 8"
+        return fits
 
-    monkeypatch.setattr(tuning, "fit_copies", stopped)
+    monkeypatch.setattr(tuning, "fit_each", stopped)
     with pytest.raises(KeyboardInterrupt):
         fit_tuned(SMALL, NONE)
 

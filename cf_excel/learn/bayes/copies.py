@@ -11,21 +11,6 @@ from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.ratings.table import Ratings
 
 
-def fit_copies(
-    ratings: Ratings,
-    held_out: Sequence[np.ndarray],
-    settings: BayesSettings,
-    user_blocks: Sequence[FeatureBlock] = (),
-    movie_blocks: Sequence[FeatureBlock] = (),
-) -> BayesFit:
-    """Return the fit to the first of copies that each lack some rows; val_predictions are for these, copy by copy.
-
-    Arguments as fit_each has them.
-    """
-    fits = fit_each(ratings, held_out, settings, user_blocks, movie_blocks)
-    return replace(fits[0], val_predictions=np.concatenate([fit.val_predictions for fit in fits]))
-
-
 def fit_each(
     ratings: Ratings,
     held_out: Sequence[np.ndarray],

@@ -295,8 +295,8 @@ class _Model:
         to_numpy = self.arrays.to_numpy
         units = np.append(np.full(self.settings.n_factors, math.sqrt(self.scale)), self.scale)
 
-        def rows(side: Side) -> Rows:
-            variance = np.maximum(to_numpy(side.covariance[:, side.diagonal, side.diagonal]), 0)
+        def rows(side: Side, n_rated: np.ndarray) -> Rows:
+            variance = to_numpy(side.variances(self.arrays.dense(n_rated > 0)))
             return Rows(as_float32(to_numpy(side.mean) * units), as_float32(variance * units**2))
 
         return BayesFit(
@@ -304,8 +304,8 @@ class _Model:
             global_mean=self.global_mean,
             alpha=self.usual_alpha / self.scale**2,
             rating_range=self.rating_range,
-            users=rows(self.users),
-            movies=rows(self.movies),
+            users=rows(self.users, self.n_by_user),
+            movies=rows(self.movies, self.n_by_movie),
             noise_variance=as_float32(self.noise * self.scale**2),
             features=features,
             val_rows=self.val_rows,

@@ -31,12 +31,13 @@ class FeatureBlock(NamedTuple):
 
 def movie_blocks(ratings: Ratings) -> list[FeatureBlock]:
     """Return the blocks of genres and years: those of which the ratings know any."""
-    lists = [genres.split("|") if genres else [] for genres in ratings.genres.tolist()]
-    blocks = [
-        FeatureBlock("genres", from_lists(lists), GENRES),
-        FeatureBlock("years", _from_years(ratings.years), YEARS),
-    ]
-    return [block for block in blocks if block.matrix.shape[1]]
+    blocks = []
+    if any(genres := ratings.genres.tolist()):
+        lists = [item.split("|") if item else [] for item in genres]
+        blocks.append(FeatureBlock("genres", from_lists(lists), GENRES))
+    if ratings.years.any():
+        blocks.append(FeatureBlock("years", _from_years(ratings.years), YEARS))
+    return blocks
 
 
 def from_lists(lists: Sequence[Sequence[str]]) -> csr_array:

@@ -8,6 +8,8 @@ from scipy.sparse import csr_array
 from cf_excel.learn.bayes.arrays import Array, Arrays
 from cf_excel.learn.bayes.features import Precision
 
+_LEAST_VARIANCE = 1e-30
+
 
 class Design:
     """The features of one side: content, and which of the other side's rows it rated, scaled to length 1.
@@ -44,9 +46,13 @@ class Design:
 
         Such rows have no ratings, and so no part in the fit of the weights.
         """
-        own = self.scale * (self.rated @ weights[self.n_content :])
-        average = own.sum(0) / (1 - self.unknown).sum()
+        own, average = self.sets(weights)
         return self.content @ weights[: self.n_content] + own + self.unknown * average
+
+    def sets(self, weights: Array) -> tuple[Array, Array]:
+        """Return what the sets predict, (n, k), and the average of those that are known, (k,)."""
+        own = self.scale * (self.rated @ weights[self.n_content :])
+        return own, own.sum(0) / (1 - self.unknown).sum()
 
     def transposed_times(self, rows: Array) -> Array:
         """Return (n_features, k): what the transposed features make of rows (n, k)."""
@@ -121,6 +127,23 @@ class Side:
         self._fit_weights(self._times_covariance(target) * self.precision, n_steps)
         prior = self.design.predict(self.weights)
         self.mean = self._times_covariance(target + self.precision * prior)
+
+    def variances(self, is_rated: Array) -> Array:
+        """Return by how much every number may be off, (n, d), squared; is_rated (n,) bool: rows with ratings.
+
+        The prior that serves predictions best is often much looser or stricter than the rows are. How much they vary
+        is seen in those with ratings; what each has of these stays, and is added to that as a prior.
+        """
+        variance = self.covariance[:, self.diagonal, self.diagonal].clip(_LEAST_VARIANCE)  # rounding may leave less
+        offset = self.mean - self.design.predict(self.weights)
+        own, average = self.design.sets(self.weights)
+
+        def seen(offsets: Array) -> Array:
+            return (offsets[is_rated] ** 2 + variance[is_rated]).mean(0)
+
+        found = 1 / ((1 / variance - self.precision).clip(0) + 1 / seen(offset))
+        of_unknown = seen(offset + own - average)  # whose set may be anyone's
+        return found * (1 - self.design.unknown) + of_unknown * self.design.unknown
 
     def n_effective(self) -> float:
         """Return how many of the rows' numbers the ratings fix and not the prior (MacKay 1992)."""

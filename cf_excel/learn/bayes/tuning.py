@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cf_excel.learn.bayes.copies import fit_copies
+from cf_excel.learn.bayes.calibration import spread_of, with_spread
+from cf_excel.learn.bayes.copies import fit_each
 from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesFit, BayesSettings, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks
 from cf_excel.learn.progress import Progress
@@ -37,22 +38,25 @@ _LADDERS: dict[str, tuple[float, ...]] = {
     "iterations": (8, 16, 32, 64),
 }
 _PLAIN_START = {"factors": 1 / 32, "sets": OFF}  # where what is rated says nothing: seldom found from the usual ones
-_ORDER = ("factors", "sets", "biases", "content", "alpha", "factors", "sets", "n_factors", "iterations")
+_ORDER = ("factors", "sets", "biases", "content", "alpha", "factors", "sets")
 _SIZES = ("n_factors", "iterations")
 _SURE = 2.0  # standard errors
 # what lowers the error by a smaller share is chance, or not worth the time
 _LEAST_GAIN = dict.fromkeys(_LADDERS, 0.001) | dict.fromkeys(_SIZES, 0.005)
+_NEXT_GAIN = 0.25  # of twice the iterations, in that of the former doubling
 
 
 class Tuned(NamedTuple):
     """Settings that suit the ratings, and what was chosen: a kind of precision to what multiplies it, and the sizes.
 
     What is not in `chosen` is as usual; where features are of no use, content is OFF, and the settings leave them out.
-    None where nothing could be held out to choose by.
+    None where nothing could be held out to choose by. spread: what multiplies the variances of the fit, so that they
+    tell how far off predictions were on what was held out.
     """
 
     settings: BayesSettings
     chosen: dict[str, float] | None
+    spread: float = 1.0
 
 
 def fit_tuned(
@@ -82,7 +86,7 @@ def fit_tuned(
         more_movie_blocks=more_movie_blocks,
         progress=progress,
     )
-    return replace(fit, chosen=tuned.chosen)
+    return replace(with_spread(fit, tuned.spread), chosen=tuned.chosen)
 
 
 def tune(
@@ -100,9 +104,11 @@ def tune(
     search = _searched(ratings, settings, users, movies, keep)
     if search.is_small and (users or movies):
         alone = _searched(ratings, settings, [], [], keep)
-        if alone.error <= search.error * (1 + _LEAST_GAIN["content"]):
+        if alone.best.error <= search.best.error * (1 + _LEAST_GAIN["content"]):
             search = alone
-            search.chosen = {"content": OFF} | search.chosen
+            search.best = search.best._replace(chosen={"content": OFF} | search.chosen)
+    search.do_without_patterns()
+    search.climb_all(_SIZES, keep)
     return search.result(settings, keep)
 
 
@@ -115,13 +121,7 @@ def _searched(
 ) -> "_Search":
     search = _Search(ratings, settings, users, movies)
     search.start_from(_PLAIN_START)
-    for name in _ORDER:
-        if name == "content" and (users or movies) and not search.is_small:
-            search.leave_content_out()
-        if name == "n_factors":
-            search.do_without_patterns()
-        if name not in keep and search.is_open(name):
-            search.climb(name)
+    search.climb_all(_ORDER, keep)
     return search
 
 
@@ -133,8 +133,21 @@ def can_hold_out(ratings: Ratings) -> bool:
     return bool(np.ptp(ratings.rating) > 0)
 
 
+class _Trial(NamedTuple):
+    """What was chosen, the squared errors that it makes on what was held out, and the fits to the copies."""
+
+    chosen: dict[str, float]
+    squared: np.ndarray
+    fits: list[BayesFit]
+
+    @property
+    def error(self) -> float:
+        """Return the mean squared error."""
+        return float(self.squared.mean())
+
+
 class _Search:
-    """A search for what lowers the error on ratings held out, one number after the other."""
+    """A search for what lowers the error on ratings held out, one number after the other; best is what it found."""
 
     def __init__(
         self, ratings: Ratings, settings: BayesSettings, users: list[FeatureBlock], movies: list[FeatureBlock]
@@ -146,77 +159,90 @@ class _Search:
         self.folds = _folds(self.ratings, rng)
         self.truth = self.ratings.rating[np.concatenate(self.folds)]
         self.usual = settings.precisions or (WITH_CONTENT if users or movies else RATINGS_ALONE)
-        self.trial = replace(
+        self.short = replace(
             settings,
             n_factors=min(settings.n_factors, _FACTORS),
             iterations=_ITERATIONS_OF_FEW if self.is_small else _ITERATIONS,
             device="cpu",
         )
-        self.chosen: dict[str, float] = {}
         self.climbed: dict[str, dict[str, float]] = {}
-        self.error = self._measure(self.chosen)
+        self.best = self._try({})
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """Return what was best so far."""
+        return self.best.chosen
 
     def start_from(self, chosen: dict[str, float]) -> None:
         """Start there, where that is better."""
         self._is_better(chosen, 0.01)
 
-    def is_open(self, name: str) -> bool:
-        """Say whether a number is worth a search: there is time, and since the last one something has changed."""
-        if self.climbed.get(name) == self.chosen:
-            return False
-        if self.chosen.get("factors") == OFF and name != "biases":
-            return False
-        if name == "content":
-            return bool(self.users or self.movies)
-        if name == "iterations":
-            return self.is_small or self.chosen.get("factors", 1) <= _PLAIN
-        if name == "n_factors":
-            return self.is_whole  # from a part of the users it can't be told how many all of them bear
-        return self.is_small or name in ("factors", "sets", "biases")
-
-    def leave_content_out(self) -> None:
-        """Go on without features where these gain next to nothing."""
-        before = self.users, self.movies, self.usual
-        self.users, self.movies, self.usual = [], [], RATINGS_ALONE
-        if not self._is_better(self.chosen | {"content": OFF}, -_LEAST_GAIN["content"]):
-            self.users, self.movies, self.usual = before
+    def climb_all(self, names: Collection[str], keep: Collection[str]) -> None:
+        """Climb one ladder after the other, but not those that keep names."""
+        for name in names:
+            if name == "content" and (self.users or self.movies) and not self.is_small:
+                self._try_without_content()
+            if name not in keep and self._is_open(name):
+                self._climb(name)
 
     def do_without_patterns(self) -> None:
         """Leave out factors, and then biases, where what they gain is less than chance makes of it."""
         for name in ("factors", "biases"):
             if self.chosen.get(name, 1) == OFF:
                 continue
-            chosen = self.chosen | {name: OFF}
-            squared = self._squared(chosen)
-            gains = squared - self._squared(self.chosen)
-            if gains.mean() > _SURE * gains.std() / math.sqrt(len(self.ratings)):
+            trial = self._try(self.chosen | {name: OFF})
+            if self._is_sure(trial.squared - self.best.squared):
                 return
-            self.chosen, self.error = chosen, float(squared.mean())
-
-    def climb(self, name: str) -> None:
-        """Move one number along its ladder for as long as the error falls."""
-        if name == "iterations" and self.trial.iterations < _ITERATIONS_OF_FEW:
-            self.trial = replace(self.trial, iterations=_ITERATIONS_OF_FEW)
-            self.error = self._measure(self.chosen)
-        ladder = _LADDERS[name]
-        now = self.chosen.get(name, getattr(self.trial, name, 1.0))
-        for step in (-1, 1):
-            place = sum(rung < now for rung in ladder) + step
-            moved = False
-            while 0 <= place < len(ladder) and self._is_better(self.chosen | {name: ladder[place]}, _LEAST_GAIN[name]):
-                place += step
-                moved = True
-            if moved:
-                break
-        self.climbed[name] = self.chosen
+            self.best = trial
 
     def result(self, settings: BayesSettings, keep: Collection[str]) -> Tuned:
         """Return what was found, for a fit with all factors."""
         if self.is_whole and "n_factors" not in keep:
-            settings = replace(settings, n_factors=self.trial.n_factors)
+            settings = replace(settings, n_factors=self.short.n_factors)
         if self.chosen.get("content") == OFF:
             settings = replace(settings, use_content=False)
-        return Tuned(self._settings(settings, self.chosen), self.chosen)
+        spread = spread_of(self.best.fits, self.ratings, self.folds)
+        return Tuned(self._settings(settings, self.chosen), self.chosen, spread)
+
+    def _is_open(self, name: str) -> bool:
+        """Say whether a number is worth a search: there is time, and since the last one something has changed."""
+        if self.climbed.get(name) == self.chosen:
+            return False
+        if self.chosen.get("factors") == OFF and name != "biases":
+            return False
+        if name == "content":
+            return self.is_small and bool(self.users or self.movies)
+        if name == "iterations":
+            return self.is_small or self.chosen.get("factors", 1) <= _PLAIN
+        if name == "n_factors":
+            return self.is_whole  # from a part of the users it can't be told how many all of them bear
+        return self.is_small or name in ("factors", "sets", "biases")
+
+    def _try_without_content(self) -> None:
+        """Go on without features where these gain next to nothing."""
+        before = self.users, self.movies, self.usual
+        self.users, self.movies, self.usual = [], [], RATINGS_ALONE
+        if not self._is_better(self.chosen | {"content": OFF}, -_LEAST_GAIN["content"]):
+            self.users, self.movies, self.usual = before
+
+    def _climb(self, name: str) -> None:
+        """Move one number along its ladder for as long as the error falls."""
+        if name == "iterations" and self.short.iterations < _ITERATIONS_OF_FEW:
+            self.short = replace(self.short, iterations=_ITERATIONS_OF_FEW)
+            self.best = self._try(self.chosen)
+        ladder, least = _LADDERS[name], _LEAST_GAIN[name]
+        now = self.chosen.get(name, getattr(self.short, name, 1.0))
+        for step in (-1, 1):
+            place = sum(rung < now for rung in ladder) + step
+            before = error = self.best.error
+            while 0 <= place < len(ladder) and self._is_better(self.chosen | {name: ladder[place]}, least):
+                place += step
+                gain, error = 1 - self.best.error / error, self.best.error
+                if name == "iterations" and gain * _NEXT_GAIN < least:
+                    break
+            if error < before:
+                break
+        self.climbed[name] = self.chosen
 
     def _settings(self, settings: BayesSettings, chosen: dict[str, float]) -> BayesSettings:
         return replace(
@@ -228,23 +254,29 @@ class _Search:
 
     def _is_better(self, chosen: dict[str, float], least_gain: float) -> bool:
         """Take what was chosen where that lowers the error by a share that is no chance."""
-        error = self._measure(chosen)
-        if not error < self.error * (1 - least_gain):
+        trial = self._try(chosen)
+        if not trial.error < self.best.error * (1 - least_gain):
             return False
-        self.chosen, self.error = chosen, error
+        if not (self.is_whole or least_gain < 0 or self._is_sure(self.best.squared - trial.squared)):
+            return False
+        self.best = trial
         return True
 
-    def _measure(self, chosen: dict[str, float]) -> float:
-        return float(self._squared(chosen).mean())
+    def _is_sure(self, gains: np.ndarray) -> bool:
+        """Say whether the mean of gains, by rating held out, is more than chance makes of it."""
+        n = min(len(gains), len(self.ratings))  # a rating that several copies lack is one
+        return bool(gains.mean() > _SURE * gains.std() / math.sqrt(n))
 
-    def _squared(self, chosen: dict[str, float]) -> np.ndarray:
-        """Return the squared errors on what was held out."""
-        settings = self._settings(self.trial, chosen)
+    def _try(self, chosen: dict[str, float]) -> _Trial:
+        settings = self._settings(self.short, chosen)
+        if chosen.get("factors") == OFF:
+            settings = replace(settings, n_factors=1)  # they are all 0
         with np.errstate(all="ignore"):  # what ends in no number is not chosen
-            fit = fit_copies(self.ratings, self.folds, settings, self.users, self.movies)
-        if fit.history.stopped:
+            fits = fit_each(self.ratings, self.folds, settings, self.users, self.movies)
+        if fits[0].history.stopped:
             raise KeyboardInterrupt  # nothing was learnt that could be kept
-        return np.square(fit.val_predictions - self.truth, dtype=np.float64)
+        predictions = np.concatenate([fit.val_predictions for fit in fits])
+        return _Trial(chosen, np.square(predictions - self.truth, dtype=np.float64), fits)
 
 
 def _folds(ratings: Ratings, rng: np.random.Generator) -> list[np.ndarray]:
