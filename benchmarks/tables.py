@@ -4,7 +4,7 @@ MovieLens, the lesson's split and the latest fifth; with WHEEL as in benchmarks.
 planted tables, three draws of each, a random fifth held out. Ours as `train` fits it and with --no-tune, against
 biases, ALS and KNN and what is installed of the extra `bench`, each with settings that a holdout within the training
 ratings chose. CPU seconds are of one fit, ours with its choice, theirs without. Set OMP_NUM_THREADS=1 for one core.
-Writes benchmarks/results/tables.md, and tables.json, of which it takes what it has of the others: ours is measured anew.
+Writes tables.md, tables.png and tables.json to benchmarks/results; of what tables.json has only ours is measured anew.
 """
 
 import json
@@ -104,7 +104,9 @@ def main(wheel: str | None = None) -> None:
         n, figures = int(np.mean([len(fold.train) + len(fold.rating) for fold in folds])), known.setdefault(name, {})
         for system in systems:
             is_small = folds[0].train.n_movies <= MOST_ITEMS
-            if (system.name != "item KNN" or is_small) and (system.name.startswith("bayes") or system.name not in figures):
+            if (system.name != "item KNN" or is_small) and (
+                system.name.startswith("bayes") or system.name not in figures
+            ):
                 figures[system.name] = measured(system, folds)
                 with replacing(MEASURED) as path:
                     path.write_text(json.dumps(known, indent=1), encoding="utf-8")
@@ -119,6 +121,34 @@ def main(wheel: str | None = None) -> None:
     text = f"# Many kinds of tables\n\n{ABOUT}\n{without}\n" + "\n".join(lines) + "\n"
     with replacing(RESULTS / "tables.md") as path:
         path.write_text(text, encoding="utf-8")
+    draw(known)
+
+
+def draw(measured: dict[str, dict[str, list]]) -> None:
+    """Draw the RMSE of every model, as a multiple of that of the best of the others on the table."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    names = list(measured)
+    figure = Figure(figsize=(10.5, 5.5), layout="constrained")
+    axes = figure.subplots()
+    for color, system in zip(colormaps["tab10"].colors, dict.fromkeys(s for row in measured.values() for s in row)):
+        found = []
+        for place, row in enumerate(measured.values()):
+            best = min(error for other, (error, _, _) in row.items() if not other.startswith("bayes"))
+            if system in row and row[system][0] > 1e-3 and best > 1e-3:  # without noise, every ratio is chance
+                found.append((np.sqrt(row[system][0] / best), place))
+        ours = system == "bayes"
+        style = {"marker": "o", "s": 70, "zorder": 3} if ours else {"marker": "s", "s": 22}
+        axes.scatter(*zip(*found, strict=True), color=color, label=system, **style)
+    axes.axvline(1, color="gray", linewidth=1)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0.8, 1.4)
+    axes.set_xlabel("RMSE as a multiple of the best of the others (lower is better; beyond 1.4 not shown)")
+    axes.grid(alpha=0.3)
+    figure.legend(fontsize=8, loc="outside right upper")
+    figure.savefig(RESULTS / "tables.png", dpi=110)
 
 
 if __name__ == "__main__":

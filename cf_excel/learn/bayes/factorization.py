@@ -265,6 +265,7 @@ class _Model:
         self.users = side(users, self.rated, self.rated_t, self.n_by_user, "user")
         self.movies = side(movies, self.rated_t, self.rated, self.n_by_movie, "movie")
         self.average: Average | None = None  # of draws
+        self.noise = np.ones(len(self.n_by_user))
         self.usual_alpha = precisions.alpha
         self.alpha = arrays.dense(np.full((len(self.n_by_user), 1), precisions.alpha, np.float32))
 

@@ -64,7 +64,7 @@ class Draws:
         self.n += 1
 
     def average(self, n_factors: int) -> Average:
-        """Return their average; all variance is that of biases, which add up to that of a prediction as best they can."""
+        """Return their average; biases have all of the variance, and add up to that of predictions as best they can."""
         assert self.biases is not None
         u, m = (bias / self.n for bias in self.biases)
         product = self.product / self.n

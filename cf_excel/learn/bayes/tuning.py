@@ -112,7 +112,7 @@ def tune(
             search.best = search.best._replace(chosen={"content": OFF} | search.chosen)
     search.do_without_patterns()
     search.climb_all(_SIZES, keep)
-    if not {"n_factors", "iterations"} & set(keep):
+    if settings.device != "cuda" and not {*_SIZES} & {*keep}:
         search.try_draws()
     return search.result(settings, keep)
 
@@ -206,7 +206,12 @@ class _Search:
         They leave out the sets of what was rated, and find how strict the factors' priors are by themselves.
         """
         n_cells = self.ratings.n_users * self.ratings.n_movies
-        if not self.is_small or self.short.device == "cuda" or n_cells > _MOST_CELLS or self.chosen.get("factors") == OFF:
+        if (
+            not self.is_small
+            or self.short.device == "cuda"
+            or n_cells > _MOST_CELLS
+            or self.chosen.get("factors") == OFF
+        ):
             return
         chosen = {name: by for name, by in self.chosen.items() if name not in _SIZES} | {"sets": OFF}
         self.folds = self.folds[:_N_FOLDS]
