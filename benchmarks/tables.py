@@ -132,7 +132,7 @@ def draw(measured: dict[str, dict[str, list]]) -> None:
     names = list(measured)
     figure = Figure(figsize=(10.5, 5.5), layout="constrained")
     axes = figure.subplots()
-    for color, system in zip(colormaps["tab10"].colors, dict.fromkeys(s for row in measured.values() for s in row)):
+    for color, system in zip(colormaps["tab10"].colors, next(iter(measured.values())), strict=False):
         found = []
         for place, row in enumerate(measured.values()):
             best = min(error for other, (error, _, _) in row.items() if not other.startswith("bayes"))

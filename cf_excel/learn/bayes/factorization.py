@@ -156,7 +156,8 @@ def fit_bayes(
     """Fit the model to all ratings but the validation rows, whose labels are looked at for the history alone.
 
     user_blocks, more_movie_blocks: features besides the genres and years that the ratings have. n_copies: so many
-    tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration and keeps what it learnt. The same seed gives the same numbers on a CPU.
+    tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration and keeps what it learnt.
+    The same seed gives the same numbers on a CPU.
     Raises InputError where no rating is left to train on and for ratings that are not finite.
     """
     settings = settings or BayesSettings()

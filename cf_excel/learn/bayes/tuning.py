@@ -112,7 +112,7 @@ def tune(
             search.best = search.best._replace(chosen={"content": OFF} | search.chosen)
     search.do_without_patterns()
     search.climb_all(_SIZES, keep)
-    if settings.device != "cuda" and not {*_SIZES} & {*keep}:
+    if settings.device != "cuda" and not {*_SIZES, "draws"} & {*keep}:
         search.try_draws()
     return search.result(settings, keep)
 
