@@ -20,7 +20,7 @@ from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings
 
 HEADINGS = ("epoch", "train loss", "val MSE", "val RMSE", "val MAE", "seconds")
-_SIZES = {"n_factors": "factors", "iterations": "epochs"}
+_SIZES = {"n_factors": "factors", "iterations": "epochs", "draws": "draws averaged"}
 _PRECISIONS = {
     "factors": "factors",
     "sets": "effect of the set rated",

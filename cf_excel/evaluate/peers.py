@@ -170,7 +170,7 @@ _CORNAC = tuple(
     for k, n, decay in ((10, 20, 0.02), (100, 100, 0.1), (50, 60, 0.05), (100, 60, 0.08))
 )
 _LENSKIT = tuple({"embedding_size": size, "epochs": 10} for size in (50, 20, 100))
-_MYFM = tuple({"rank": rank, "n_iter": 200} for rank in (10, 6, 16))
+_MYFM = tuple({"rank": rank, "n_iter": 200} for rank in (10, 4, 6, 16))
 _ALS = tuple(
     {"factors": k, "regularization": decay, "alpha": alpha, "below": below}
     for k, decay, alpha, below in (

@@ -134,7 +134,7 @@ def _fit_copies(ratings: Ratings, folds: list[np.ndarray]) -> list[BayesFit]:
     held_out = [np.empty(0, np.int64), *folds]
     blocks = movie_blocks(ratings)
     if ratings.n_users * ratings.n_movies > _SMALL_CELLS:
-        tuned = tune(ratings, BayesSettings(seed=_SEED))
+        tuned = tune(ratings, BayesSettings(seed=_SEED), keep=("draws",))  # of all folds they take too long
         fits = fit_each(ratings, held_out, tuned.settings, movie_blocks=blocks if tuned.settings.use_content else [])
         return [replace(fits[0], chosen=tuned.chosen), *fits[1:]]
     usual = WITH_CONTENT if blocks else RATINGS_ALONE

@@ -42,7 +42,7 @@ def fit_each(
     )
     rows = np.concatenate([rows + copy * n for copy, rows in enumerate(held_out)])
     users, movies = ([_repeated(block, n_copies) for block in blocks] for blocks in (user_blocks, movie_blocks))
-    fit = fit_bayes(stacked, rows, settings, user_blocks=users, more_movie_blocks=movies)
+    fit = fit_bayes(stacked, rows, settings, user_blocks=users, more_movie_blocks=movies, n_copies=n_copies)
     fits, ends = [], np.cumsum([len(rows) for rows in held_out])[:-1]
     for copy, (mean, predictions) in enumerate(zip(means, np.split(fit.val_predictions, ends), strict=True)):
         own_users, own_movies = (slice(copy * n, (copy + 1) * n) for n in (n_users, n_movies))

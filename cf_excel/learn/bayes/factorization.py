@@ -8,6 +8,7 @@ to movie rating prediction"; features as in Porteous, Asuncion & Welling 2010; t
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.sparse import csr_array
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, arrays_on
 from cf_excel.learn.bayes.features import FeatureBlock, Precision, movie_blocks, stack
+from cf_excel.learn.bayes.sampling import SHARE_BEFORE, Average, Draws, draw_rows, prepare
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.metrics import mae, mse
@@ -80,7 +82,9 @@ class BayesSettings:
     noise_prior: as how many ratings the common noise counts against a user's own. cg_steps: conjugate-gradient steps
     for the weights in an iteration. use_content: take genres, years and tables, not only ratings. precisions: None
     takes WITH_CONTENT where movies have content, else RATINGS_ALONE. most_alpha: what the precision of a rating, which
-    grows as the error falls, may grow to, in 1 / squared rating units. device: "cpu", "cuda", or "auto", see arrays_on.
+    grows as the error falls, may grow to, in 1 / squared rating units. draws: after the iterations, average so many
+    draws from the posterior (see sampling.py), 0 for none. device: "cpu", or without draws "cuda" or "auto", see
+    arrays_on.
     Raises InputError for values that can't work.
     """
 
@@ -93,6 +97,7 @@ class BayesSettings:
     use_content: bool = True
     precisions: Precisions | None = None
     most_alpha: float | None = None
+    draws: int = 0
     kind: str = "bayes"
 
     def __post_init__(self) -> None:
@@ -105,6 +110,8 @@ class BayesSettings:
                 raise InputError(f"{name} {value}: expected 1 to {most:,}")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed}: expected a whole number from 0 to {2**63 - 1}")
+        if self.draws and self.device == "cuda":
+            raise InputError("draws on cuda: expected device cpu")
         arrays_on(self.device)  # refuses a device that is not there before anything is read
 
 
@@ -147,11 +154,13 @@ def fit_bayes(
     user_blocks: list[FeatureBlock] | None = None,
     more_movie_blocks: list[FeatureBlock] | None = None,
     progress: Progress | None = None,
+    n_copies: int = 1,
 ) -> BayesFit:
     """Fit the model to all ratings but the validation rows, whose labels are looked at for the history alone.
 
-    user_blocks, more_movie_blocks: features besides the genres and years that the ratings have.
-    Ctrl-C ends the fit after the iteration and keeps what it learnt. The same seed gives the same numbers on a CPU.
+    user_blocks, more_movie_blocks: features besides the genres and years that the ratings have. n_copies: so many
+    tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration and keeps what it learnt.
+    The same seed gives the same numbers on a CPU.
     Raises InputError where no rating is left to train on and for ratings that are not finite.
     """
     settings = settings or BayesSettings()
@@ -161,7 +170,7 @@ def fit_bayes(
     users = list(user_blocks or []) if settings.use_content else []
     model = _Model(ratings, val_rows, settings, users, movies)
     history = History()
-    progress.begin(settings.iterations, 1, model.n)
+    progress.begin(settings.iterations + (settings.draws > 0), 1, model.n)
     with interruptible() as interrupted:
         for number in range(1, settings.iterations + 1):
             start = time.perf_counter()
@@ -175,6 +184,13 @@ def fit_bayes(
                 history.stopped = f"iteration {number} of {settings.iterations}"
                 progress.stopped(history.stopped)
                 break
+        if settings.draws and not history.stopped:
+            start = time.perf_counter()
+            train_loss = model.draw(n_copies)
+            predictions = model.predict_rows(val_rows)
+            epoch = _epoch(number + 1, train_loss, predictions, ratings.rating[val_rows], time.perf_counter() - start)
+            history.epochs.append(epoch)
+            progress.epoch(epoch)
     return model.result([block.name for block in (*users, *movies)], history, predictions)
 
 
@@ -255,20 +271,14 @@ class _Model:
 
         self.users = side(users, self.rated, self.rated_t, self.n_by_user, "user")
         self.movies = side(movies, self.rated_t, self.rated, self.n_by_movie, "movie")
+        self.average: Average | None = None  # of draws
+        self.noise = np.ones(len(self.n_by_user))
         self.usual_alpha = precisions.alpha
         self.alpha = arrays.dense(np.full((len(self.n_by_user), 1), precisions.alpha, np.float32))
 
     def iterate(self) -> float:
         """Update users, movies and the noise; return the training MSE, in squared rating units."""
-        users, movies, steps = self.users, self.movies, self.settings.cg_steps
-        users.update(self.alpha * (self.rated @ movies.message()), self.alpha * (self.rating @ movies.inputs()), steps)
-        movies.update(
-            self.rated_t @ (self.alpha * users.message()), self.rating_t @ (self.alpha * users.inputs()), steps
-        )
-        squared = (self.target - self._predict(self.user_of, self.movie_of)) ** 2
-        total = self.arrays.to_numpy(self.arrays.xp.bincount(self.user_of, squared, len(self.n_by_user)))
-        mean, prior = float(squared.mean()), self.settings.noise_prior
-        self.noise = np.maximum((prior * mean + total) / (prior + self.n_by_user), SMALLEST_NOISE)
+        mean, users, movies = self._take_turns(self.settings.cg_steps), self.users, self.movies
         usual = math.exp(np.log(self.noise) @ self.n_by_user / self.n)
         expected = mean + (users.n_effective() + movies.n_effective()) / (self.n * self.usual_alpha)
         self.usual_alpha = self.precisions.alpha * max(1.0, USUAL_NOISE / expected)
@@ -277,6 +287,41 @@ class _Model:
         alpha = self.usual_alpha * usual / self.noise
         self.alpha = self.arrays.dense(alpha.astype(np.float32)[:, None])
         return mean * self.scale**2
+
+    def draw(self, n_copies: int) -> float:
+        """Draw rows and noise by turns, and take the average; return its training MSE, in squared rating units."""
+        rng, n_draws, draws = np.random.default_rng(self.settings.seed), self.settings.draws, Draws(n_copies)
+        for side in (self.users, self.movies):
+            prepare(side)
+        noise = np.zeros(len(self.n_by_user))
+        for number in range(n_draws):
+            self._take_turns(1, lambda side: draw_rows(side, rng, n_copies))
+            self.alpha = 1 / self.noise[:, None]
+            if number >= SHARE_BEFORE * n_draws:
+                draws.add(self.users.mean, self.movies.mean)
+                noise += self.noise
+        self.average = average = draws.average(self.settings.n_factors)
+        self.users.mean, self.movies.mean, self.noise = average.users, average.movies, noise / draws.n
+        self.usual_alpha = float(self.n / (self.n_by_user @ self.noise))
+        return self.scale**2 * float(self._squared().mean())
+
+    def _take_turns(self, n_steps: int, then: Callable[[Side], None] = lambda side: None) -> float:
+        """Update users and movies, after each do what comes then, and the noise; return the mean squared error."""
+        users, movies = self.users, self.movies
+        evidence, target = self.rated @ movies.message(), self.rating @ movies.inputs()
+        users.update(self.alpha * evidence, self.alpha * target, n_steps)
+        then(users)
+        evidence, target = self.alpha * users.message(), self.alpha * users.inputs()
+        movies.update(self.rated_t @ evidence, self.rating_t @ target, n_steps)
+        then(movies)
+        squared = self._squared()
+        total = self.arrays.to_numpy(self.arrays.xp.bincount(self.user_of, squared, len(self.n_by_user)))
+        mean, prior = float(squared.mean()), self.settings.noise_prior
+        self.noise = np.maximum((prior * mean + total) / (prior + self.n_by_user), SMALLEST_NOISE)
+        return mean
+
+    def _squared(self) -> Array:
+        return (self.target - self._predict(self.user_of, self.movie_of)) ** 2
 
     def _predict(self, users: Array, movies: Array) -> Array:
         """Return predictions on the usual scale for pairs of rows, without the mean."""
@@ -294,11 +339,11 @@ class _Model:
 
     def result(self, features: list[str], history: History, val_predictions: np.ndarray) -> BayesFit:
         """Return the fit in rating units: half of the scale goes to the users' factors, half to the movies'."""
-        to_numpy = self.arrays.to_numpy
+        to_numpy, average = self.arrays.to_numpy, self.average
         units = np.append(np.full(self.settings.n_factors, math.sqrt(self.scale)), self.scale)
 
-        def rows(side: Side, n_rated: np.ndarray) -> Rows:
-            variance = to_numpy(side.variances(self.arrays.dense(n_rated > 0)))
+        def rows(side: Side, n_rated: np.ndarray, drawn: np.ndarray | None) -> Rows:
+            variance = to_numpy(side.variances(self.arrays.dense(n_rated > 0))) if drawn is None else drawn
             return Rows(as_float32(to_numpy(side.mean) * units), as_float32(variance * units**2))
 
         return BayesFit(
@@ -306,8 +351,8 @@ class _Model:
             global_mean=self.global_mean,
             alpha=self.usual_alpha / self.scale**2,
             rating_range=self.rating_range,
-            users=rows(self.users, self.n_by_user),
-            movies=rows(self.movies, self.n_by_movie),
+            users=rows(self.users, self.n_by_user, average and average.user_variance),
+            movies=rows(self.movies, self.n_by_movie, average and average.movie_variance),
             noise_variance=as_float32(self.noise * self.scale**2),
             features=features,
             val_rows=self.val_rows,

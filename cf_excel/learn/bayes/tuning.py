@@ -40,9 +40,12 @@ _LADDERS: dict[str, tuple[float, ...]] = {
 _PLAIN_START = {"factors": 1 / 32, "sets": OFF}  # where what is rated says nothing: seldom found from the usual ones
 _ORDER = ("factors", "sets", "biases", "content", "alpha", "factors", "sets")
 _SIZES = ("n_factors", "iterations")
+_PRIORS = frozenset(_ORDER)
 _SURE = 2.0  # standard errors
 # what lowers the error by a smaller share is chance, or not worth the time
 _LEAST_GAIN = dict.fromkeys(_LADDERS, 0.001) | dict.fromkeys(_SIZES, 0.005)
+_DRAWS, _TRIAL_DRAWS = 200, 50
+_MOST_CELLS = 1 << 18  # of which draws are averaged
 _NEXT_GAIN = 0.25  # of twice the iterations, in that of the former doubling
 
 
@@ -109,6 +112,8 @@ def tune(
             search.best = search.best._replace(chosen={"content": OFF} | search.chosen)
     search.do_without_patterns()
     search.climb_all(_SIZES, keep)
+    if settings.device != "cuda" and not {*_SIZES, "draws"} & {*keep}:
+        search.try_draws()
     return search.result(settings, keep)
 
 
@@ -195,6 +200,28 @@ class _Search:
                 return
             self.best = trial
 
+    def try_draws(self) -> None:
+        """Average draws from the posterior unless a few of them are surely worse: what was best was chosen as such.
+
+        They leave out the sets of what was rated, and find how strict the factors' priors are by themselves.
+        """
+        n_cells = self.ratings.n_users * self.ratings.n_movies
+        if (
+            not self.is_small
+            or self.short.device == "cuda"
+            or n_cells > _MOST_CELLS
+            or self.chosen.get("factors") == OFF
+        ):
+            return
+        chosen = {name: by for name, by in self.chosen.items() if name not in _SIZES} | {"sets": OFF}
+        self.folds = self.folds[:_N_FOLDS]
+        n = sum(map(len, self.folds))
+        self.best = self.best._replace(squared=self.best.squared[:n], fits=self.best.fits[: len(self.folds)])
+        self.truth = self.truth[:n]
+        trial = self._try(chosen | {"draws": _TRIAL_DRAWS})
+        if not self._is_sure(trial.squared - self.best.squared):
+            self.best = trial._replace(chosen=chosen | {"draws": _DRAWS})
+
     def result(self, settings: BayesSettings, keep: Collection[str]) -> Tuned:
         """Return what was found, for a fit with all factors."""
         if self.is_whole and "n_factors" not in keep:
@@ -249,9 +276,10 @@ class _Search:
     def _settings(self, settings: BayesSettings, chosen: dict[str, float]) -> BayesSettings:
         return replace(
             settings,
-            precisions=self.usual.scaled(**{name: by for name, by in chosen.items() if name not in _SIZES}),
+            precisions=self.usual.scaled(**{name: by for name, by in chosen.items() if name in _PRIORS}),
             n_factors=int(chosen.get("n_factors", settings.n_factors)),
             iterations=int(chosen.get("iterations", settings.iterations)),
+            draws=int(chosen.get("draws", settings.draws)),
         )
 
     def _is_better(self, chosen: dict[str, float], least_gain: float) -> bool:
