@@ -187,7 +187,7 @@ def fit_bayes(
         if settings.draws and not history.stopped:
             start = time.perf_counter()
             train_loss = model.draw(n_copies)
-            predictions = model.predict_rows(val_rows)
+            predictions = model.predict_validation()
             epoch = _epoch(number + 1, train_loss, predictions, ratings.rating[val_rows], time.perf_counter() - start)
             history.epochs.append(epoch)
             progress.epoch(epoch)
