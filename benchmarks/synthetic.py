@@ -1,4 +1,4 @@
-"""Ratings of any size in MovieLens' shape, made from factors that a model should find again."""
+"""Ratings of any size in MovieLens' shape, and picks, made from factors that a model should find again."""
 
 from typing import NamedTuple
 
@@ -67,3 +67,27 @@ def _pairs(rng: np.random.Generator, n: int, n_users: int, n_movies: int) -> tup
     keys = np.repeat(np.arange(n_users), counts) * n_movies + movies
     keys = rng.permutation(np.unique(keys))[:n]
     return (keys // n_movies).astype(np.int32), (keys % n_movies).astype(np.int32)
+
+
+def planted_picks(n_users: int, n_movies: int, seed: int = 0) -> Ratings:
+    """Return 8 to 24 picks of each user, who has a taste in 5 topics and now and then picks something by chance."""
+    rng = np.random.default_rng(seed)
+    tastes, topics = rng.gamma(0.2, size=(n_users, 5)), rng.gamma(0.2, size=(5, n_movies))
+    chances = tastes @ topics + 1e-3
+    chances /= chances.sum(axis=1, keepdims=True)
+    counts = rng.integers(8, 25, n_users)
+    picked = [rng.choice(n_movies, n, replace=False, p=row) for n, row in zip(counts, chances, strict=True)]
+    movies = np.concatenate(picked).astype(np.int32)
+    return Ratings(
+        user_ids=np.arange(n_users),
+        movie_ids=np.arange(n_movies),
+        user_idx=np.repeat(np.arange(n_users, dtype=np.int32), counts),
+        movie_idx=movies,
+        rating=np.ones(len(movies), np.float32),
+        timestamp=None,
+        titles=np.full(n_movies, "", object),
+        years=np.zeros(n_movies, np.int16),
+        genres=np.full(n_movies, "", object),
+        source=f"{len(movies):,} planted picks",
+        implicit=True,
+    )

@@ -103,19 +103,21 @@ def autoencoder(
     *,
     n_columns: int = N_COLUMNS,
     n_singular: int = _N_SINGULAR,
+    precision: float = _PRECISION,
     precision_of_rating: float = _PRECISION_OF_RATING,
     arrays: Arrays = ON_CPU,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return given and asked, (n_movies, n_columns), float64, from the rows of who rated and what, (n_ratings,).
 
-    weights (n_ratings,): how much each counts, all the same without. n_columns, n_singular: at most.
+    weights (n_ratings,): how much each counts, all the same without. n_columns, n_singular: at most. precision,
+    precision_of_rating: of the weights of a movie, and what each of its ratings adds.
     """
     rated = csr_array((np.ones(len(users)) if weights is None else weights, (users, movies)), shape)
     n_by_user = np.diff(rated.indptr)
     rated.data *= np.repeat((np.maximum(n_by_user, 1) / n_by_user[n_by_user > 0].mean()) ** -0.5, n_by_user)
     rated_t = rated.T.tocsr()
     n_by_movie = np.diff(rated_t.indptr)
-    root = np.sqrt(_PRECISION + precision_of_rating * rated.power(2).sum(axis=0))[:, None]
+    root = np.sqrt(precision + precision_of_rating * rated.power(2).sum(axis=0))[:, None]
     n_singular, n_columns = min(n_singular, *shape), min(n_columns, *shape)
 
     root, rated_here, rated_t_here = arrays.dense(root), arrays.sparse(rated), arrays.sparse(rated_t)

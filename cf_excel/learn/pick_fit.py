@@ -24,11 +24,13 @@ from cf_excel.model.picks import ListQuality, PickWeights
 from cf_excel.ratings.table import Ratings, as_written, data_hash, row_numbers
 
 _HALVES = (0.3, 1.0, 3.0, 10.0, 100.0)  # of the usual count: from "a count hardly counts" to "twice is two picks"
-_PRECISIONS = (3.0, 0.3, 0.0)  # of a pick, which keeps what is picked often from foretelling too much
+# of an item's weights, and what each pick of it adds, which keeps what is picked often from foretelling too much
+_PRECISIONS = ((100.0, 3.0), (100.0, 0.3), (200.0, 0.3))
 _POPULAR = (10.0, 3.0, 1.0, 0.1)  # picks' worth of what everybody picks
 _GAIN = 1.02  # of the NDCG: with less of it, counts do not count
 _MOST_MEASURED = 20_000  # users
 _PART_HELD_OUT = 5
+_HOLDOUTS, _MOST_TWICE = 2, 200_000  # more than one up to so many picks, where one would choose by chance
 MOST_FACTORS = 128  # which the singular vectors that are found can tell apart
 
 
@@ -52,6 +54,7 @@ class _Settings:
 
     weights: PickWeights
     precision: float
+    precision_of_pick: float
     popular: float
     n_factors: int
 
@@ -81,8 +84,8 @@ def fit_picks(
     """Return a model of the picks outside val_rows, measured on these; the same seed, the same numbers.
 
     n_factors: at most, 48 unless told otherwise. How many, and how counts weigh, is chosen on picks held out within the
-    others. of_all: what was chosen and measured so is then fitted to all picks, those of val_rows, too. Raises
-    InputError for a number of factors that can't be, and where no pick is left to learn from.
+    others, twice where there are few. of_all: what was chosen and measured so is then fitted to all picks, those of
+    val_rows, too. Raises InputError for a number of factors that can't be, and where no pick is left to learn from.
     """
     is_training = np.ones(len(ratings), bool)
     is_training[row_numbers(val_rows, len(ratings))] = False
@@ -116,6 +119,7 @@ def fit_picks(
         "n_validation": len(held_back),
         "settings": {
             "precision": chosen.precision,
+            "precision_of_pick": chosen.precision_of_pick,
             "popular": chosen.popular,
             "n_factors": chosen.n_factors,
             "half_count": chosen.weights.half,
@@ -188,7 +192,8 @@ def _fit(ratings: Ratings, rows: np.ndarray, chosen: _Settings, seed: int) -> _F
         weighed,
         n_columns=chosen.n_factors,
         n_singular=MOST_FACTORS,
-        precision_of_rating=chosen.precision,
+        precision=chosen.precision,
+        precision_of_rating=chosen.precision_of_pick,
     )
     sums = np.zeros((ratings.n_users, given.shape[1]))
     for column in range(given.shape[1]):
@@ -203,34 +208,42 @@ def _choose(ratings: Ratings, training: np.ndarray, seed: int, n_factors: int) -
     weigh.
     """
     order = np.random.default_rng(seed).permutation(training)
-    held_out, rest = np.sort(order[: len(order) // _PART_HELD_OUT]), np.sort(order[len(order) // _PART_HELD_OUT :])
+    n = len(order) // _PART_HELD_OUT
     counts = as_written(ratings.rating[training])
     usual = float(np.median(counts))
-    plain = _Settings(PickWeights(0.0, usual), _PRECISIONS[0], _POPULAR[0], n_factors)
-    if not len(held_out):
+    plain = _Settings(PickWeights(0.0, usual), *_PRECISIONS[0], _POPULAR[0], n_factors)
+    if not n:
         return plain, 1.0
+    n_holdouts = _HOLDOUTS if len(training) <= _MOST_TWICE else 1
+    held_out = [np.sort(order[i * n : (i + 1) * n]) for i in range(n_holdouts)]
+    rest = [np.setdiff1d(training, rows) for rows in held_out]
 
-    def tried(settings: _Settings) -> tuple[float, _Settings, _Fitted]:
-        fitted = _fit(ratings, rest, settings, seed)
-        return list_quality(fitted.sums, ratings, rest, held_out, seed).ndcg, settings, fitted
+    def measured(settings: _Settings, fits: list[_Fitted]) -> tuple[float, _Settings, _Fitted]:
+        each = zip(fits, rest, held_out, strict=True)
+        ndcgs = [list_quality(fitted.sums, ratings, others, rows, seed).ndcg for fitted, others, rows in each]
+        return float(np.mean(ndcgs)), settings, fits[0]
 
-    def with_others(precision: float) -> list[tuple[float, _Settings, _Fitted]]:
-        _, settings, fitted = tried(replace(plain, precision=precision))
-        found = []
-        for popular, n in product(_POPULAR, (n_factors, (n_factors + 1) // 2)):  # the first columns are the main ones
-            columns = {name: getattr(fitted, name)[:, :n] for name in ("given", "asked", "users")}
-            other = replace(fitted, bias=fitted.bias * popular / settings.popular, **columns)
-            ndcg = list_quality(other.sums, ratings, rest, held_out, seed).ndcg
-            found.append((ndcg, replace(settings, popular=popular, n_factors=n), other))
+    def fitted_to_rest(settings: _Settings) -> list[_Fitted]:
+        return [_fit(ratings, rows, settings, seed) for rows in rest]
+
+    def with_others(precision: float, of_pick: float) -> list[tuple[float, _Settings, _Fitted]]:
+        settings = replace(plain, precision=precision, precision_of_pick=of_pick)
+        fits, found = fitted_to_rest(settings), []
+        for popular, k in product(_POPULAR, (n_factors, (n_factors + 1) // 2)):  # the first columns are the main ones
+            others = [
+                _Fitted(one.given[:, :k], one.asked[:, :k], one.bias * (popular / settings.popular), one.users[:, :k])
+                for one in fits
+            ]
+            found.append(measured(replace(settings, popular=popular, n_factors=k), others))
         return found
 
-    best = max((one for precision in _PRECISIONS for one in with_others(precision)), key=itemgetter(0))
+    best = max((one for precisions in _PRECISIONS for one in with_others(*precisions)), key=itemgetter(0))
     if counts.min() < counts.max():
-        halves = [tried(replace(best[1], weights=PickWeights(half * usual, usual))) for half in _HALVES]
-        counted = max(halves, key=itemgetter(0))
+        halves = (replace(best[1], weights=PickWeights(half * usual, usual)) for half in _HALVES)
+        counted = max((measured(settings, fitted_to_rest(settings)) for settings in halves), key=itemgetter(0))
         best = counted if counted[0] > _GAIN * best[0] else best
     _, chosen, fitted = best
-    users, movies = ratings.user_idx[held_out], ratings.movie_idx[held_out]
+    users, movies = ratings.user_idx[held_out[0]], ratings.movie_idx[held_out[0]]
     sums = np.einsum("ij,ij->i", fitted.users[users], fitted.asked[movies]) + fitted.bias[movies]
     typical = float(np.median(sums))
     return chosen, typical if typical > 0 else float(np.abs(sums).mean()) or 1.0

@@ -78,7 +78,7 @@ def test_movielens_without_its_stars():
     ratings = load_lesson_ratings()
     ratings = replace(ratings, rating=np.ones_like(ratings.rating), implicit=True)
     fit = fit_picks(ratings, lesson_split(len(ratings)), "lesson")
-    assert fit.quality.ndcg > 0.345
+    assert fit.quality.ndcg > 0.352
     assert fit.quality.ndcg > 3 * fit.popular.ndcg
     assert fit.quality.hit_rate > 0.78
     assert fit.factors.record["metrics"] == {"val_ndcg": fit.quality.ndcg, "val_hit_rate": fit.quality.hit_rate}
