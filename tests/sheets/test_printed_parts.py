@@ -22,8 +22,8 @@ def lesson(busy_ratings, tmp_path):
 
 def test_history_is_one_page_and_the_model_leaves_out_the_ratings(lesson, busy_ratings, tmp_path):
     cf_excel.solve(lesson, optimizer="adam", steps=100, history=True)
-    for n_factors, bottom in ((3, 27), (5, 29)):  # the second takes the place of the first
-        model = cf_excel.train(busy_ratings, kind="bayes", factors=n_factors, split="none")
+    for n_factors, bottom in ((3, 26), (5, 28)):  # the second takes the place of the first
+        model = cf_excel.train(busy_ratings, kind="bayes", n_factors=n_factors, split="none")
         cf_excel.write(lesson, model)
         book = openpyxl.load_workbook(lesson)
         assert book.sheetnames[-2:] == ["history", "model"]
