@@ -1,4 +1,4 @@
-"""Every workbook that is written, in programs of other people: ExcelJS, SheetJS, calamine and Gnumeric."""
+"""Every workbook that is written, in programs of other people: ExcelJS, SheetJS, calamine, Gnumeric, openxml-audit."""
 
 import json
 import math
@@ -9,6 +9,8 @@ import subprocess
 import warnings
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import openpyxl
@@ -123,6 +125,17 @@ def test_calamine_reads_every_number(books):
             numbers = numbers_in(cells)
             assert len(found) == len(numbers), (path.name, title)
             assert math.fsum(found) == pytest.approx(math.fsum(numbers), rel=1e-9)
+
+
+def test_openxml_audit_finds_no_error(books):
+    """But for the recommender, for which it takes minutes."""
+    if find_spec("openxml_audit") is None:
+        missing("openxml-audit")
+    audit = import_module("openxml_audit")
+    validator = audit.OpenXmlValidator(file_format=audit.FileFormat.MICROSOFT_365)
+    for name in books.keys() - {"recommender.xlsx"}:
+        result = validator.validate(books[name])
+        assert not [error for error in result.errors if error.severity.name == "ERROR"], name
 
 
 def check_equal(found: dict, expected: dict) -> None:

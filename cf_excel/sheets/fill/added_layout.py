@@ -7,6 +7,8 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.sheets.bands import Area, Bands
 from cf_excel.xlsx.cells import Block, cell, check_size
 
+_MOST_PRINTED_MOVIES, _MOST_PRINTED_STEPS = 40, 36  # what one page shows
+
 
 @dataclass(frozen=True)
 class ModelSheet:
@@ -99,6 +101,12 @@ class ModelSheet:
         return {self.user_ids: 15, self.predictions: 8, self.ratings: 8}
 
     @property
+    def page(self) -> Block:
+        """What is printed: predictions, and the movies' numbers below them."""
+        right = self.predictions.left + min(self.n_movies, _MOST_PRINTED_MOVIES) - 1
+        return Block(self.note.top, self.note.left, self.movie_factors.bottom, max(right, self.settings.right))
+
+    @property
     def freeze(self) -> Block:
         """Top left cell of what scrolls."""
         return self.predictions.row(0).column(0)
@@ -133,6 +141,12 @@ class HistorySheet:
     def widths(self) -> dict[Block, float]:
         """Widths of the columns that are not as wide as usual, in characters."""
         return {self.rmse: 16}
+
+    @property
+    def page(self) -> Block:
+        """What is printed: the chart, and the first steps beside it."""
+        bottom = min(self.steps.bottom, self.headers.bottom + _MOST_PRINTED_STEPS)
+        return Block(self.note.top, self.note.left, max(bottom, self.chart.bottom), self.chart.right)
 
     @property
     def freeze(self) -> Block:

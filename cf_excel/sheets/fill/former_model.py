@@ -29,6 +29,7 @@ _MARK = " As written: "
 _SHAPE = r"(\d{1,7}) .{1,80}?, (\d{1,7}) .{1,80}?, (\d{1,5}) factors"
 _NOTE = re.compile(rf"{MODEL_NOTE}([\w-]+): {_SHAPE}; .*{_MARK}(\w+)")
 # The sheet's name before a !, looked at from the !, of which there are few.
+_PRINTED = re.compile(rb"""<[^<>]*definedName\s(?=[^<>]*\bname\s*=\s*["']_xlnm\.Print_)[^<>]*>[^<]*(?=</)""")
 _REFERRED = re.compile(
     rb"!(?:%s)" % b"|".join(rb"(?<=\b%s%s!)" % (MODEL_TITLE.encode(), end) for end in (b"", b"'", b"&apos;", b"&#39;")),
     re.IGNORECASE,
@@ -127,10 +128,10 @@ def _is_dressed_evenly(sheet: SheetXml, layout: ModelSheet) -> bool:
 
 
 def _is_referred_to(book: OpenedBook) -> bool:
-    """Whether a formula, a name or a chart names the sheet; its own parts do not count."""
+    """Whether a formula, a name or a chart names the sheet; its own parts and what of it is printed do not count."""
     own = book.part_of(MODEL_TITLE)
     parts = (book.archive.read(name) for name in book.archive.names if name != own and _is_xml(name))
-    return any(_REFERRED.search(xml) for xml in parts)
+    return any(_REFERRED.search(_PRINTED.sub(b"", xml)) for xml in parts)
 
 
 def _is_xml(name: str) -> bool:

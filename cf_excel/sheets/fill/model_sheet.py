@@ -16,7 +16,7 @@ from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
 from cf_excel.sheets.find.sheet import MODEL_TITLE
 from cf_excel.sheets.lesson.embeddings import sheet_rmse
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.edit.new_sheet import add_sheet, replace_sheet
+from cf_excel.xlsx.edit.new_sheet import PrintedPart, add_sheet, replace_sheet
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula
@@ -51,10 +51,12 @@ def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors
     rmse = write_model_cells(cells, layout, factors, chosen)
     tall = any("upright" in sheet.looks for sheet in sheets)
     cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15
+    printed = PrintedPart(area=layout.page)
     if former:
         replace_sheet(book, layout.title, cells, former, widths=layout.widths)
+        book.add_names(layout.title, printed.names_on(layout.title))
     else:
-        add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths)
+        add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths, printed=printed)
     return layout.title, rmse
 
 

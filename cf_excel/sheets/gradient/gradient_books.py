@@ -24,6 +24,7 @@ from cf_excel.xlsx.write.styles import style_ids
 BUTTONS = {"One epoch": "OneEpoch", "Five epochs": "FiveEpochs", "Reset": "Reset"}
 MOST_POINTS, MOST_EPOCHS, MOST_ROWS, MOST_SLOPE = 10_000, 1_000, 100_000, 1e6
 COLORS = ("1F4FBF", "F57C00", "388E3C", "8E24AA", "D32F2F", "0097A7", "6D4C41")
+_ON_ONE_PAGE = 45  # points that are readable there
 
 
 def check_options(*, n_epochs: int, n_points: int, slope: float, intercept: float) -> None:
@@ -133,5 +134,6 @@ def _write_data(workbook: Workbook, cells: SheetCells, data: DataSheet, line: Li
     worksheet = workbook[data.title]
     set_widths(worksheet, {data.labels: 11, data.slope: 9, data.headers: 9})
     fit_to_page(worksheet)
+    worksheet.page_setup.fitToHeight = int(len(line.x) <= _ON_ONE_PAGE)
     points = (on_sheet(data.title, data.x), line.x), (on_sheet(data.title, data.y), line.y)
     return Chart("The points", "x", "y", [Curve("points", *points, size=6, joined=False)], data.chart)

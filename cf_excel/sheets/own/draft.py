@@ -16,6 +16,7 @@ from cf_excel.xlsx.write.styles import HEADER_FILL, QUIET_INK
 
 _AS_WRITTEN = " As written: "
 _WIDEST = 44  # characters of a column
+_PRINTED_ROWS, _PRINTED_COLUMNS = 400, 40
 _CENTER, _TOP = 'horizontal="center"', 'vertical="top"'
 _INDENTED = 'horizontal="left" indent="1"'
 LOOKS = {
@@ -85,6 +86,19 @@ class SheetDraft:
     def values(self) -> dict[Address, CellValue]:
         """What the cells hold, the note left out."""
         return {at: value for part in self.parts for at, _, value in part.cells() if value is not None}
+
+    @property
+    def titles(self) -> Block | None:
+        """The row that each printed page repeats: the names above a grid or a table."""
+        top = self.freeze.top - 1
+        return Block(top, self.note.left, top, self.note.left) if self.table or self.scale else None
+
+    @property
+    def page(self) -> Block | None:
+        """What is printed of a large sheet, a few pages: its head; None for all of others."""
+        bottom, right = (max(getattr(part.block, side) for part in self.parts) for side in ("bottom", "right"))
+        head = Block(self.note.top, self.note.left, min(bottom, _PRINTED_ROWS), min(right, _PRINTED_COLUMNS))
+        return None if (head.bottom, head.right) == (bottom, right) else head
 
     @property
     def note_look(self) -> str:

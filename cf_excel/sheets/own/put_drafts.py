@@ -14,7 +14,7 @@ from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_styles import AddedStyles, Look
 from cf_excel.xlsx.edit.added_table import filtered_out, resize_table, table_of
 from cf_excel.xlsx.edit.markup import attributes_of
-from cf_excel.xlsx.edit.new_sheet import add_sheet
+from cf_excel.xlsx.edit.new_sheet import PrintedPart, add_sheet
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
@@ -127,6 +127,7 @@ class FileDrafts:
                 widths=draft.widths,
                 table=draft.table,
                 rules=draft.rules_xml,
+                printed=PrintedPart(draft.titles, draft.page),
             )
             return title, None
         cells.row_heights |= {row: height for row in (1, 2, 3) if (height := former.height(row)) is not None}

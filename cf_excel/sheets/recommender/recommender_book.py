@@ -78,6 +78,7 @@ def build_recommender(
         cells[sheet.title] = SheetCells(styles)
         worksheet = workbook.create_sheet(sheet.title)
         worksheet.freeze_panes, worksheet.print_area = sheet.freeze, sheet.printed
+        worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"
         fit_to_page(worksheet)
     _write_users(workbook["users"], cells["users"], recommender)
     _write_movies(workbook["movies"], cells["movies"], recommender)

@@ -24,7 +24,8 @@ _STRICT = "http://purl.oclc.org/ooxml/"
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 _SHEET_NUMBER = re.compile(r"\s*[0-9]{1,10}\s*")
 # What may stand before calcPr in a workbook (ECMA-376, 18.2.27).
-_BEFORE_CALC = ("definedNames", "externalReferences", "functionGroups", "sheets")
+_BEFORE_NAMES = ("externalReferences", "functionGroups", "sheets")
+_BEFORE_CALC = ("definedNames", *_BEFORE_NAMES)
 
 
 class OpenedBook:
@@ -73,6 +74,29 @@ class OpenedBook:
         self._list_sheet(name, self.archive.relate(self.root, f"{OFFICE}/worksheet", part))
         if has_formulas:
             self.calculate_on_load()
+
+    def add_names(self, title: str, names: dict[str, str]) -> None:
+        """Define names that belong to a sheet: what they stand for, by name, in the place of former ones."""
+        place = self.all_titles.index(title)
+        elements = [
+            f'definedName name="{name}" localSheetId="{place}">{escape(text, quote=False)}</'.encode()
+            for name, text in names.items()
+        ]
+        xml = self.archive.read(self.root)
+        prefix = tag_prefix(xml, b"workbook")
+        if not re.search(rb"</%sdefinedNames\s*>" % prefix, xml):
+            xml = re.sub(rb"<%sdefinedNames\s*/>" % prefix, b"", xml)
+            end = _end_of(xml, prefix, _BEFORE_NAMES)
+            xml = xml[:end] + b"<%(p)sdefinedNames></%(p)sdefinedNames>" % {b"p": prefix} + xml[end:]
+        own = rb'(?=[^>]*\bname\s*=\s*["\'](?:%b)["\'])(?=[^>]*\blocalSheetId\s*=\s*["\']%d["\'])'
+        own %= "|".join(map(re.escape, names)).encode(), place
+        xml = re.sub(
+            rb"<%(p)sdefinedName\s%(own)s[^>]*>[^<]*</%(p)sdefinedName\s*>" % {b"p": prefix, b"own": own}, b"", xml
+        )
+        for element in elements:
+            xml = with_child(xml, b"definedNames", element + prefix + b"definedName>")
+        self.archive.put(self.root, xml)
+        vars(self).pop("_workbook", None), vars(self).pop("names", None)
 
     def replace_sheet(self, title: str, xml: bytes) -> None:
         """Give a worksheet other XML, formulas included; its name, its place and what it relates to stay."""
