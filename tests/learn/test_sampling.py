@@ -4,8 +4,10 @@ from support.planted import make_ratings
 
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.copies import fit_each
-from cf_excel.learn.bayes.factorization import RATINGS_ALONE, BayesFit, BayesSettings, fit_bayes
-from cf_excel.learn.bayes.tuning import OFF, tune
+from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings, fit_bayes
+from cf_excel.learn.bayes.precisions import RATINGS_ALONE
+from cf_excel.learn.bayes.search import OFF
+from cf_excel.learn.bayes.tuning import tune
 from cf_excel.ratings.table import Ratings, validation_rows, without
 
 SETTINGS = BayesSettings(n_factors=4, precisions=RATINGS_ALONE.scaled(factors=1 / 32, sets=OFF))
