@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cf_excel.cli.messages import say
 from cf_excel.learn.baselines import bias_baseline, mean_baseline
-from cf_excel.learn.bayes.tuning import OFF
+from cf_excel.learn.bayes.search import OFF
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns

@@ -16,8 +16,9 @@ from cf_excel.evaluate.peers import ListPeer, Pairs, Peer, find_peers
 from cf_excel.evaluate.splits import Fold
 from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesSettings, Precisions, fit_bayes
+from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock
+from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT, Precisions
 from cf_excel.learn.bayes.tuning import fit_tuned
 from cf_excel.learn.list_fit import fit_lists
 from cf_excel.learn.list_measures import UserScores

@@ -12,9 +12,11 @@ from cf_excel.learn.baselines import SHRINK, bias_baseline, fit_biases, mean_bas
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.calibration import spread_of, with_spread
 from cf_excel.learn.bayes.copies import fit_each
-from cf_excel.learn.bayes.factorization import RATINGS_ALONE, WITH_CONTENT, BayesFit, BayesSettings, Rows
+from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings, Rows
 from cf_excel.learn.bayes.features import movie_blocks
-from cf_excel.learn.bayes.tuning import LEAST_RATINGS, OFF, can_hold_out, tune
+from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT
+from cf_excel.learn.bayes.search import OFF
+from cf_excel.learn.bayes.tuning import LEAST_RATINGS, can_hold_out, tune
 from cf_excel.learn.table_lists import lists_of_table
 from cf_excel.metrics import rmse
 from cf_excel.model.factors import Factors

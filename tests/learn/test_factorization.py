@@ -14,8 +14,9 @@ from cf_excel.errors import InputError
 from cf_excel.learn.bayes import factorization as bayes
 from cf_excel.learn.bayes.arrays import arrays_on, invert, torch_arrays
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-from cf_excel.learn.bayes.factorization import WITH_CONTENT, BayesFit, BayesSettings, fit_bayes
+from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings, fit_bayes
 from cf_excel.learn.bayes.features import FeatureBlock, from_lists
+from cf_excel.learn.bayes.precisions import WITH_CONTENT
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mse

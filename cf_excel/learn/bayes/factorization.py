@@ -9,6 +9,7 @@ to movie rating prediction"; features as in Porteous, Asuncion & Welling 2010; t
 import math
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,8 +17,9 @@ from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, arrays_on
-from cf_excel.learn.bayes.features import FeatureBlock, Precision, movie_blocks, stack
-from cf_excel.learn.bayes.sampling import SHARE_BEFORE, Average, Draws, draw_rows, prepare
+from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks, stack
+from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT, Precisions
+from cf_excel.learn.bayes.sampling import Average, averaged
 from cf_excel.learn.bayes.sides import Design, Side
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.metrics import mae, mse
@@ -35,44 +37,6 @@ MAX_FACTORS = 256
 MAX_ITERATIONS = 1000
 _CHUNK = 1 << 20  # ratings predicted at a time
 _SETS = {"user": "rated", "movie": "raters"}  # whose weights the precisions of that name are for
-
-
-@dataclass(frozen=True)
-class Precisions:
-    """Precisions on the usual scale, (factors, bias), and alpha, the least precision of a rating.
-
-    user, movie: of a row's offset from what its features predict. rated: of the weights of the movies that a user
-    rated; raters: of those of the users who rated a movie. content: how many times its own precision that of every
-    block of features is.
-    """
-
-    alpha: float
-    user: Precision
-    movie: Precision
-    rated: Precision
-    raters: Precision
-    content: Precision = (1.0, 1.0)
-
-    def scaled(
-        self, factors: float = 1.0, biases: float = 1.0, sets: float = 1.0, content: float = 1.0, alpha: float = 1.0
-    ) -> "Precisions":
-        """Return these with precisions multiplied; sets are those of rated and raters."""
-
-        def times(pair: Precision, both: float = 1.0) -> Precision:
-            return pair[0] * factors * both, pair[1] * biases * both
-
-        return Precisions(
-            self.alpha * alpha,
-            times(self.user),
-            times(self.movie),
-            times(self.rated, sets),
-            times(self.raters, sets),
-            times(self.content, content),
-        )
-
-
-WITH_CONTENT = Precisions(1.25, (15.0, 1.0), (20.0, 8.0), (3.0, 10.0), (60.0, 1e5))
-RATINGS_ALONE = Precisions(1.32, (68.8, 2.11), (11.8, 8.07), (5.68, 6.12), (27.6, 1e4))
 
 
 @dataclass(frozen=True)
@@ -159,8 +123,8 @@ def fit_bayes(
     """Fit the model to all ratings but the validation rows, whose labels are looked at for the history alone.
 
     user_blocks, more_movie_blocks: features besides the genres and years that the ratings have. n_copies: so many
-    tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration and keeps what it learnt.
-    The same seed gives the same numbers on a CPU.
+    tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration or draw and keeps what it
+    learnt. The same seed gives the same numbers on a CPU.
     Raises InputError where no rating is left to train on and for ratings that are not finite.
     """
     settings = settings or BayesSettings()
@@ -186,11 +150,14 @@ def fit_bayes(
                 break
         if settings.draws and not history.stopped:
             start = time.perf_counter()
-            train_loss = model.draw(n_copies)
+            n_drawn, train_loss = model.draw(n_copies, interrupted.is_set)
             predictions = model.predict_validation()
             epoch = _epoch(number + 1, train_loss, predictions, ratings.rating[val_rows], time.perf_counter() - start)
             history.epochs.append(epoch)
             progress.epoch(epoch)
+            if n_drawn < settings.draws:
+                history.stopped = f"draw {n_drawn} of {settings.draws}"
+                progress.stopped(history.stopped)
     return model.result([block.name for block in (*users, *movies)], history, predictions)
 
 
@@ -258,9 +225,11 @@ class _Model:
         has_factors = np.float32(precisions.user[0] < NO_FACTORS)
 
         def side(blocks: list[FeatureBlock], rated: Array, rated_t: Array, n_rated: np.ndarray, which: str) -> Side:
-            n, n_other = rated.shape
+            n = rated.shape[0]
+            if self.settings.draws:  # they leave out the sets
+                rated, rated_t = (arrays.sparse(csr_array(shape, dtype=np.float32)) for shape in ((n, 0), (0, n)))
             content, of_content = stack(n, [block.scaled(precisions.content) for block in blocks])
-            pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (n_other, 1))])
+            pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (rated.shape[1], 1))])
             of_weights = np.repeat(pairs, [d - 1, 1], axis=1).astype(np.float32)
             # A user without ratings is merely new; of a movie without, it is known that nobody here chose it.
             unknown = (n_rated == 0) & (which == "user")
@@ -288,22 +257,29 @@ class _Model:
         self.alpha = self.arrays.dense(alpha.astype(np.float32)[:, None])
         return mean * self.scale**2
 
-    def draw(self, n_copies: int) -> float:
-        """Draw rows and noise by turns, and take the average; return its training MSE, in squared rating units."""
-        rng, n_draws, draws = np.random.default_rng(self.settings.seed), self.settings.draws, Draws(n_copies)
-        for side in (self.users, self.movies):
-            prepare(side)
-        noise = np.zeros(len(self.n_by_user))
-        for number in range(n_draws):
-            self._take_turns(1, lambda side: draw_rows(side, rng, n_copies))
+    def draw(self, n_copies: int, is_stopped: Callable[[], bool]) -> tuple[int, float]:
+        """Take an average of draws; return how many were made, and its training MSE, in squared rating units.
+
+        Where none counts yet as it is stopped, all stays as the iterations left it.
+        """
+        users, movies, before = self.users, self.movies, (self.noise, self.alpha)
+        self.users, self.movies = copy(users), copy(movies)
+
+        def turn(then: Callable[[Side], None]) -> np.ndarray:
+            self._take_turns(1, then)
             self.alpha = 1 / self.noise[:, None]
-            if number >= SHARE_BEFORE * n_draws:
-                draws.add(self.users.mean, self.movies.mean)
-                noise += self.noise
-        self.average = average = draws.average(self.settings.n_factors)
-        self.users.mean, self.movies.mean, self.noise = average.users, average.movies, noise / draws.n
-        self.usual_alpha = float(self.n / (self.n_by_user @ self.noise))
-        return self.scale**2 * float(self._squared().mean())
+            return self.noise
+
+        n_drawn, average = averaged(
+            self.users, self.movies, turn, self.settings.draws, n_copies, self.settings.seed, is_stopped
+        )
+        if average is None:
+            self.users, self.movies, (self.noise, self.alpha) = users, movies, before
+        else:
+            self.average = average
+            self.users.mean, self.movies.mean, self.noise = average.users, average.movies, average.noise
+            self.usual_alpha = float(self.n / (self.n_by_user @ self.noise))
+        return n_drawn, self.scale**2 * float(self._squared().mean())
 
     def _take_turns(self, n_steps: int, then: Callable[[Side], None] = lambda side: None) -> float:
         """Update users and movies, after each do what comes then, and the noise; return the mean squared error."""

@@ -151,6 +151,8 @@ class Side:
 
     def _fit_weights(self, target: Array, n_steps: int) -> None:
         """Improve the weights: Jacobi-preconditioned conjugate gradients (Shewchuk 1994)."""
+        if not len(self.weights):
+            return
         diagonal = self.precision - self.precision**2 * self.covariance[:, self.diagonal, self.diagonal]
         diagonal = diagonal.clip(0)  # rounding may leave it below
         preconditioner = 1 / (self.design.squared_times(diagonal) + self.design.precisions)
