@@ -46,6 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CfExcelError as error:
         complain(f"{command}: {error}")
         return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "cf_excel"):
+            raise
+        complain(f"{command}: {needs(package)}")
+        return 2
     except MemoryError:
         complain(f"{command}: {_NO_MEMORY}")
         return 2
@@ -64,6 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{command}: done, but what it prints can't be written: {output.fault.strerror}")
         return 2
     return 0
+
+
+def needs(package: str) -> str:
+    """Return what to say where a package from outside is missing."""
+    if package == "torch":  # older ones, which Macs with Intel would get, can't work with NumPy 2
+        how = 'python -m pip install "torch>=2.6" (not to be had for Macs with Intel; kind bayes on the CPU needs none)'
+    else:
+        how = f"python -m pip install {package}"
+    return f"this needs {package}, which is not installed: {how}"
 
 
 def stopped(n_before: int = 0) -> str:

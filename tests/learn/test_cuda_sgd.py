@@ -221,7 +221,7 @@ def test_a_gpu_model_without_triton_is_told_what_is_missing(monkeypatch: pytest.
     of_fit = (model, optim.SGD(model.parameters(), 0.1), F.mse_loss, data_of(TINY, 8))
     monkeypatch.setattr("cf_excel.learn.engines.choice.FAST", (CudaSGD,))
     monkeypatch.setattr("cf_excel.learn.engines.choice.find_spec", lambda name: None if name == "triton" else name)
-    with pytest.raises(InputError, match="engine lazy can't do this fit: it needs triton: install it"):
+    with pytest.raises(InputError, match="lazy can't do this fit: it needs triton: python -m pip install triton"):
         pick_engine("lazy", *of_fit)
     monkeypatch.undo()
     monkeypatch.setattr("cf_excel.learn.engines.choice.FAST", (CudaSGD,))

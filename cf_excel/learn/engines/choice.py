@@ -29,7 +29,11 @@ def pick_engine(name: str, model: nn.Module, opt: Optimizer, crit: Loss, data: C
     reasons = []
     for loop in sorted(loops, key=lambda loop: loop.device != device):
         missing = [package for package in loop.packages if not find_spec(package)]
-        reason = f"it needs {missing[0]}: install it" if missing else loop.refuses(model, opt, crit, data)
+        reason = (
+            f"it needs {missing[0]}: python -m pip install {missing[0]}"
+            if missing
+            else loop.refuses(model, opt, crit, data)
+        )
         if not reason:
             return loop
         reasons.append(reason)
