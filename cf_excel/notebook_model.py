@@ -92,7 +92,7 @@ class FittedModel:
         return f"<FittedModel: {self._summary()}>"
 
     def _repr_html_(self) -> str:
-        return f"<b>FittedModel</b>: {escape(self._summary())}{self.to_frame().head()._repr_html_()}"
+        return f"<b>FittedModel</b>: {escape(self._summary())}{self.to_frame().head().to_html()}"
 
     def _summary(self) -> str:
         nouns, factors = self.factors.nouns, self.factors
