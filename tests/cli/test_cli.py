@@ -1,5 +1,6 @@
 """The command line: help with examples, one line and exit code 2 for what is wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -182,3 +183,10 @@ def test_what_is_like_no_command_gets_no_guess(capsys):
     with pytest.raises(SystemExit):
         main(["xyzzy"])
     assert "did you mean" not in capsys.readouterr().err
+
+
+def test_the_doctor_speaks_json(capsys):
+    main(["doctor", "--json"])
+    checks = json.loads(capsys.readouterr().out)
+    assert {"name", "state", "found", "advice"} == set(checks[0])
+    assert {check["state"] for check in checks} <= {"ok", "wrong", "unknown"}
