@@ -2,11 +2,12 @@
 
     import cf_excel
 
-    ratings = cf_excel.load_ratings("ratings.csv")
-    factors = cf_excel.train(ratings)
-    cf_excel.save_factors(factors, "model.safetensors")
-    cf_excel.load_predictor("model.safetensors").recommend(42, n=10)
-    cf_excel.export(factors, "recommender.xlsx")
+    ratings = cf_excel.Ratings.from_frame(df)  # or load_ratings("ratings.csv"), without a path the lesson's
+    model = cf_excel.fit(ratings)  # or fit(df)
+    model.recommend([15, 42], n=10)  # DataFrames, as similar, fold_in, predict and to_frame give them
+    model.evaluate(held_back)
+    model.save("model.safetensors")  # cf_excel.load reads it
+    cf_excel.export(model.factors, "recommender.xlsx")
     cf_excel.solve("collab_filter.xlsx", backup=True)
     cf_excel.fill("my_ratings.xlsx", backup=True)
 
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "CfExcelError": "errors",
     "Factors": "model.factors",
+    "FittedModel": "notebook_model",
     "Predictor": "model.predictor",
     "Ratings": "ratings.table",
     "build": "sheets.lesson.collab:build_collab",
@@ -27,6 +29,8 @@ _PLACES = {
     "download": "ratings.download",
     "export": "sheets.recommender.recommender_book:build_recommender",
     "fill": "udf.fill_workbook",
+    "fit": "notebook_model:fit_model",
+    "load": "notebook_model:load_model",
     "load_factors": "model.file",
     "load_predictor": "model.predictor",
     "load_ratings": "ratings.readers",

@@ -3,6 +3,9 @@ from cf_excel.learn.train import train
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor, load_predictor
+from cf_excel.notebook_model import FittedModel
+from cf_excel.notebook_model import fit_model as fit
+from cf_excel.notebook_model import load_model as load
 from cf_excel.ratings.download import download
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings
@@ -15,6 +18,7 @@ __version__: str
 __all__ = [
     "CfExcelError",
     "Factors",
+    "FittedModel",
     "Predictor",
     "Ratings",
     "build",
@@ -22,6 +26,8 @@ __all__ = [
     "download",
     "export",
     "fill",
+    "fit",
+    "load",
     "load_factors",
     "load_predictor",
     "load_ratings",

@@ -137,6 +137,15 @@ def test_the_example_in_python_runs(tmp_path, monkeypatch, busy_factors):
     assert len(names["best"]) == 5
 
 
+def test_the_example_for_notebooks_runs():
+    (block,) = [block for block in code(ROOT / "docs" / "python.md", "python") if "cf_excel.fit(" in block]
+    names: dict = {}
+    exec(block, names)
+    assert names["best"].user_id.tolist() == ["Ann", "Eva"]
+    assert len(names["alike"]) == len(names["new"]) == 2
+    assert names["predicted"].index.equals(names["sales"].index)
+
+
 def test_the_figures_are_those_of_the_last_measurement():
     page = sections(ROOT / "docs" / "benchmarks.md")
     for name in ("speed", "growth", "scale"):

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "model": MODEL,
     "predictor": {"model"},
     "learn": MODEL | {"learn"},
+    "notebook_model": MODEL | {"learn"},
     "lesson": MODEL | {"data", "learn", "plots"},
     "xlsx": {"errors", "files", "zip_guard", "written", "xlsx"},
     "sheets": MODEL | {"xlsx", "sheets"},

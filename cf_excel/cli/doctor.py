@@ -1,6 +1,7 @@
 """python -m cf_excel doctor."""
 
 import argparse
+import json
 from pathlib import Path
 
 from cf_excel.cli.messages import say
@@ -16,6 +17,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "python -m cf_excel doctor collab_filter.xlsm",
     )
     parser.add_argument("workbook", type=Path, nargs="?", metavar="WORKBOOK", help="workbook to check, too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
@@ -26,7 +28,10 @@ def run(args: argparse.Namespace) -> None:
 
     checks = examine(args.workbook)
     marks = {"ok": "ok     ", "wrong": "WRONG  ", "unknown": "unknown"}
-    for check in checks:
+    if args.json:
+        names = ("name", "state", "found", "advice")
+        print(json.dumps([{name: getattr(check, name) for name in names} for check in checks], indent=2))
+    for check in () if args.json else checks:
         say(f"{marks[check.state]} {check.name}: {check.found}")
         if check.advice:
             say(f"        -> {check.advice}")

@@ -18,13 +18,15 @@ from cf_excel.errors import InputError
 if TYPE_CHECKING:
     from cf_excel.model.factors import Factors
 
+TABLES = (".csv", ".parquet")
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     parser = add_command(
         commands,
         "export",
-        "Write the model as a workbook that recommends by formulas: no macros, no Python.",
+        "Write the model as a workbook that recommends by formulas, or its factors as a table.",
         "python -m cf_excel export --out recommender.xlsx --no-ratings",
     )
     add_model_option(parser)
@@ -33,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         type=Path,
         default=Path("recommender.xlsx"),
         metavar="FILE",
-        help="workbook to write (default: recommender.xlsx)",
+        help="workbook to write, or a table of the factors, .csv or .parquet (default: recommender.xlsx)",
     )
     add_replacing_options(parser)
     parser.add_argument(
@@ -53,8 +55,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the workbook, and say what was left out."""
+    if args.out.suffix.lower() in TABLES:
+        return _write_table(args)
     if args.out.suffix.lower() != ".xlsx":
-        raise InputError(f"--out {args.out}: expected a name that ends in .xlsx")
+        raise InputError(
+            f"--out {args.out}: expected a name that ends in .xlsx, or in .csv or .parquet for the factors"
+        )
     check_outputs(args, args.out)
     from datetime import date
 
@@ -79,6 +85,33 @@ def run(args: argparse.Namespace) -> None:
     say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")
     if book.n_ratings:
         say("it tells who rated what: pass --no-ratings for a file that you give away")
+
+
+def _write_table(args: argparse.Namespace) -> None:
+    """Write the factors of users and items as one table, in full."""
+    from cf_excel.files import replacing
+    from cf_excel.model.factor_tables import both_sides
+    from cf_excel.model.file import load_factors
+    from cf_excel.model.shrink import keep_factors, keep_movies
+    from cf_excel.sheets.answers.answer_files import check_kind
+
+    check_kind(args.out)
+    replaced = lambda path: True  # noqa: E731  a table has no room for a digest
+    check_outputs(args, args.out, is_ours=replaced)
+    factors = load_factors(args.model)
+    if args.top_movies is not None:
+        factors = keep_movies(factors, args.top_movies)
+    if args.factors is not None:
+        factors, _ = keep_factors(factors, args.factors)
+    table = both_sides(factors)
+    keep_former(args, args.out, is_ours=replaced)
+    with replacing(args.out) as temporary:
+        if args.out.suffix.lower() == ".csv":
+            table.to_csv(temporary, index=False, encoding="utf-8-sig", errors="replace")
+        else:
+            table.to_parquet(temporary, index=False)
+    counts = f"{factors.n_users:,} {factors.nouns.users}, {factors.n_movies:,} {factors.nouns.movies}"
+    say(f"wrote {args.out}: factors of {counts}, a row each")
 
 
 def _fitted(factors: "Factors", *, with_ratings: bool) -> "Factors":

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.assembly import assemble
@@ -19,7 +20,7 @@ from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.record_files import is_json_lines, read_json_lines, read_parquet
+from cf_excel.ratings.record_files import FrameRecords, as_frame, is_json_lines, read_json_lines, read_parquet
 from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, list_sources
 from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 from cf_excel.ratings.timestamps import serials_as_seconds
@@ -115,6 +116,42 @@ def load_ratings(
     how = as_picks(found, column, rows, how)
     ratings = assemble(rows, rows.known() | dict(told), name, nouns, how)
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
+
+
+def frame_ratings(
+    table: object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    rating_range: tuple[float, float] | None = None,
+    nouns: tuple[str, str] | None = None,
+    implicit: bool | None = False,
+) -> Ratings:
+    """Return the ratings in a DataFrame, a row a rating; arguments as in load_ratings, errors too.
+
+    table: of pandas, polars or pyarrow, or what pandas makes a DataFrame of.
+    """
+    how = Reading(
+        columns=dict(columns or {}),
+        rating_range=rating_range,
+        nouns=check_nouns(nouns) if nouns else None,
+        implicit=implicit,
+    )
+    found = FrameRecords(as_frame(table))
+    column = _columns(found, how)
+    rows = read_rows(found, column, how)
+    how = as_picks(found, column, rows, how)
+    return assemble(rows, rows.known(), found.name, how.nouns or _nouns(found, column), how)
+
+
+def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, str, str]:
+    """Return a table of pairs as a DataFrame, and the names of its columns of users and of movies.
+
+    Raises InputError where they are not there.
+    """
+    frame = as_frame(table)
+    records = FrameRecords(frame)
+    found = find_columns(records, ("user", "movie"), (), columns)
+    return frame, *(frame.columns[found[kind]] for kind in ("user", "movie"))
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:

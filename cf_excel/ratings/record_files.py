@@ -113,6 +113,58 @@ def read_parquet(source: Source) -> Parquet:
     return Parquet(source, [str(name) for name in file.schema_arrow.names], file)
 
 
+@dataclass(frozen=True)
+class FrameRecords:
+    """A DataFrame of pandas, read as the records of a file are."""
+
+    frame: pd.DataFrame
+    name: str = "the table"
+
+    has_header = True
+    decimal_comma = False
+
+    @property
+    def first_record(self) -> list[str]:
+        return [str(name) for name in self.frame.columns]
+
+    @property
+    def n_columns(self) -> int:
+        return self.frame.shape[1]
+
+    def places(self, rows: list[int]) -> list[str]:
+        """Return where rows are, "row 7", from 1 on whatever the index is."""
+        return [f"row {row + 1}" for row in rows]
+
+    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
+        """Yield the values of columns, as texts, piece by piece."""
+        for start in range(0, len(self.frame), CHUNK_ROWS):
+            piece = self.frame.iloc[start : start + CHUNK_ROWS]
+            columns = {kind: piece.iloc[:, i].astype(object) for kind, i in column.items()}
+            yield pd.DataFrame(
+                {
+                    kind: texts_of([_plain(value) for value in values.where(values.notna(), None)])
+                    for kind, values in columns.items()
+                },
+                dtype=object,
+            )
+
+
+def as_frame(table: Any) -> pd.DataFrame:
+    """Return a table as a DataFrame: pandas', one with to_pandas (polars, pyarrow), or what pd.DataFrame takes.
+
+    Raises InputError for what is no table.
+    """
+    if isinstance(table, pd.DataFrame):
+        return table
+    try:
+        found = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a {type(table).__name__}: expected a table, such as a DataFrame ({error})") from error
+    if not isinstance(found, pd.DataFrame):
+        raise InputError(f"a {type(table).__name__}: expected a table with columns, such as a DataFrame")
+    return found
+
+
 def _records(source: Source) -> Iterator[tuple[int, dict]]:
     with source.open() as stream:
         for number, line in enumerate(stream, 1):

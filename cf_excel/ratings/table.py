@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
@@ -101,8 +102,38 @@ class Ratings:
     unrated: UnratedRows = NONE_UNRATED
     implicit: bool = False
 
+    @classmethod
+    def from_frame(
+        cls,
+        table: object,
+        *,
+        user: str | None = None,
+        item: str | None = None,
+        rating: str | None = None,
+        timestamp: str | None = None,
+        rating_range: tuple[float, float] | None = None,
+        nouns: tuple[str, str] | None = None,
+        implicit: bool | None = False,
+    ) -> "Ratings":
+        """Return the ratings in a DataFrame of pandas, polars or pyarrow, a row a rating.
+
+        user, item, rating, timestamp: names of its columns; usual ones are found without. The rest is as in
+        load_ratings. Raises InputError for columns that are not there and for rows that can't be read.
+        """
+        named = {"user": user, "movie": item, "rating": rating, "timestamp": timestamp}
+        columns = {kind: name for kind, name in named.items() if name is not None}
+        readers = import_module("cf_excel.ratings.readers")  # which imports this module, and pandas
+        found: Ratings = readers.frame_ratings(
+            table, columns=columns, rating_range=rating_range, nouns=nouns, implicit=implicit
+        )
+        return found
+
     def __len__(self) -> int:
         return len(self.rating)
+
+    def __repr__(self) -> str:
+        counts = f"{self.n_users:,} {self.nouns.users}, {self.n_movies:,} {self.nouns.movies}"
+        return f"<Ratings: {len(self):,} by {counts}, from {self.source}>"
 
     @property
     def n_users(self) -> int:

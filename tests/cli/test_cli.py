@@ -1,5 +1,6 @@
 """The command line: help with examples, one line and exit code 2 for what is wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -166,3 +167,26 @@ def test_python_m_cf_excel(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "cf_excel build: --seed -1: expected 0 or more\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"), [(["trian"], "train"), (["recomend", "15"], "recommend"), (["train", "--split", "tme"], "time")]
+)
+def test_a_slip_of_the_pen_is_answered_with_what_was_meant(argv, meant, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert f"did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_what_is_like_no_command_gets_no_guess(capsys):
+    with pytest.raises(SystemExit):
+        main(["xyzzy"])
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_the_doctor_speaks_json(capsys):
+    main(["doctor", "--json"])
+    checks = json.loads(capsys.readouterr().out)
+    assert {"name", "state", "found", "advice"} == set(checks[0])
+    assert {check["state"] for check in checks} <= {"ok", "wrong", "unknown"}

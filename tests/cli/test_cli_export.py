@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 from support.recommenders import random_factors
 
@@ -83,3 +84,26 @@ def test_a_neural_net_makes_no_workbook(tmp_path, tiny_factors, capsys):
     save_factors(tiny_factors("net"), tmp_path / "net")
     assert main(["export", "--model", str(tmp_path / "net"), "--out", str(tmp_path / "r.xlsx")]) == 2
     assert "a model of kind net is a neural net, too large for formulas" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_factors_as_a_table(model, tmp_path, capsys, ending):
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / f"factors{ending}"
+    for _ in range(2):  # a table is replaced
+        assert main(["export", "--model", str(model), "--out", str(path)]) == 0
+    assert "factors of 40 users, 120 movies, a row each" in capsys.readouterr().out
+    table = pd.read_csv(path, encoding="utf-8-sig") if ending == ".csv" else pd.read_parquet(path)
+    factors, items = random_factors("bayes"), table[table.side == "item"]
+    assert table.side.value_counts().to_dict() == {"item": 120, "user": 40}
+    assert items.id.tolist() == factors.movie_ids.tolist()
+    learnt = items[[f"factor_{i + 1}" for i in range(4)]].to_numpy(np.float32)
+    np.testing.assert_array_equal(learnt, factors.movie_factors)
+    assert main(["export", "--model", str(model), "--out", str(path), "--backup"]) == 0
+    assert (tmp_path / f"factors.bak{ending}").exists()
+
+
+def test_another_ending_is_refused(model, tmp_path, capsys):
+    assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.ods")]) == 2
+    assert "expected a name that ends in .xlsx, or in .csv or .parquet" in capsys.readouterr().err

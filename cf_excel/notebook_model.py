@@ -1,0 +1,145 @@
+"""A model for notebooks: tables in, tables out, around train() and Predictor."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from cf_excel.errors import InputError
+from cf_excel.metrics import mae, mse, rmse
+from cf_excel.model.factor_tables import factor_table
+from cf_excel.model.factors import Factors
+from cf_excel.model.file import load_factors, save_factors
+from cf_excel.model.predictor import Predictor, ScoredMovie
+from cf_excel.ratings.readers import frame_pairs
+from cf_excel.ratings.table import Ratings
+
+
+class FittedModel:
+    """A trained model whose answers are DataFrames; its factors and its predictor are there for the rest."""
+
+    def __init__(self, factors: Factors) -> None:
+        self.factors = factors
+        self.predictor = Predictor(factors)
+
+    def predict(
+        self, pairs: object, *, user: str | None = None, item: str | None = None, unknown: str = "raise"
+    ) -> pd.Series:
+        """Return the predicted rating of each row of a table of users and items, with the table's index.
+
+        user, item: names of its columns; usual ones are found without. unknown and errors as in Predictor.predict.
+        """
+        named = {"user": user, "movie": item}
+        frame, users, items = frame_pairs(pairs, {kind: name for kind, name in named.items() if name is not None})
+        who, what = (frame[name].to_numpy(dtype=object) for name in (users, items))
+        values = self.predictor.predict(who, what, unknown=unknown)
+        return pd.Series(values, index=frame.index, name=self.predictor.kind.score)
+
+    def recommend(self, users: object = None, n: int = 10, *, exclude_seen: bool = True) -> pd.DataFrame:
+        """Return the n items to recommend first to a user, to several, or (None) to all: user_id, rank, movie_id ...
+
+        The columns and the order are those of Predictor.recommend_all. Raises UnknownIdError.
+        """
+        if users is None:
+            return pd.DataFrame(self.predictor.recommend_all(n, exclude_seen))
+        lists = [(user, self.predictor.recommend(user, n, exclude_seen)) for user in _several(users)]
+        return self._table(lists, "user_id", "movie_id", self.predictor.kind.score)
+
+    def similar(self, items: object = None, n: int = 10) -> pd.DataFrame:
+        """Return the n items most like an item (by id or title), each of several, or (None) all: movie_id, rank ...
+
+        Raises UnknownIdError.
+        """
+        if items is None:
+            return pd.DataFrame(self.predictor.similar_all(n))
+        lists = [(self.predictor.movie_id(item), self.predictor.similar(item, n)) for item in _several(items)]
+        return self._table(lists, "movie_id", "similar_movie_id", "similarity")
+
+    def fold_in(self, items: ArrayLike, ratings: ArrayLike, n: int = 10) -> pd.DataFrame:
+        """Return n recommendations for somebody who is not in the data; errors as in Predictor.fold_in."""
+        found = self.predictor.fold_in(items, ratings, n)
+        return self._table([("", found)], "user_id", "movie_id", self.predictor.kind.score).drop(columns="user_id")
+
+    def evaluate(
+        self, ratings: object, *, user: str | None = None, item: str | None = None, rating: str | None = None
+    ) -> pd.Series:
+        """Return n, mse, rmse and mae on ratings that the model was not trained on: a table or Ratings.
+
+        A user or item that the model does not know counts as the mean one. Raises InputError for a model of picks,
+        which predicts no ratings.
+        """
+        if self.predictor.kind.of_picks:
+            raise InputError("a model of picks predicts no ratings: expected one that was trained on ratings")
+        if not isinstance(ratings, Ratings):
+            ratings = Ratings.from_frame(ratings, user=user, item=item, rating=rating)
+        who, what = ratings.user_ids[ratings.user_idx], ratings.movie_ids[ratings.movie_idx]
+        found = np.asarray(self.predictor.predict(who, what, unknown="bias"))
+        errors = {measure.__name__: measure(found, ratings.rating) for measure in (mse, rmse, mae)}
+        return pd.Series({"n": len(ratings)} | errors, name=self.factors.kind)
+
+    def to_frame(self, of: str = "items") -> pd.DataFrame:
+        """Return the factors of "items" or "users" as factor_table does."""
+        return factor_table(self.factors, of)
+
+    def save(self, path: Path | str) -> None:
+        """Write the model to a file that cf_excel.load and the command line read."""
+        save_factors(self.factors, path)
+
+    def __repr__(self) -> str:
+        return f"<FittedModel: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>FittedModel</b>: {escape(self._summary())}{self.to_frame().head().to_html()}"
+
+    def _summary(self) -> str:
+        nouns, factors = self.factors.nouns, self.factors
+        return (
+            f"{factors.kind}, {factors.n_users:,} {nouns.users}, {factors.n_movies:,} {nouns.movies}, "
+            f"{factors.user_factors.shape[1]} factors"
+        )
+
+    def _table(
+        self, lists: Sequence[tuple[object, list[ScoredMovie]]], given: str, found: str, score: str
+    ) -> pd.DataFrame:
+        rows = [
+            (name, rank, movie.movie_id, movie.title, movie.score)
+            for name, movies in lists
+            for rank, movie in enumerate(movies, 1)
+        ]
+        table = pd.DataFrame(rows, columns=[given, "rank", found, "title", score])
+        return table if self.factors.titles.any() else table.drop(columns="title")
+
+
+def fit_model(
+    table: object,
+    kind: str = "bayes",
+    *,
+    user: str | None = None,
+    item: str | None = None,
+    rating: str | None = None,
+    split: str = "none",
+    seed: int = 0,
+    **settings: object,
+) -> FittedModel:
+    """Train a model on a DataFrame or on Ratings and return it, as cf_excel.fit.
+
+    user, item, rating: as in Ratings.from_frame. The rest is as in train, and so are the errors.
+    """
+    from cf_excel.learn.train import train
+
+    if not isinstance(table, Ratings):
+        table = Ratings.from_frame(table, user=user, item=item, rating=rating, implicit=kind == "picks")
+    return FittedModel(train(table, kind, split=split, seed=seed, **settings))  # type: ignore[arg-type]
+
+
+def load_model(path: Path | str | None = None) -> FittedModel:
+    """Read a model that save, save_factors or the command line wrote, as cf_excel.load; errors as in load_factors."""
+    return FittedModel(load_factors(path))
+
+
+def _several(names: object) -> list:
+    """Return one id or title, or several, as a list."""
+    return np.atleast_1d(np.asarray(names, dtype=object)).tolist()

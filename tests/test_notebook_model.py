@@ -1,0 +1,110 @@
+"""The model for notebooks: tables in, tables out, and the same answers as the predictor's."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cf_excel
+from cf_excel.errors import InputError, UnknownIdError
+
+PEOPLE = ["Ann", "Ben", "Cem", "Dia", "Eva", "Fay"]
+
+
+@pytest.fixture(scope="module")
+def sales() -> pd.DataFrame:
+    """Return ratings of products by customers, with an index of its own."""
+    rows = [(who, f"mug {j}", 1 + (i * j + i) % 5) for i, who in enumerate(PEOPLE) for j in range(7) if (i + j) % 5]
+    return pd.DataFrame(rows, columns=["customer", "product", "stars"], index=range(100, 100 + len(rows)))
+
+
+@pytest.fixture(scope="module")
+def model(sales) -> cf_excel.FittedModel:
+    return cf_excel.fit(sales, n_factors=2, iterations=20, tune=False)
+
+
+def test_columns_are_found_and_nouns_kept(sales):
+    ratings = cf_excel.Ratings.from_frame(sales)
+    assert (len(ratings), ratings.nouns.users, ratings.nouns.movies) == (len(sales), "customers", "products")
+    assert ratings.rating.tolist() == sales.stars.tolist()
+    assert repr(ratings).startswith(f"<Ratings: {len(sales)} by 6 customers, 7 products")
+
+
+def test_columns_can_be_named(sales):
+    odd = sales.set_axis(["a", "b", "c"], axis=1)
+    ratings = cf_excel.Ratings.from_frame(odd, user="a", item="b", rating="c")
+    assert ratings.user_ids.tolist() == PEOPLE
+    with pytest.raises(InputError, match="the table"):
+        cf_excel.Ratings.from_frame(odd)
+
+
+def test_missing_values_and_types_of_pandas():
+    table = pd.DataFrame(
+        {
+            "user": pd.array([1, 2, 2], "Int64"),
+            "item": pd.Categorical(["x", "y", "x"]),
+            "rating": pd.array([4, pd.NA, 3], "Int64"),
+            "timestamp": pd.to_datetime(["2020-01-01", None, "2020-01-02"]),
+        }
+    )
+    ratings = cf_excel.Ratings.from_frame(table)
+    assert ratings.rating.tolist() == [4, 3]
+    assert ratings.user_ids.tolist() == [1, 2]
+    assert ratings.timestamp is not None
+    assert np.diff(ratings.timestamp).tolist() == [86_400]
+
+
+def test_other_tables_come_by_to_pandas(sales):
+    class Other:
+        def to_pandas(self) -> pd.DataFrame:
+            return sales
+
+    assert len(cf_excel.Ratings.from_frame(Other())) == len(sales)
+    assert len(cf_excel.Ratings.from_frame(sales.to_dict("list"))) == len(sales)
+    with pytest.raises(InputError, match="a int: expected a table"):
+        cf_excel.Ratings.from_frame(7)
+
+
+def test_predictions_are_the_predictors(model, sales):
+    found = model.predict(sales)
+    assert found.index.equals(sales.index)
+    assert found.tolist() == model.predictor.predict(sales.customer.tolist(), sales["product"].tolist()).tolist()
+    with pytest.raises(UnknownIdError, match="Zoe"):
+        model.predict({"customer": ["Zoe"], "product": ["mug 1"]})
+
+
+def test_lists_are_the_predictors(model):
+    found = model.recommend(["Ann", "Eva"], n=1)
+    assert found.columns.tolist() == ["user_id", "rank", "movie_id", "prediction"]
+    assert found.movie_id.tolist() == [model.predictor.recommend(who, 1)[0].movie_id for who in ("Ann", "Eva")]
+    everybody = model.recommend(n=1)
+    assert everybody[everybody.user_id.isin(["Ann", "Eva"])].movie_id.tolist() == found.movie_id.tolist()
+    alike = model.similar("mug 1", n=3)
+    assert alike.similar_movie_id.tolist() == [movie.movie_id for movie in model.predictor.similar("mug 1", 3)]
+    new = model.fold_in(["mug 1", "mug 2"], [5, 1], n=2)
+    assert new.movie_id.tolist() == [movie.movie_id for movie in model.predictor.fold_in(["mug 1", "mug 2"], [5, 1], 2)]
+
+
+def test_errors_are_those_of_the_predictions(model, sales):
+    found = model.evaluate(sales)
+    assert found["mse"] == pytest.approx(((model.predict(sales) - sales.stars) ** 2).mean(), rel=1e-5)
+    assert found["n"] == len(sales)
+
+
+def test_factors_as_a_table(model):
+    users = model.to_frame("users")
+    assert (users.index.tolist(), users.index.name) == (PEOPLE, "customer_id")
+    np.testing.assert_array_equal(users[["factor_1", "factor_2"]], model.factors.user_factors)
+    with pytest.raises(InputError, match="expected items or users"):
+        model.to_frame("both")
+
+
+def test_saved_and_loaded(model, sales, tmp_path):
+    model.save(tmp_path / "model")
+    assert cf_excel.load(tmp_path / "model").predict(sales).equals(model.predict(sales))
+
+
+def test_how_it_shows_itself(model):
+    assert repr(model) == "<FittedModel: bayes, 6 customers, 7 products, 2 factors>"
+    assert "6 customers" in model._repr_html_()
+    assert "<table" in model._repr_html_()
+    assert "cf_excel.fit(" in (cf_excel.__doc__ or "")
