@@ -151,7 +151,7 @@ def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tupl
     frame = as_frame(table)
     records = FrameRecords(frame)
     found = find_columns(records, ("user", "movie"), (), columns)
-    return frame, *(frame.columns[found[kind]] for kind in ("user", "movie"))
+    return frame, frame.columns[found["user"]], frame.columns[found["movie"]]
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:
