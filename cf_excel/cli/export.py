@@ -90,21 +90,20 @@ def run(args: argparse.Namespace) -> None:
 def _write_table(args: argparse.Namespace) -> None:
     """Write the factors of users and items as one table, in full."""
     from cf_excel.files import replacing
-    from cf_excel.model.factor_tables import both_sides
+    from cf_excel.model.factor_tables import both_sides, is_factor_table
     from cf_excel.model.file import load_factors
     from cf_excel.model.shrink import keep_factors, keep_movies
     from cf_excel.sheets.answers.answer_files import check_kind
 
     check_kind(args.out)
-    replaced = lambda path: True  # noqa: E731  a table has no room for a digest
-    check_outputs(args, args.out, is_ours=replaced)
+    check_outputs(args, args.out, is_ours=is_factor_table)
     factors = load_factors(args.model)
     if args.top_movies is not None:
         factors = keep_movies(factors, args.top_movies)
     if args.factors is not None:
         factors, _ = keep_factors(factors, args.factors)
     table = both_sides(factors)
-    keep_former(args, args.out, is_ours=replaced)
+    keep_former(args, args.out, is_ours=is_factor_table)
     with replacing(args.out) as temporary:
         if args.out.suffix.lower() == ".csv":
             table.to_csv(temporary, index=False, encoding="utf-8-sig", errors="replace")

@@ -1,9 +1,13 @@
 """Factors as tables, for pandas and for files that other programs read."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
+
+_FIRST = ["side", "id", "title"]  # columns of both sides
 
 
 def factor_table(factors: Factors, of: str = "items") -> pd.DataFrame:
@@ -26,6 +30,20 @@ def factor_table(factors: Factors, of: str = "items") -> pd.DataFrame:
     return table.set_axis(pd.Index(ids, name=f"{noun}_id"))
 
 
+def is_factor_table(path: Path) -> bool:
+    """Say whether a .csv or .parquet file has the columns that both_sides writes; another table is somebody's own."""
+    try:
+        if path.suffix.lower() == ".csv":
+            names = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns.tolist()
+        else:
+            from pyarrow.parquet import read_schema
+
+            names = read_schema(path).names
+    except (ValueError, OSError, ImportError):  # what is no such table raises one of the first two
+        return False
+    return names[:2] == _FIRST[:2] and {"bias", "factor_1"} <= {*names}
+
+
 def both_sides(factors: Factors) -> pd.DataFrame:
     """Return the factors of users and items in one table: side ("user" or "item"), id, title, bias and factors.
 
@@ -36,5 +54,5 @@ def both_sides(factors: Factors) -> pd.DataFrame:
     if any(table["id"].dtype == object for table in tables):
         tables = [table.assign(id=table["id"].map(str)) for table in tables]
     joined = pd.concat(tables, ignore_index=True)
-    first = [name for name in ("side", "id", "title") if name in joined]
+    first = [name for name in _FIRST if name in joined]
     return joined[first + [name for name in joined if name not in first]]

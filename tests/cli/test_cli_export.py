@@ -104,6 +104,16 @@ def test_factors_as_a_table(model, tmp_path, capsys, ending):
     assert (tmp_path / f"factors.bak{ending}").exists()
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_table_of_ones_own_is_not_replaced(model, tmp_path, capsys, ending):
+    path = tmp_path / f"ratings{ending}"
+    path.write_bytes(b"user,movie,rating\n1,2,3\n")
+    assert main(["export", "--model", str(model), "--out", str(path)]) == 2
+    assert f"{path} was not written by cf_excel, or by an older one: --backup keeps it" in capsys.readouterr().err
+    assert path.read_bytes() == b"user,movie,rating\n1,2,3\n"
+    assert main(["export", "--model", str(model), "--out", str(path), "--force"]) == 0
+
+
 def test_another_ending_is_refused(model, tmp_path, capsys):
     assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.ods")]) == 2
     assert "expected a name that ends in .xlsx, or in .csv or .parquet" in capsys.readouterr().err
