@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         if "memory" not in str(error):  # torch has no class of its own for this on the CPU
             raise
-        complain(f"{command}: {_NO_MEMORY}")
+        on_gpu = "; that of the GPU was too small: --device cpu does without" if "CUDA" in str(error) else ""
+        complain(f"{command}: {_NO_MEMORY}{on_gpu}")
         return 2
     except KeyboardInterrupt:
         complain(f"{command}: {stopped(n_before)}")

@@ -190,3 +190,21 @@ def test_the_doctor_speaks_json(capsys):
     checks = json.loads(capsys.readouterr().out)
     assert {"name", "state", "found", "advice"} == set(checks[0])
     assert {check["state"] for check in checks} <= {"ok", "wrong", "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("[enforce fail at alloc_cpu.cpp:127] not enough memory: you tried to allocate 4000 bytes", ""),
+        ("CUDA out of memory. Tried to allocate 20.00 GiB", "; that of the GPU was too small: --device cpu"),
+    ],
+)
+def test_too_little_memory_is_one_line(error, hint, monkeypatch, capsys):
+    def fail(args):
+        raise RuntimeError(error)
+
+    monkeypatch.setattr("cf_excel.cli.train.run", fail)
+    assert main(["train"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"cf_excel train: not enough memory for this table and these options{hint}")
+    assert ("GPU" in line) == bool(hint)
