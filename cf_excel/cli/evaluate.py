@@ -1,10 +1,12 @@
 """python -m cf_excel evaluate."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cf_excel.cli.answers import add_answer_options
 from cf_excel.cli.messages import complain, note, say
 from cf_excel.cli.options import (
     add_command,
@@ -73,11 +75,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_replacing_options(parser)
     add_features_options(parser)
     add_ratings_options(parser)
-    parser.set_defaults(run=run)
+    add_answer_options(parser, run)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Fit, measure, print a table for every split, and save everything."""
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Fit, measure, print a table for every split, and save everything; return what results.json has, and the files."""
     if args.tune < 1:
         raise InputError(f"--tune {args.tune}: expected 1 or more settings to try")
     if args.seed < 0:
@@ -109,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
                 seed=args.seed,
                 n_given=args.given,
                 n_trials=args.tune,
-                tell=_tell,
+                tell=_silent if args.json or args.quiet else _tell,
             )
         )
         for table in report.tables(boards[-1], ratings.nouns):
@@ -117,8 +119,10 @@ def run(args: argparse.Namespace) -> None:
             print_table(table.headings, table.cells)
             print()
     keep_former(args, *paths)
-    for path in [*report.save(args.out, boards, ratings, options, missing), *_chart(args.out, boards)]:
-        say(path)
+    saved = [*report.save(args.out, boards, ratings, options, missing), *_chart(args.out, boards)]
+    say(*saved)
+    results = json.loads(paths[0].read_bytes())
+    return {name: value for name, value in results.items() if name != "digest"} | {"files": saved}
 
 
 def _systems(args: argparse.Namespace, tables: "Tables", ratings: "Ratings") -> "tuple[list[System], list[str]]":
@@ -151,6 +155,10 @@ def _tell(result: "Result") -> None:
     """Say on a terminal what is done, because other libraries take their time."""
     if sys.stderr.isatty():
         complain(f"{result.split}: {result.system} fitted in {result.fit_seconds:.1f} s")
+
+
+def _silent(result: "Result") -> None:
+    pass
 
 
 def _chart(folder: Path, boards: "list[list[Result]]") -> list[Path]:

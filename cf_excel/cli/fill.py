@@ -2,7 +2,9 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+from cf_excel.cli.answers import add_answer_options
 from cf_excel.cli.options import add_command, add_picks_options, add_reading_options, reading_options, whole
 from cf_excel.cli.workbook_options import noting_faults, print_report
 
@@ -30,11 +32,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     add_reading_options(parser.add_argument_group("ratings"))
     add_picks_options(parser)
-    parser.set_defaults(run=run)
+    add_answer_options(parser, run)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Read, fit, and write the sheets."""
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Read, fit, and write the sheets; return the report."""
     from cf_excel.udf.fill_workbook import fill
 
     with noting_faults():
@@ -47,3 +49,5 @@ def run(args: argparse.Namespace) -> None:
             **reading_options(args) | {"implicit": args.implicit or (False if args.explicit else None)},
         )
     print_report(report)
+    names = ("path", "backup", "sheets", "rmse", "mean_rmse", "ndcg", "hit_rate", "notes")
+    return {name: getattr(report, name) for name in names}

@@ -3,9 +3,11 @@
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.cli.options import add_command, add_model_option, whole
+from cf_excel.cli.rated_file import rated_in_file
 from cf_excel.cli.score_all import (
     add_output_options,
     add_pairs_options,
@@ -76,13 +78,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         commands,
         "rate",
         "Recommend movies to someone who is not in the data, from a few ratings.",
-        'python -m cf_excel rate "Toy Story=5" "The Matrix=4.5" "Heat=3"',
+        'python -m cf_excel rate "Toy Story=5" "The Matrix=4.5" "Heat=3"\n  python -m cf_excel rate --from ratings.csv',
     )
     rate.add_argument(
         "ratings",
-        nargs="+",
+        nargs="*",
         metavar="MOVIE=RATING",
         help="a movie's (item's) id or title, =, and a rating; where the model is of picks, = and a count or nothing",
+    )
+    rate.add_argument(
+        "--from",
+        dest="export",
+        type=Path,
+        metavar="FILE",
+        help="a CSV of one's own ratings: the export of Letterboxd, IMDb or Goodreads, or columns title (or id) and "
+        "rating",
     )
     rate.set_defaults(run=run_rate)
 
@@ -152,26 +162,34 @@ def run_similar(args: argparse.Namespace) -> None:
 
 
 def run_rate(args: argparse.Namespace) -> None:
-    """Print recommendations for ratings that are given on the command line."""
-    from cf_excel.model.picks import weights_of
-
+    """Print recommendations for ratings that are given on the command line, or in a file."""
+    if not (args.ratings or args.export):
+        raise InputError('nothing is rated: give MOVIE=RATING, such as "Toy Story=5", or --from FILE')
     predictor = _predictor(args)
     noun, number = predictor.factors.nouns.movie, "count" if predictor.kind.of_picks else "rating"
-    if predictor.kind.of_picks:
-        usual = f"{weights_of(predictor.factors.layers).usual:g}"
-        named = [_split_count(text, usual) for text in args.ratings]
-    else:
-        named = [_split_rating(text, noun) for text in args.ratings]
-    ids = [predictor.movie_id(movie) for movie, _ in named]
+    named, head = rated_in_file(args.export, predictor) if args.export else ([], {})
+    named += _named_ratings(args.ratings, predictor)
+    ids = [movie_id for movie_id, _ in named]
     movies = predictor.fold_in(
         ids, [rating for _, rating in named], args.n, min_ratings=args.min_ratings, explore=args.explore
     )
     rated = [
-        {"movie_id": movie_id, "title": predictor.title(movie_id), number: float(rating)}
-        for movie_id, (_, rating) in zip(ids, named, strict=True)
+        {"movie_id": movie_id, "title": predictor.title(movie_id), number: float(rating)} for movie_id, rating in named
     ]
     empty = none_left(args, predictor, f"you {predictor.kind.did} every {noun} in the model")
-    _print_movies(args, predictor, {"rated": rated}, "recommendations", predictor.kind.score, movies, empty)
+    _print_movies(args, predictor, {"rated": rated} | head, "recommendations", predictor.kind.score, movies, empty)
+
+
+def _named_ratings(texts: Sequence[str], predictor: "Predictor") -> "list[tuple[int | str, str | float]]":
+    """Return id and rating, or count, of what the command line names."""
+    from cf_excel.model.picks import weights_of
+
+    if predictor.kind.of_picks:
+        usual = f"{weights_of(predictor.factors.layers).usual:g}"
+        named = [_split_count(text, usual) for text in texts]
+    else:
+        named = [_split_rating(text, predictor.factors.nouns.movie) for text in texts]
+    return [(predictor.movie_id(movie), rating) for movie, rating in named]
 
 
 def _predictor(args: argparse.Namespace) -> "Predictor":

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from cf_excel.cli.answers import add_answer_options
 from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import (
     add_command,
@@ -116,11 +117,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     lesson.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
     add_picks_options(parser)
-    parser.set_defaults(run=run)
+    add_answer_options(parser, run)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Train, show how it went, and write the model."""
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Train, show how it went, and write the model; return what was shown."""
     settle_kind(args)
     _check_options(args)
     from cf_excel.model.file import default_model_path
@@ -133,6 +134,7 @@ def run(args: argparse.Namespace) -> None:
     train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else _bayes_trainer(args)
     ratings = read_ratings(args)
 
+    from cf_excel.cli import train_report
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
     from cf_excel.learn.list_fit import N_COLUMNS
     from cf_excel.ratings.table import validation_rows
@@ -145,7 +147,8 @@ def run(args: argparse.Namespace) -> None:
         factors, is_better = train_picks(args, ratings, val_rows)
         if not (is_better or args.force or _model_at(path) is None):
             _refuse_worse("a list of what is picked most", path)
-        return _save(args, factors, path)
+        _save(args, factors, path)
+        return train_report.as_answer(factors, ratings, val_rows, path)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
     n_train = len(ratings) - len(val_rows)
     say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
@@ -160,11 +163,18 @@ def run(args: argparse.Namespace) -> None:
         say("stopped while the lists were fitted: they rank by the predicted rating; train again to get the list score")
     if args.kind == "bayes" and not args.no_tune:
         say(choice_words(factors.record["chosen"], ratings.nouns))
-    say(*verdict(history.epochs, baselines))
+    advice = verdict(history.epochs, baselines)
+    say(*advice)
     factors = replace(factors, record=factors.record | {"baselines": [errors[0] for errors in baselines.values()]})
     if not args.force:
         _check_no_worse(factors, path)
     _save(args, factors, path)
+    told = {"chosen": factors.record.get("chosen"), "stopped": history.stopped or None, "verdict": advice}
+    return (
+        train_report.as_answer(factors, ratings, val_rows, path)
+        | train_report.named_scores(history.epochs, baselines)
+        | told
+    )
 
 
 def _with_lists(

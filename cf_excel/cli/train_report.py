@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from rich.console import Group
@@ -16,6 +18,7 @@ from cf_excel.learn.baselines import bias_baseline, mean_baseline
 from cf_excel.learn.bayes.search import OFF
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.metrics import mae, mse, rmse
+from cf_excel.model.factors import Factors
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.table import Ratings
 
@@ -88,6 +91,26 @@ def epoch_cells(epoch: Epoch) -> list[str]:
     """Return the cells of an epoch's row."""
     errors = (epoch.val_loss, math.sqrt(epoch.val_loss), *epoch.metrics)
     return [str(epoch.number), _number(epoch.train_loss), *map(_number, errors), f"{epoch.seconds:.2f}"]
+
+
+def named_scores(epochs: Sequence[Epoch], baselines: Scores) -> dict[str, Any]:
+    """Return the table of a training by names, for programs: a record an epoch, and the errors of each baseline."""
+    errors = ("val_mse", "val_rmse", "val_mae")
+    rows = [
+        {"epoch": epoch.number, "train_loss": epoch.train_loss, "seconds": epoch.seconds}
+        | dict(zip(errors, (epoch.val_loss, math.sqrt(epoch.val_loss), *epoch.metrics), strict=False))
+        for epoch in epochs
+    ]
+    return {"epochs": rows, "baselines": {name: dict(zip(errors, of, strict=True)) for name, of in baselines.items()}}
+
+
+def as_answer(factors: Factors, ratings: Ratings, val_rows: np.ndarray, path: Path) -> dict[str, Any]:
+    """Return what was trained on what, and how good it is on what was held back."""
+    record = factors.record
+    held_back = {"trained_on": len(ratings) - len(val_rows), "held_back": len(val_rows)}
+    return {"model": path, "kind": factors.kind, "source": ratings.source, **held_back} | {
+        name: record[name] for name in ("split", "seed", "metrics") if name in record
+    }
 
 
 def baseline_cells(name: str, errors: tuple[float, float, float]) -> list[str]:

@@ -61,7 +61,7 @@ class IdIndex:
 
     def containing(self, text: str) -> list[int]:
         """Return the rows of the ids that are texts and have every word of a text in them, in any case."""
-        words = _fold(text).split()
+        words = fold(text).split()
         return [row for name, rows in self._by_name.items() if all(word in name for word in words) for row in rows]
 
     def close(self, value: object) -> list[int]:
@@ -73,7 +73,7 @@ class IdIndex:
         row = self._rows.get(identity if self._whole else str(identity), -1)
         if row >= 0 or self._whole or not self._any_case:
             return row
-        same = self._by_name.get(_fold(str(identity)), [])
+        same = self._by_name.get(fold(str(identity)), [])
         return same[0] if len(same) == 1 else row
 
     @cached_property
@@ -85,7 +85,7 @@ class IdIndex:
         """Rows by folded id; none where the ids are whole numbers."""
         names: dict[str, list[int]] = {}
         for row, identity in enumerate([] if self._whole else self.ids.tolist()):
-            names.setdefault(_fold(identity), []).append(row)
+            names.setdefault(fold(identity), []).append(row)
         return names
 
     @cached_property
@@ -115,14 +115,14 @@ class TitleIndex:
         """
         for level, names in enumerate(self._levels):
             for form in (text, f"'{text}"):
-                rows = names.get(form if level == 0 else _fold(form))
+                rows = names.get(form if level == 0 else fold(form))
                 if rows:
                     return rows
         return []
 
     def containing(self, text: str) -> list[int]:
         """Return the rows of the titles that have every word of a text in them, in any case."""
-        words = _fold(text).split()
+        words = fold(text).split()
         return [row for row, title in enumerate(self._folded) if all(word in title for word in words)]
 
     def close(self, text: str) -> list[int]:
@@ -132,13 +132,13 @@ class TitleIndex:
 
     @cached_property
     def _folded(self) -> list[str]:
-        return [_fold(title) for title in self.titles.tolist()]
+        return [fold(title) for title in self.titles.tolist()]
 
     @cached_property
     def _levels(self) -> list[dict[str, list[int]]]:
         levels: list[dict[str, list[int]]] = [{} for _ in range(4)]
         for row, (title, folded) in enumerate(zip(self.titles.tolist(), self._folded, strict=True)):
-            for level, names in zip(levels, ({title}, {folded}, *_names(folded)), strict=True):
+            for level, names in zip(levels, ({title}, {folded}, *title_names(folded)), strict=True):
                 for name in names - {""}:
                     level.setdefault(name, []).append(row)
         return levels
@@ -197,7 +197,7 @@ class MovieIndex(IdIndex):
 
 def look_alikes(text: str, rows_by_name: dict[str, list[int]]) -> list[int]:
     """Return the rows of the three folded names that look most like a text; none for a number."""
-    folded = _fold(text)
+    folded = fold(text)
     if isinstance(canonical_id(text), int):
         return []
     names: Iterable[str] = rows_by_name
@@ -232,7 +232,7 @@ def short_title(title: str, length: int) -> str:
     return name if len(name) <= length else name[: length - 1].rstrip() + "…"
 
 
-def _names(title: str) -> tuple[set[str], set[str]]:
+def title_names(title: str) -> tuple[set[str], set[str]]:
     """Return the names of a folded title: whole ones, and those that leave a part of it out.
 
     "matrix, the (1999)" is wholly "matrix, the", "the matrix" and "the matrix (1999)", and in part "matrix".
@@ -249,7 +249,7 @@ def _in_front(name: str) -> str:
     return _ARTICLE.sub(lambda found: found[2] + ("" if found[2].endswith("'") else " ") + found[1], name)
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

@@ -1,0 +1,155 @@
+"""Read what one person rated: the exports of Letterboxd, IMDb and Goodreads, or a table of titles or ids."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.column_names import USUAL_NAMES, named_as
+from cf_excel.ratings.columns import TextTable, look_at
+from cf_excel.ratings.file_kinds import shorten
+from cf_excel.ratings.movies import movie_of
+from cf_excel.ratings.rating_rows import as_number
+from cf_excel.ratings.sources import Source, list_sources
+
+_SERIES = re.compile(r"\s*\([^()]*#[^()]*\)\s*$")  # Goodreads: "Dune (Dune, #1)"
+# headers of titles alone, whose numbers are no ids: 300 and 1984 are titles
+_TITLES = (
+    *("title", "name", "movietitle", "moviename", "itemname", "productname", "booktitle", "filmtitle", "titel"),
+    *("titre", "titulo", "producttitle"),
+)
+_IDS = tuple(name for name in USUAL_NAMES["id"] if name not in _TITLES)
+
+
+class OwnRating(NamedTuple):
+    """A rating of one person: titles, the likeliest first, year (0: unknown), rating, and an id, "" for none."""
+
+    titles: tuple[str, ...]
+    year: int
+    rating: float
+    movie_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call the movie: its title, with the year where that is known."""
+        title = next((title for title in self.titles if title), self.movie_id)
+        return f"{title} ({self.year})" if self.year and not title.endswith(f"({self.year})") else title
+
+
+@dataclass(frozen=True)
+class OwnRatings:
+    """What one person rated. layout: whose export it is, "" for a table; n_unrated: rows without a rating."""
+
+    layout: str
+    ratings: list[OwnRating]
+    n_unrated: int
+
+
+class _Export(NamedTuple):
+    """An export: the columns that tell it, those to read ("" for none), its scale, and what stands for no rating."""
+
+    name: str
+    told_by: str
+    titles: tuple[str, ...]
+    year: str
+    rating: str
+    scale: tuple[float, float]
+    unrated: str = ""
+
+
+# Goodreads' years are those of editions, which a model may have of others
+_LAYOUTS = (
+    _Export("Letterboxd", "letterboxduri", ("name",), "year", "rating", (0.5, 5)),
+    _Export("IMDb", "const", ("title", "originaltitle"), "year", "yourrating", (1, 10)),
+    _Export("Goodreads", "bookid", ("title",), "", "myrating", (1, 5), unrated="0"),
+)
+
+
+class _Columns(NamedTuple):
+    titles: list[int]
+    year: int
+    rating: int
+    id: int
+
+
+def read_own_ratings(path: Path, rating_range: tuple[float, float]) -> OwnRatings:
+    """Read the ratings of one person, on the scale of a model: rating_range, its lowest and highest.
+
+    An export's scale is stretched to that one, end to end; a table's ratings are on it already. A folder or a zip is
+    read for its ratings.csv. Raises FileError for a file that can't be read and InputError for what is in it.
+    """
+    return look_at(_source(path), always_header=True).read_with(lambda table: _read(table, rating_range))
+
+
+def _source(path: Path) -> Source:
+    sources = list_sources(path)
+    named = [source for source in sources if PurePosixPath(source.member or source.path.name).name == "ratings.csv"]
+    found = sources if len(sources) == 1 else named
+    if len(found) != 1:
+        raise InputError(f"{path}: expected one table, or a folder or zip with one ratings.csv")
+    if found[0].kind != "text":
+        raise InputError(f"{found[0].name} is a {found[0].kind} file: expected a CSV; save it as one")
+    return found[0]
+
+
+def _read(table: TextTable, rating_range: tuple[float, float]) -> OwnRatings:
+    layout = next((layout for layout in _LAYOUTS if _is_of(table, layout)), None)
+    columns = _columns(table) if layout is None else _columns_of(table, layout)
+    scale, unrated = (rating_range, "") if layout is None else (layout.scale, layout.unrated)
+    ratings, n_unrated = [], 0
+    for line, record in table.records():
+        cells = [cell.strip() for cell in record]
+        cells += [""] * (table.n_columns + 1 - len(cells))  # short rows; and -1 stands for a column that is not there
+        if len(record) > table.n_columns and any(cells[table.n_columns :]):
+            raise InputError(
+                f"{table.name} line {line}: {len(record)} cells, expected {table.n_columns} (a title to quote?)"
+            )
+        if cells[columns.rating] in ("", unrated):
+            n_unrated += 1
+            continue
+        titles = tuple(_SERIES.sub("", cells[i]) if unrated else cells[i] for i in columns.titles)
+        if not (any(titles) or cells[columns.id]):
+            raise InputError(f"{table.name} line {line}: a rating without a title")
+        value = as_number(cells[columns.rating], table.decimal_comma)
+        if value is None or not scale[0] <= value <= scale[1]:
+            wanted = f"expected a number from {scale[0]:g} to {scale[1]:g}"
+            raise InputError(f"{table.name} line {line}: rating {shorten(cells[columns.rating])}: {wanted}")
+        year = movie_of(titles[0] if titles else "", "", cells[columns.year]).year
+        ratings.append(OwnRating(titles, year, _stretched(value, scale, rating_range), cells[columns.id]))
+    if not ratings:
+        unrated_rows = f" ({n_unrated:,} row{'s' if n_unrated > 1 else ''} without one)" if n_unrated else ""
+        raise InputError(f"{table.name} has no ratings{unrated_rows}")
+    return OwnRatings("" if layout is None else layout.name, ratings, n_unrated)
+
+
+def _stretched(value: float, scale: tuple[float, float], to: tuple[float, float]) -> float:
+    share = (value - scale[0]) / (scale[1] - scale[0])
+    return value if scale == to else round(to[0] + share * (to[1] - to[0]), 6)
+
+
+def _at(table: TextTable, *names: str) -> int:
+    """Return the position of the column that has the first of these names that occurs, -1 where none does."""
+    return next(iter(named_as(table.first_record, names)), -1)
+
+
+def _is_of(table: TextTable, layout: _Export) -> bool:
+    return all(_at(table, name) >= 0 for name in (layout.told_by, layout.titles[0], layout.rating))
+
+
+def _columns_of(table: TextTable, layout: _Export) -> _Columns:
+    titles = [i for name in layout.titles if (i := _at(table, name)) >= 0]
+    return _Columns(titles, _at(table, layout.year) if layout.year else -1, _at(table, layout.rating), -1)
+
+
+def _columns(table: TextTable) -> _Columns:
+    """Return the columns of a table that is nobody's export."""
+    rating = _at(table, *USUAL_NAMES["rating"], "myrating", "yourrating")
+    title, own_id = _at(table, *_TITLES, *USUAL_NAMES["title"]), _at(table, *_IDS)
+    if rating < 0 or max(title, own_id) < 0:
+        found = ", ".join(map(shorten, table.first_record[:12]))
+        raise InputError(
+            f"{table.name} has no columns title (or id) and rating (found: {found}): expected them, or a ratings "
+            "export of Letterboxd, IMDb or Goodreads"
+        )
+    return _Columns([title] if title >= 0 else [], _at(table, *USUAL_NAMES["year"]), rating, own_id)
