@@ -184,3 +184,47 @@ def test_gnumeric_and_libreoffice_agree_once_inputs_change(books, by_gnumeric, o
                     title,
                     row,
                 )
+
+
+def with_inputs(path: Path, inputs: dict[str, object]) -> Path:
+    """Put texts and numbers into cells of the first sheet, as somebody's program would: the stored results stay."""
+
+    def change(name: str, content: bytes) -> bytes:
+        if name != "xl/worksheets/sheet1.xml":
+            return content
+        for address, value in inputs.items():
+            cell = rf'<c r="{address}" s="([0-9]+)"[^>]*?(?:/>|>.*?</c>)'.encode()
+            inner = f"><v>{value}</v>" if isinstance(value, (int, float)) else f' t="inlineStr"><is><t>{value}</t></is>'
+            content, n = re.subn(cell, rf'<c r="{address}" s="\1"{inner}</c>'.encode(), content)
+            assert n == 1, address
+        return content
+
+    return rewritten(path, change)
+
+
+@pytest.mark.libreoffice
+@pytest.mark.parametrize("kind", ["dot-bias", "bayes", "bayes score"])
+def test_gnumeric_and_libreoffice_recommend_the_same_once_inputs_change(by_gnumeric, office, tmp_path, kind):
+    """Another user, another movie, and four ratings of one's own, under the results for those before."""
+    recommender = build_recommender(random_factors(kind, seed=4), tmp_path / "recommender.xlsx", made=date(2026, 1, 2))
+    sheet, titles = recommender.book.predict, recommender.titles
+    before = values_of(tmp_path / "recommender.xlsx")[sheet.title]
+    inputs = {sheet.picked_user.first: int(recommender.factors.user_ids[7]), sheet.picked_movie.first: titles[60]}
+    for i, (movie, rating) in enumerate([(titles[33], 0.5), (titles[71], 5), (titles[90], 3.5), (titles[31], 4)]):
+        inputs |= {sheet.rated_titles.row(i).first: movie, sheet.given_ratings.row(i).first: rating}
+    path = with_inputs(tmp_path / "recommender.xlsx", inputs)
+    found, expected = by_gnumeric(path), office.recalculate(path)
+    n_compared = 0
+    for title, cells in found.items():
+        for (row, column), value in cells.items():
+            wanted = expected[title]["values"][row - 1][column - 1]
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                assert wanted == pytest.approx(value, rel=1e-9, abs=1e-9), (title, row, column)
+                n_compared += 1
+            elif title == sheet.title:
+                assert wanted == value, (row, column)
+    assert n_compared > 1000
+    for name in ("best", "similar", "yours"):
+        scores = sheet.list_at(name).column(3)
+        places = [(row, scores.left) for row in range(scores.top, scores.bottom + 1)]
+        assert [found[sheet.title][place] for place in places] != [before[place] for place in places], name
