@@ -101,6 +101,18 @@ class Cut:
         rows = self.comm.gather(_padded(own, n)).reshape(size, n, *own.shape[1:])
         return np.swapaxes(rows, 0, 1).reshape(size * n, *own.shape[1:])[: self.n_users]
 
+    def mean(self, values: Array, n: int) -> Array:
+        """Return the mean of n values, of which each process has some."""
+        return values.mean() if self.comm.size == 1 else self.comm.total(values.sum()) / n
+
+    def put_together(self, own: np.ndarray, is_mine: np.ndarray) -> np.ndarray:
+        """Return the values of all rows (n,), of which is_mine (n,) says which are this process's own."""
+        if self.comm.size == 1:
+            return own
+        rows = np.zeros(len(is_mine), own.dtype)
+        rows[is_mine] = own
+        return np.asarray(self.comm.total(rows))
+
 
 def _padded(rows: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([rows, np.zeros((n - len(rows), *rows.shape[1:]), rows.dtype)])
