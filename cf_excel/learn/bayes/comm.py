@@ -13,6 +13,7 @@ class Comm(Protocol):
 
     rank: int
     size: int
+    engine: str
 
     def gather(self, block: Array) -> Array:
         """Return the blocks (n, ...) of all processes, (size * n, ...), in the order of ranks."""
@@ -23,11 +24,14 @@ class Comm(Protocol):
     def total(self, part: Array) -> Array:
         """Return the sum over all processes, the same bytes on each."""
 
+    def shared(self, given: Any) -> Any:
+        """Return what rank 0 was given."""
+
 
 class Alone:
     """One process, which has all users and all items: every collective returns what it was given."""
 
-    rank, size = 0, 1
+    rank, size, engine = 0, 1, ""
 
     def gather(self, block: Array) -> Array:
         """Return the only block."""
@@ -40,6 +44,10 @@ class Alone:
     def total(self, part: Array) -> Array:
         """Return the only part."""
         return part
+
+    def shared(self, given: Any) -> Any:
+        """Return what was given."""
+        return given
 
 
 class CutMatrix:

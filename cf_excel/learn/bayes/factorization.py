@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,6 +19,7 @@ from scipy.sparse import csr_array
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, arrays_on
 from cf_excel.learn.bayes.bayes_settings import BayesSettings
+from cf_excel.learn.bayes.checkpoint import Checkpoint, identity_of
 from cf_excel.learn.bayes.comm import Alone, Comm, Cut, cut_matrix
 from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks, stack
 from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT
@@ -52,6 +54,7 @@ class BayesFit:
     alpha: the precision of a new user's rating. noise_variance (n_users,): of each user's ratings.
     rating_range: that of the whole table, where predictions are cut off. features: names of the blocks that were used.
     chosen: by what precisions and sizes were changed to suit the ratings (see tuning.Tuned), None where nothing was.
+    workers: how many processes shared the fit.
     """
 
     settings: BayesSettings
@@ -66,6 +69,7 @@ class BayesFit:
     history: History = field(default_factory=History)
     val_predictions: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     chosen: dict[str, float] | None = None
+    workers: int = 1
 
 
 def fit_bayes(
@@ -78,6 +82,7 @@ def fit_bayes(
     progress: Progress | None = None,
     n_copies: int = 1,
     comm: Comm | None = None,
+    checkpoint: Path | None = None,
 ) -> BayesFit:
     """Fit the model to all ratings but the validation rows, whose labels are looked at for the history alone.
 
@@ -85,8 +90,10 @@ def fit_bayes(
     tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration or draw and keeps what it
     learnt. The same seed gives the same numbers on a CPU. comm: the processes that share the fit, on CPUs; each is
     given all ratings, keeps those of its users and returns the whole fit, and Ctrl-C in one of them ends it in all.
+    checkpoint: a folder that all processes see; it keeps where the fit stands after each iteration, and a fit of the
+    same goes on from there, with another number of processes, too.
     Raises InputError where no rating is left to train on, for ratings that are not finite and for draws that several
-    processes should share.
+    processes should share, and FileError and InputError as Checkpoint does.
     """
     settings = settings or BayesSettings()
     progress = progress or Progress()
@@ -95,10 +102,17 @@ def fit_bayes(
     users = list(user_blocks or []) if settings.use_content else []
     comm = comm or Alone()
     model = _Model(ratings, val_rows, settings, users, movies, comm)
-    history = History()
+    history, blocks = History(engine=comm.engine), [*users, *movies]
+    kept = checkpoint and Checkpoint(
+        checkpoint, model.cut, lambda: identity_of(ratings, val_rows, model.settings, blocks)
+    )
     progress.begin(settings.iterations + (settings.draws > 0), 1, model.n)
+    if kept:
+        history.epochs = kept.restore(model)
+        for epoch in history.epochs:
+            progress.epoch(epoch)
     with interruptible() as interrupted:
-        for number in range(1, settings.iterations + 1):
+        for number in range(len(history.epochs) + 1, settings.iterations + 1):
             start = time.perf_counter()
             train_loss = model.iterate()
             predictions = model.predict_validation()
@@ -106,6 +120,8 @@ def fit_bayes(
             history.epochs.append(epoch)
             progress.batches(number, train_loss)
             progress.epoch(epoch)
+            if kept and number < settings.iterations:
+                kept.write(model, history.epochs)
             if comm.total(interrupted.is_set()) and number < settings.iterations:
                 history.stopped = f"iteration {number} of {settings.iterations}"
                 progress.stopped(history.stopped)
@@ -120,7 +136,7 @@ def fit_bayes(
             if n_drawn < settings.draws:
                 history.stopped = f"draw {n_drawn} of {settings.draws}"
                 progress.stopped(history.stopped)
-    return model.result([block.name for block in (*users, *movies)], history, predictions)
+    return model.result([block.name for block in blocks], history, predictions)
 
 
 class _Model:
@@ -307,6 +323,7 @@ class _Model:
             movies=rows(self.movies, "movie", self.n_by_movie, average and average.movie_variance),
             noise_variance=self.cut.all(as_float32(self.noise * self.scale**2), "user"),
             features=features,
+            workers=self.comm.size,
             val_rows=self.val_rows,
             history=history,
             val_predictions=self.cut.put_together(val_predictions, self.val_mine),
