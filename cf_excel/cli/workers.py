@@ -33,16 +33,16 @@ def add_workers_options(group: argparse._ActionsContainer) -> None:
 def follow_launcher() -> None:
     """Follow rank 0 and exit where a launcher has started this process as another one; else do nothing.
 
-    Ctrl-C is for rank 0, which tells the others. Being told to end, this one ends at once: it has nothing to tidy up.
+    Ctrl-C is for rank 0, which tells the others.
     """
     if _launched("RANK") < 1:
         return
-    for number, action in ((signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_DFL)):
-        signal.signal(number, action)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from cf_excel.learn.bayes.together import follow
-    from cf_excel.learn.bayes.torch_comm import joined
+    from cf_excel.learn.bayes.torch_comm import launched
 
-    with joined() as comm:
+    with launched() as comm:
         follow(comm)
     raise SystemExit(0)
 
@@ -80,10 +80,10 @@ def fit_function(args: argparse.Namespace, keep: tuple[str, ...]) -> "Callable[.
 def _fit_together(n_workers: int, ratings: Any, *given: Any, **named: Any) -> "BayesFit":
     from cf_excel.learn.bayes.processes import started
     from cf_excel.learn.bayes.together import check_workers, fit_together
-    from cf_excel.learn.bayes.torch_comm import joined
+    from cf_excel.learn.bayes.torch_comm import launched
 
     check_workers(n_workers, ratings)
-    processes: AbstractContextManager[TorchComm] = joined() if _launched("WORLD_SIZE") > 1 else started(n_workers)
+    processes: AbstractContextManager[TorchComm] = launched() if _launched("WORLD_SIZE") > 1 else started(n_workers)
     with processes as comm:
         return fit_together(ratings, *given, comm=comm, **named)
 

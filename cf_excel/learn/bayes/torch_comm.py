@@ -1,5 +1,7 @@
 """The processes of a fit as torch.distributed knows them, on CPUs."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from cf_excel.errors import WorkerError
 
@@ -63,8 +66,8 @@ class TorchComm:
 
 
 @contextmanager
-def joined(store: dist.Store | None = None, rank: int = -1, size: int = -1) -> Iterator[TorchComm]:
-    """Be one of the processes that meet in a store, or without one where a launcher such as torchrun has put them."""
+def joined(store: dist.Store, rank: int, size: int) -> Iterator[TorchComm]:
+    """Be one of the processes that meet in a store. Raises WorkerError where they do not."""
     try:
         dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=_PATIENCE)
     except RuntimeError as error:
@@ -73,3 +76,20 @@ def joined(store: dist.Store | None = None, rank: int = -1, size: int = -1) -> I
         yield TorchComm()
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def launched() -> Iterator[TorchComm]:
+    """Be one of the processes that a launcher such as torchrun has started, and told where they meet.
+
+    Being told to end, it ends at once: Python's own handler would wait for what the others never send.
+    """
+    store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    if os.environ.get("LOCAL_WORLD_SIZE") == str(size):  # restarted on one machine, they find the same store again
+        store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with joined(store, rank, size) as comm:
+            yield comm
+    finally:
+        signal.signal(signal.SIGTERM, before)
