@@ -4,8 +4,9 @@
     ├── InputError          a value or a table that was given is wrong (also a ValueError)
     │   ├── UnknownIdError  a user or movie that the data or the model does not have (also a KeyError)
     │   └── LayoutError     a sheet looks like one of the lesson's, but its formulas can't be followed
-    └── FileError           a file can't be read, written or trusted (also an OSError)
-        └── OpenInExcelError  a workbook can't be replaced, because Excel has it open
+    ├── FileError           a file can't be read, written or trusted (also an OSError)
+    │   └── OpenInExcelError  a workbook can't be replaced, because Excel has it open
+    └── WorkerError         one of the processes that share a fit is gone
 
 Every message is a single line, because it may land in a cell: what was given, what was expected, what to do.
 """
@@ -43,3 +44,7 @@ class FileError(CfExcelError, OSError):
 
 class OpenInExcelError(FileError):
     """A workbook can't be replaced, because Excel has it open."""
+
+
+class WorkerError(CfExcelError):
+    """One of the processes that share a fit is gone, and the fit with it."""

@@ -94,5 +94,5 @@ def needs(package: str) -> str:
 
 def stopped(n_before: int = 0) -> str:
     """Return what to say after Ctrl-C: what was written until there, from the n_before-th file on."""
-    names = ", ".join(map(str, files.written[n_before:]))
+    names = ", ".join(map(str, dict.fromkeys(files.written[n_before:])))
     return f"stopped; written before: {names}" if names else "stopped, nothing was written"

@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +22,7 @@ from cf_excel.cli.options import (
     whole,
 )
 from cf_excel.cli.train_picks import settle_kind, train_picks
+from cf_excel.cli.workers import add_workers_options, fit_function, follow_launcher, settle_workers
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
@@ -88,6 +88,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_replacing_options(parser, also_forced=", and a better model by one that is no better than the averages")
     bayes = parser.add_argument_group("bayes")
     add_features_options(bayes)
+    add_workers_options(bayes)
     bayes.add_argument("--ratings-only", action="store_true", help="leave genres, years and every other feature out")
     bayes.add_argument(
         "--no-tune",
@@ -122,8 +123,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train, show how it went, and write the model; return what was shown."""
+    follow_launcher()
     settle_kind(args)
     _check_options(args)
+    settle_workers(args)
     from cf_excel.model.file import default_model_path
 
     path = args.out or default_model_path()
@@ -260,13 +263,12 @@ def _n_beaten(factors: "Factors", baselines: list[float]) -> int:
 def _bayes_trainer(args: argparse.Namespace) -> Trainer:
     """Return the function that fits the model bayes; its settings are checked now."""
     from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-    from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
-    from cf_excel.learn.bayes.tuning import fit_tuned
+    from cf_excel.learn.bayes.factorization import BayesSettings
 
     sizes = {"n_factors": args.factors, "iterations": args.epochs}
     given = {name: value for name, value in sizes.items() if value is not None}
     settings = BayesSettings(seed=args.seed, device=args.device, use_content=not args.ratings_only, **given)
-    fitted = fit_bayes if args.no_tune else partial(fit_tuned, keep=tuple(given))
+    fitted = fit_function(args, tuple(given))
 
     def train(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
         users = read_features(args.user_features, ratings.user_ids, "user")
@@ -314,7 +316,7 @@ def _check_options(args: argparse.Namespace) -> None:
     of_the_lesson = KINDS[args.kind].of_lesson
     of_lesson, of_bayes = (
         ("lr", "wd", "batch_size", "optimizer", "engine", "threads"),
-        ("user_features", "movie_features", "ratings_only", "no_tune"),
+        ("user_features", "movie_features", "ratings_only", "no_tune", "workers", "checkpoint"),
     )
     others = of_bayes if of_the_lesson else of_lesson
     for name in others:

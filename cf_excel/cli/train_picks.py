@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cf_excel.model.factors import Factors
     from cf_excel.ratings.table import Ratings
 
-_OF_RATINGS = ("epochs", "user_features", "movie_features", "ratings_only")  # options of the other kinds
+# options of the other kinds
+_OF_RATINGS = ("epochs", "user_features", "movie_features", "ratings_only", "workers", "checkpoint")
 
 
 def settle_kind(args: argparse.Namespace) -> None:

@@ -26,6 +26,8 @@ def bayes_to_factors(fit: BayesFit, ratings: Ratings, split: str) -> Factors:
         if not np.isfinite(array).all():
             raise InputError(f"the {name} are too large: are there ratings beyond 1e15? divide them all by as much")
     record = training_record(fit, ratings, split, {"scipy": scipy.__version__})
+    if fit.workers > 1:
+        record |= {"workers": fit.workers, "engine": fit.history.engine}
     return Factors(
         kind="bayes",
         **identities(ratings),

@@ -13,6 +13,7 @@ class Comm(Protocol):
 
     rank: int
     size: int
+    engine: str
 
     def gather(self, block: Array) -> Array:
         """Return the blocks (n, ...) of all processes, (size * n, ...), in the order of ranks."""
@@ -23,11 +24,14 @@ class Comm(Protocol):
     def total(self, part: Array) -> Array:
         """Return the sum over all processes, the same bytes on each."""
 
+    def shared(self, given: Any) -> Any:
+        """Return what rank 0 was given."""
+
 
 class Alone:
     """One process, which has all users and all items: every collective returns what it was given."""
 
-    rank, size = 0, 1
+    rank, size, engine = 0, 1, ""
 
     def gather(self, block: Array) -> Array:
         """Return the only block."""
@@ -40,6 +44,10 @@ class Alone:
     def total(self, part: Array) -> Array:
         """Return the only part."""
         return part
+
+    def shared(self, given: Any) -> Any:
+        """Return what was given."""
+        return given
 
 
 class CutMatrix:
@@ -100,6 +108,18 @@ class Cut:
         n = -(-self.n_users // size)
         rows = self.comm.gather(_padded(own, n)).reshape(size, n, *own.shape[1:])
         return np.swapaxes(rows, 0, 1).reshape(size * n, *own.shape[1:])[: self.n_users]
+
+    def mean(self, values: Array, n: int) -> Array:
+        """Return the mean of n values, of which each process has some."""
+        return values.mean() if self.comm.size == 1 else self.comm.total(values.sum()) / n
+
+    def put_together(self, own: np.ndarray, is_mine: np.ndarray) -> np.ndarray:
+        """Return the values of all rows (n,), of which is_mine (n,) says which are this process's own."""
+        if self.comm.size == 1:
+            return own
+        rows = np.zeros(len(is_mine), own.dtype)
+        rows[is_mine] = own
+        return np.asarray(self.comm.total(rows))
 
 
 def _padded(rows: np.ndarray, n: int) -> np.ndarray:

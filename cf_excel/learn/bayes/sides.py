@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cf_excel.learn.bayes.arrays import Array, Arrays
+from cf_excel.learn.bayes.comm import Alone, Comm
 from cf_excel.learn.bayes.features import Precision
 
 _LEAST_VARIANCE = 1e-30
@@ -28,7 +29,9 @@ class Design:
         unknown: np.ndarray,
         precisions: Array,
         arrays: Arrays,
+        comm: Comm | None = None,
     ) -> None:
+        self.comm = comm or Alone()
         self.n_content, self.precisions, self.xp = content.shape[1], precisions, arrays.xp
         transposed = content.T.tocsr()
         self.content, self.content_t = arrays.sparse(content), arrays.sparse(transposed)
@@ -52,15 +55,22 @@ class Design:
     def sets(self, weights: Array) -> tuple[Array, Array]:
         """Return what the sets predict, (n, k), and the average of those that are known, (k,)."""
         own = self.scale * (self.rated @ weights[self.n_content :])
-        return own, own.sum(0) / (1 - self.unknown).sum()
+        return own, self.comm.total(own.sum(0)) / self.comm.total((1 - self.unknown).sum())
 
     def transposed_times(self, rows: Array) -> Array:
         """Return (n_features, k): what the transposed features make of rows (n, k)."""
-        return self.xp.concatenate([self.content_t @ rows, self.rated_t @ (self.scale * rows)])
+        return self.xp.concatenate([self.comm.total(self.content_t @ rows), self.rated_t @ (self.scale * rows)])
 
     def squared_times(self, rows: Array) -> Array:
         """Return the same with every feature squared."""
-        return self.xp.concatenate([self.content_t2 @ rows, self.rated_t @ (self.scale**2 * rows)])
+        return self.xp.concatenate([self.comm.total(self.content_t2 @ rows), self.rated_t @ (self.scale**2 * rows)])
+
+    def dot(self, a: Array, b: Array) -> Array:
+        """Return the sum of products of weights (n_features, k); each process has all of content, some of the rest."""
+        product, n = a * b, self.n_content
+        if self.comm.size == 1:
+            return product.sum()
+        return product[:n].sum() + self.comm.total(product[n:].sum())
 
 
 class Triangle(NamedTuple):
@@ -105,12 +115,12 @@ class Side:
         First the expected outer product of the row's inputs, upper triangle; then how far the row's own bias,
         and its covariance with the factors, shift the target.
         """
-        inputs = self.inputs()
+        inputs, d = self.inputs(), self.mean.shape[1]
         outer = inputs[:, :, None] * inputs[:, None]
         outer[:, :-1, :-1] += self.covariance[:, :-1, :-1]
         shift = inputs * self.mean[:, -1:]
         shift[:, :-1] += self.covariance[:, :-1, -1]
-        return self.xp.concatenate([self.arrays.columns(outer.reshape(len(outer), -1), self.packing.pack), shift], 1)
+        return self.xp.concatenate([self.arrays.columns(outer.reshape(len(outer), d * d), self.packing.pack), shift], 1)
 
     def update(self, evidence: Array, target: Array, n_steps: int) -> None:
         """Update weights and rows from the sums of messages (n, ...) and of inputs times ratings (n, d) over ratings.
@@ -139,7 +149,8 @@ class Side:
         own, average = self.design.sets(self.weights)
 
         def seen(offsets: Array) -> Array:
-            return (offsets[is_rated] ** 2 + variance[is_rated]).mean(0)
+            rows, comm = offsets[is_rated] ** 2 + variance[is_rated], self.design.comm
+            return rows.mean(0) if comm.size == 1 else comm.total(rows.sum(0)) / comm.total(is_rated.sum())
 
         found = 1 / ((1 / variance - self.precision).clip(0) + 1 / seen(offset))
         of_unknown = seen(offset + own - average)  # whose set may be anyone's
@@ -147,27 +158,28 @@ class Side:
 
     def n_effective(self) -> float:
         """Return how many of the rows' numbers the ratings fix and not the prior (MacKay 1992)."""
-        return float((1 - self.precision * self.covariance[:, self.diagonal, self.diagonal]).sum())
+        fixed = (1 - self.precision * self.covariance[:, self.diagonal, self.diagonal]).sum()
+        return float(self.design.comm.total(fixed))
 
     def _fit_weights(self, target: Array, n_steps: int) -> None:
         """Improve the weights: Jacobi-preconditioned conjugate gradients (Shewchuk 1994)."""
-        if not len(self.weights):
+        if not self.design.comm.total(len(self.weights)):
             return
         diagonal = self.precision - self.precision**2 * self.covariance[:, self.diagonal, self.diagonal]
         diagonal = diagonal.clip(0)  # rounding may leave it below
         preconditioner = 1 / (self.design.squared_times(diagonal) + self.design.precisions)
         residual = self.design.transposed_times(target) - self._curvature(self.weights)
         step = direction = preconditioner * residual
-        size = (residual * step).sum()
+        size = self.design.dot(residual, step)
         for _ in range(n_steps):
             if not size > 0:  # solved: dividing by it would make NaN
                 return
             curved = self._curvature(direction)
-            length = size / (direction * curved).sum()
+            length = size / self.design.dot(direction, curved)
             self.weights = self.weights + length * direction
             residual = residual - length * curved
             step = preconditioner * residual
-            size, before = (residual * step).sum(), size
+            size, before = self.design.dot(residual, step), size
             direction = step + size / before * direction
 
     def _curvature(self, weights: Array) -> Array:

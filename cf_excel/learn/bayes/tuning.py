@@ -3,7 +3,7 @@
 The usual precisions were found on MovieLens; elsewhere others serve better (see search.py).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -41,17 +41,19 @@ def fit_tuned(
     more_movie_blocks: list[FeatureBlock] | None = None,
     progress: Progress | None = None,
     keep: Collection[str] = (),
+    fit: Callable[..., BayesFit] = fit_bayes,
 ) -> BayesFit:
     """Fit the model as fit_bayes does, with precisions that are chosen by the training ratings alone.
 
     Where these are few, n_factors and iterations are chosen, too, but for those that keep names. The same ratings and
-    seed give the same choice. Ctrl-C while it chooses raises KeyboardInterrupt. Raises InputError as fit_bayes does.
+    seed give the same choice. Ctrl-C while it chooses raises KeyboardInterrupt. fit: what then fits, called as
+    fit_bayes is. Raises InputError as fit_bayes does.
     """
     settings = settings or BayesSettings()
     val_rows = row_numbers(val_rows, len(ratings))
     training = _rows_of(ratings, np.delete(np.arange(len(ratings)), val_rows))
     tuned = tune(training, settings, user_blocks, more_movie_blocks, keep)
-    fit = fit_bayes(
+    found = fit(
         ratings,
         val_rows,
         tuned.settings,
@@ -59,7 +61,7 @@ def fit_tuned(
         more_movie_blocks=more_movie_blocks,
         progress=progress,
     )
-    return replace(with_spread(fit, tuned.spread), chosen=tuned.chosen)
+    return replace(with_spread(found, tuned.spread), chosen=tuned.chosen)
 
 
 def tune(

@@ -1,0 +1,172 @@
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import dying_worker
+from support.planted import low_rank_ratings
+
+from cf_excel.cli import main
+from cf_excel.learn.bayes import processes, tuning
+from cf_excel.learn.bayes.tuning import Tuned
+from cf_excel.model.file import load_factors
+from cf_excel.model.predictor import Predictor
+
+PLANTED = low_rank_ratings(40, 30)
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
+TRAIN = ("train", "--split", "random", "--no-tune", "--lists", "rating", "--epochs", "6")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    path = tmp_path / "mine.csv"
+    rows = zip(PLANTED.user_idx, PLANTED.movie_idx, PLANTED.rating, strict=True)
+    path.write_text("user,movie,rating\n" + "".join(f"u{user},m{movie},{rating:.2f}\n" for user, movie, rating in rows))
+    return str(path)
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_two_workers_train_the_model_of_one(table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = [tmp_path / "one", tmp_path / "two", tmp_path / "again"]
+    for path, n in zip(models, ("1", "2", "2"), strict=True):
+        assert main([*TRAIN, "--ratings", table, "--workers", n, "--out", str(path)]) == 0
+    one, two = map(load_factors, models[:2])
+    assert [two.record.get(name) for name in ("workers", "engine")] == [2, "torch.distributed, gloo"]
+    assert "workers" not in one.record
+    assert one.metric("val_mse") == pytest.approx(two.metric("val_mse"), abs=1e-6)
+    everyone = np.repeat(np.arange(40), 30), np.tile(np.arange(30), 40)
+    predictions = [Predictor(model).predict_rows(*everyone) for model in (one, two)]
+    np.testing.assert_allclose(*predictions, atol=2e-5)
+    assert models[1].read_bytes() == models[2].read_bytes()
+    printed = capsys.readouterr().out
+    assert printed.count("\n6 ") == 3  # each epoch once, from rank 0
+
+
+def test_a_table_that_is_drawn_is_fitted_by_one_process(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "tune", lambda _, settings, *rest: Tuned(replace(settings, draws=10), {"draws": 10}))
+    models = [tmp_path / "one", tmp_path / "two"]
+    for path, n in zip(models, ("1", "2"), strict=True):
+        command = ["train", "--split", "random", "--ratings", table, "--lists", "rating", "--quiet"]
+        assert main([*command, "--workers", n, "--out", str(path)]) == 0
+    assert load_factors(models[0]).record["settings"]["draws"]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--workers", "0"], "--workers 0: expected 1 or more"),
+        (["--workers", "2", "--kind", "collab"], "--workers is for --kind bayes"),
+        (["--workers", "2", "--kind", "picks"], "--workers is for --kind bayes: picks is trained by one process"),
+        (["--workers", "2", "--device", "mps"], "--device mps with 2 workers: they run on the CPU, leave it out"),
+        (["--workers", "41"], "41 workers for 40 users: expected at most as many workers as users"),
+        (["--workers", "2", "--explicit", "--checkpoint", "TABLE"], "can't make the folder"),
+        (["--checkpoint", "FOLDER"], "has other files and no checkpoint"),
+    ],
+)
+def test_what_can_not_be_is_refused_in_one_line(
+    options: list[str], line: str, table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [option.replace("TABLE", table).replace("FOLDER", str(tmp_path)) for option in options]
+    assert main(["train", "--split", "random", "--ratings", table, "--out", str(tmp_path / "model"), *options]) == 2
+    errors = capsys.readouterr().err
+    assert line in errors
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_launcher_says_how_many_there_are(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"MASTER_ADDR": "localhost", "RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    command = ["train", "--ratings", table, "--out", str(tmp_path / "model")]
+    assert main([*command, "--workers", "3"]) == 2
+    assert "--workers 3: the launcher started 2; leave it out" in capsys.readouterr().err
+    assert main([*command, "--kind", "dot"]) == 2
+    assert "--workers is for --kind bayes: dot is trained by one process" in capsys.readouterr().err
+
+
+def test_picks_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "picks.csv"
+    path.write_text("user,item\n" + "".join(f"u{row % 7},i{row % 5}\n" for row in range(35)))
+    assert main(["train", "--ratings", str(path), "--workers", "2", "--split", "random"]) == 2
+    assert "--workers is for ratings, and picks.csv has picks" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_killed_worker_leaves_the_former_model(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model"
+    command = [*TRAIN, "--ratings", table, "--out", str(out)]
+    assert main(command) == 0
+    before = out.read_bytes()
+    kept = str(tmp_path / "kept")
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "work", dying_worker.dying_work)
+        assert main([*command, "--workers", "2", "--checkpoint", kept]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["cf_excel train: worker 1 of 2 was killed (signal 9): the fit can't go on without it"]
+    assert out.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "mine.csv", "model"]
+    resumed, undisturbed = tmp_path / "resumed", tmp_path / "undisturbed"
+    two = [*TRAIN, "--ratings", table, "--workers", "2"]
+    assert main([*two, "--checkpoint", kept, "--out", str(resumed)]) == 0
+    assert main([*two, "--out", str(undisturbed)]) == 0
+    assert resumed.read_bytes() == undisturbed.read_bytes()
+    assert main([*two, "--checkpoint", kept, "--factors", "4", "--out", str(resumed)]) == 2
+    assert "is of other settings (n_factors 15, and here 4)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_what_the_workers_learnt(table: str, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    command = [sys.executable, "-m", "cf_excel", *TRAIN, "--ratings", table, "--workers", "2", "--out", str(out)]
+    command[command.index("--epochs") + 1] = "1000"
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, start_new_session=True) as running:
+        for line in running.stdout:
+            if line.startswith("3 "):
+                break
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: all of them are told
+        _, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (0, "")
+    assert load_factors(out).record["stopped"].endswith(" of 1000")
+
+
+@pytest.mark.slow
+def test_under_torchrun_the_model_is_that_of_two_workers(table: str, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    assert main([*TRAIN, "--ratings", table, "--workers", "2", "--out", str(ours)]) == 0
+    done = run(*TORCHRUN, "-m", "cf_excel", *TRAIN, "--ratings", table, "--json", "--out", str(theirs))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"verdict"') == 1
+    assert theirs.read_bytes() == ours.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_under_torchrun_a_killed_rank_is_an_error_and_restarts_go_on(table: str, tmp_path: Path) -> None:
+    out, kept = tmp_path / "model", tmp_path / "kept"
+    dying = (dying_worker.__file__, *TRAIN, "--ratings", table, "--out", str(out), "--checkpoint", str(kept))
+    done = run(*TORCHRUN, *dying)
+    assert done.returncode == 1
+    assert "cf_excel train: worker 0 of 2: another one is gone, so that all stop" in done.stderr
+    assert "rank      : 1 (local_rank: 1)\n  exitcode  : -9" in done.stderr
+    assert not out.exists()
+    for path in sorted(kept.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    done = run(*TORCHRUN, "--max-restarts", "1", *dying)
+    assert done.returncode == 0, done.stderr
+    undisturbed = tmp_path / "undisturbed"
+    assert main([*TRAIN, "--ratings", table, "--workers", "2", "--out", str(undisturbed)]) == 0
+    assert out.read_bytes() == undisturbed.read_bytes()

@@ -1,0 +1,35 @@
+"""A process of a shared fit that is killed in its third iteration; as a script, the command line with such a rank 1."""
+
+import os
+import signal
+import sys
+
+from cf_excel.cli import main
+from cf_excel.learn.bayes import factorization, processes
+
+work, iterate = processes.work, factorization._Model.iterate
+
+
+def die_in_the_third_iteration() -> None:
+    n_done = 0
+
+    def iterate_or_die(model: factorization._Model) -> float:
+        nonlocal n_done
+        n_done += 1
+        if n_done == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return iterate(model)
+
+    factorization._Model.iterate = iterate_or_die
+
+
+def dying_work(rank: int, size: int, meeting: str) -> None:
+    """Stand in for processes.work."""
+    die_in_the_third_iteration()
+    work(rank, size, meeting)
+
+
+if __name__ == "__main__":
+    if os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        die_in_the_third_iteration()
+    sys.exit(main(sys.argv[1:]))
