@@ -37,7 +37,10 @@ class _Texts:
     """A column of texts as codes (n,) of its distinct ones."""
 
     def __init__(self, texts: pd.Series) -> None:
-        self.codes, self.uniques = pd.factorize(texts.to_numpy())
+        if isinstance(texts.dtype, pd.CategoricalDtype):
+            self.codes, self.uniques = texts.cat.codes.to_numpy(), texts.cat.categories.to_numpy()
+        else:
+            self.codes, self.uniques = pd.factorize(texts.to_numpy())
 
     def rows_where(self, holds: Callable[[str], bool]) -> np.ndarray | None:
         """Return which rows have a text of which that holds, as a mask; None where there is none."""
@@ -280,7 +283,13 @@ def _as_rating(text: str, decimal_comma: bool | None, rating_range: tuple[float,
 
 
 def _read_times(times: pd.Series, date_format: str | None, sieve: _Sieve) -> np.ndarray:
-    seconds, wrong = as_seconds(times, day_comes_first(date_format))
+    day_first = day_comes_first(date_format)
+    if isinstance(times.dtype, pd.CategoricalDtype):
+        seconds, wrong = as_seconds(times.cat.categories.to_series(), day_first)
+        codes = times.cat.codes.to_numpy()
+        seconds, wrong = seconds[codes], None if wrong is None else wrong[codes]
+    else:
+        seconds, wrong = as_seconds(times, day_first)
 
     def fault(row: int) -> str:
         text = str(times.iloc[row])
