@@ -134,19 +134,30 @@ def read_rows(table: RatingsTable, column: dict[str, int], how: Reading) -> Read
     Raises InputError with the lines of the first 20 rows that are wrong, unless bad ones are to be skipped, and for a
     table without ratings.
     """
+    rows = collect_rows(table, column, how)
+    tell_left_out(table.name, rows, sum(map(len, rows.columns.get("rating", ()))), how)
+    return rows
+
+
+def collect_rows(table: RatingsTable, column: dict[str, int], how: Reading) -> ReadRows:
+    """Return the ratings of a table, maybe none, without a note. Raises InputError as read_rows does for rows."""
     rows = ReadRows()
     n_before = 0
     for chunk in table.chunks(column):
         n_before = _read_piece(table, chunk, how, rows, n_before)
-    if not rows.columns or not sum(map(len, rows.columns["rating"])):
-        raise InputError(f"{table.name} has a header but no ratings{_why_none(rows)}")
+    return rows
+
+
+def tell_left_out(name: str, rows: ReadRows, n_ratings: int, how: Reading) -> None:
+    """Note in how what was left out of a table. Raises InputError where no rating is left."""
+    if not n_ratings:
+        raise InputError(f"{name} has a header but no ratings{_why_none(rows)}")
     if rows.n_not_rated:
         how.note(f"{_counted(rows.n_not_rated)} without a rating left out: not rated")
     if rows.n_totals:
         how.note(f"{_counted(rows.n_totals)} of totals left out")
     if rows.n_bad:
         how.note(f"{_counted(rows.n_bad)} that can't be read left out ({rows.first_fault})")
-    return rows
 
 
 def _counted(n: int) -> str:
