@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cf_excel.ratings.table import Ratings
 
 FILES = ("results.json", "results.md", "scoreboard.png", "scoreboard.svg")
-SPLITS = ("lesson", "kfold", "time", "new-users")
+SPLITS = ("lesson", "kfold", "time", "hash", "new-users")
 DEFAULT_SPLITS = ("lesson", "time", "new-users")
 
 
@@ -51,7 +51,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         nargs="+",
         choices=SPLITS,
         metavar="NAME",
-        help="lesson, kfold (five random folds), time (the latest fifth), new-users (default: all but kfold)",
+        help="lesson, kfold (five random folds), time (the latest fifth), hash (a fifth by user and movie, "
+        "whatever the order of the rows), new-users (default: lesson, time, new-users)",
     )
     parser.add_argument("--peers", action="store_true", help="others' models, too, where they are installed")
     parser.add_argument(

@@ -20,7 +20,7 @@ _BOTH = {"user": "user (customer)", "movie": "movie (product, item)"}  # for rea
 # how to read a table of ratings, as load_ratings has it
 _HOW = ("sheet", "table", "cells", "form", "items_down", "not_rated", "skip_bad", "encoding", "date_format", "nouns")
 _INPUTS = ("ratings", "movies", "pairs", "user_features", "movie_features")
-_TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz")
+_TABLES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".item", ".gz", ".bz2", ".xz", ".parquet")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
@@ -78,13 +78,22 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("ratings (default: MovieLens, 100,004 ratings, comes with cf_excel)")
     source = group.add_mutually_exclusive_group()
     source.add_argument(
-        "--ratings", type=Path, metavar="PATH", help="workbook, CSV, TSV, JSON lines, or a MovieLens folder or zip"
+        "--ratings",
+        type=_place,
+        metavar="PATH",
+        help="workbook, CSV, TSV, JSON lines, Parquet or a folder or s3:// of it, or a MovieLens folder or zip",
     )
     source.add_argument("--download", metavar="NAME", help="a MovieLens data set from GroupLens, such as ml-25m")
     group.add_argument(
         "--movies", type=Path, metavar="PATH", help="titles: CSV or workbook with id, title, genres, year"
     )
     add_reading_options(group)
+
+
+def _place(text: str) -> Path | str:
+    from cf_excel.ratings.sources import is_url
+
+    return text if is_url(text) else Path(text)
 
 
 def add_reading_options(group: argparse._ArgumentGroup) -> None:

@@ -27,6 +27,8 @@ PICTURES = ("predictions", "biases", "map")
 N_BIASES = 3000
 N_MAPPED = 50
 SPLITS = {"lesson": "the lesson's validation ratings", "random": "validation ratings", "time": "the latest ratings"}
+SPLITS |= {"hash": "validation ratings"}
+_SAME_MSE = 1e-3  # of a measure that is taken again, as a share
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -85,33 +87,55 @@ def validation_predictions(
     """Return predictions and ratings of the model's validation rows, and a heading that says which rows those are.
 
     others: take ratings that the model was not trained on, too, all those whose users and movies it has.
-    Raises InputError for them without that.
+    Raises InputError for them without that, and for those that it was trained on in another order, if the split depends
+    on the order.
     """
     import numpy as np
 
-    from cf_excel.metrics import rmse
+    from cf_excel.metrics import mse
     from cf_excel.model.agreement import rows_of
-    from cf_excel.ratings.table import data_hash, validation_rows
+    from cf_excel.ratings.table import data_hash, former_data_hash, validation_rows
 
-    record = predictor.factors.record
-    if record.get("data_hash") == data_hash(ratings):
+    factors, record = predictor.factors, predictor.factors.record
+    is_former = record.get("data_hash") == former_data_hash(ratings)  # which tells of the order, too
+    trained_on = is_former or record.get("data_hash") == data_hash(ratings)
+    if trained_on:
         rows = validation_rows(ratings, str(record.get("split")), record.get("seed", 42))
         name = SPLITS.get(record["split"])
         if name is None:
             rows, name = np.arange(len(ratings)), "all ratings, which the model was trained on"
-        if not len(rows):
+        elif not len(rows):
             raise InputError(f"{ratings.source} has no validation ratings under the split {record['split']!r}")
-    elif others:
-        users, movies = rows_of(predictor.factors, ratings)
+        predictions, truth, heading = _compared(predictor, ratings, rows, name)
+        error = factors.metric("val_mse") if name in SPLITS.values() and not is_former else None
+        if error is None or abs(mse(predictions, truth) - error) <= _SAME_MSE * error:
+            return predictions, truth, heading
+    if others:
+        users, movies = rows_of(factors, ratings)
         rows, name = np.flatnonzero((users >= 0) & (movies >= 0)), f"those of {ratings.source} that it can predict"
         if not len(rows):
-            nouns = predictor.factors.nouns
-            raise InputError(f"the model knows none of the {nouns.users} and {nouns.movies} of {ratings.source}")
-    else:
+            raise InputError(
+                f"the model knows none of the {factors.nouns.users} and {factors.nouns.movies} of {ratings.source}"
+            )
+        return _compared(predictor, ratings, rows, name)
+    if trained_on:
         raise InputError(
-            f"the model was not trained on {ratings.source}: pass the ratings that it was trained on, or --force to "
-            "compare it with these"
+            f"the model was trained on {ratings.source} in another order, in which --split {record['split']} held "
+            "others back: pass them in that order, or --force to compare it with all"
         )
+    raise InputError(
+        f"the model was not trained on {ratings.source}: pass the ratings that it was trained on, or --force to "
+        "compare it with these"
+    )
+
+
+def _compared(
+    predictor: "Predictor", ratings: "Ratings", rows: "np.ndarray", name: str
+) -> "tuple[np.ndarray, np.ndarray, str]":
+    import numpy as np
+
+    from cf_excel.metrics import rmse
+
     users, movies = ratings.user_ids[ratings.user_idx[rows]], ratings.movie_ids[ratings.movie_idx[rows]]
     predictions, truth = np.asarray(predictor.predict(users, movies)), ratings.rating[rows]
     heading = f"Predictions of the {predictor.factors.kind} model against {len(rows):,} ratings: {name}"

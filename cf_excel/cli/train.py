@@ -80,9 +80,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--split",
         default="lesson",
-        choices=("lesson", "random", "time", "none"),
+        choices=("lesson", "random", "time", "hash", "none"),
         help="which fifth of the ratings is held back to measure the error: the lesson's, a draw with --seed, "
-        "the latest, or none (default: lesson)",
+        "the latest, by a hash of user and movie whatever the order of the rows, or none (default: lesson)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="model file (default: where predict looks for it)")
     add_replacing_options(parser, also_forced=", and a better model by one that is no better than the averages")

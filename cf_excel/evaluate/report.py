@@ -81,6 +81,7 @@ def heading(results: Sequence[Result], nouns: Nouns = USUAL_NOUNS) -> str:
         "lesson": "the lesson's validation ratings, drawn at random",
         "kfold": "five random folds",
         "time": "the latest fifth of the ratings",
+        "hash": f"a fifth by the hash of {nouns.user} and {nouns.movie}",
         "new-users": f"the later ratings of {nouns.users} of whom only the first ones are known",
     }
     tried = max(result.n_tried for result in results)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.table import Ratings, validation_rows, without
+from cf_excel.ratings.table import Ratings, check_in_order, validation_rows, without
 
-SPLITS = ("lesson", "kfold", "time", "new-users")
+SPLITS = ("lesson", "kfold", "time", "hash", "new-users")
 N_FOLDS = 5
 
 
@@ -31,10 +31,12 @@ def make_folds(ratings: Ratings, split: str, seed: int = 0, n_given: int = 10) -
     """Return the folds of a split: five for "kfold", else one.
 
     "lesson": the lesson's validation rows. "kfold": every rating is asked for once. "time": the latest fifth of the
-    ratings. "new-users": a fifth of the users, drawn with the seed, give their first n_given ratings and are asked for
-    the others. Raises InputError for another split, and where nothing would be left to learn from or to ask for.
+    ratings. "hash": a fifth by the hash of user and movie. "new-users": a fifth of the users, drawn with the seed,
+    give their first n_given ratings and are asked for the others. Raises InputError for another split, where nothing
+    would be left to learn from or to ask for, and as validation_rows does.
     """
     if split == "kfold":
+        check_in_order(ratings, split)
         folds = np.array_split(np.random.default_rng(seed).permutation(len(ratings)), N_FOLDS)
         return [_fold(ratings, rows, split) for rows in folds]
     if split == "new-users":

@@ -21,7 +21,7 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
     columns = rows.joined()
     user_ids, movie_ids = list(rows.users.row_of_id), list(rows.movies.row_of_id)
     n_read = len(columns["rating"])
-    kept = _one_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids), columns.get("timestamp"))
+    kept = one_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids), columns.get("timestamp"))
     if how.implicit:
         kept = _add_up(columns, len(movie_ids), kept, source, how)
     if kept is not None:
@@ -72,7 +72,7 @@ def _add_up(
     return kept
 
 
-def _one_of_each_pair(
+def one_of_each_pair(
     user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int, timestamp: np.ndarray | None
 ) -> np.ndarray | None:
     """Return which rows to keep so that every (user, movie) pair stays once; None where none comes twice.

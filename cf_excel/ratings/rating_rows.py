@@ -37,7 +37,10 @@ class _Texts:
     """A column of texts as codes (n,) of its distinct ones."""
 
     def __init__(self, texts: pd.Series) -> None:
-        self.codes, self.uniques = pd.factorize(texts.to_numpy())
+        if isinstance(texts.dtype, pd.CategoricalDtype):
+            self.codes, self.uniques = texts.cat.codes.to_numpy(), texts.cat.categories.to_numpy()
+        else:
+            self.codes, self.uniques = pd.factorize(texts.to_numpy())
 
     def rows_where(self, holds: Callable[[str], bool]) -> np.ndarray | None:
         """Return which rows have a text of which that holds, as a mask; None where there is none."""
@@ -131,19 +134,30 @@ def read_rows(table: RatingsTable, column: dict[str, int], how: Reading) -> Read
     Raises InputError with the lines of the first 20 rows that are wrong, unless bad ones are to be skipped, and for a
     table without ratings.
     """
+    rows = collect_rows(table, column, how)
+    tell_left_out(table.name, rows, sum(map(len, rows.columns.get("rating", ()))), how)
+    return rows
+
+
+def collect_rows(table: RatingsTable, column: dict[str, int], how: Reading) -> ReadRows:
+    """Return the ratings of a table, maybe none, without a note. Raises InputError as read_rows does for rows."""
     rows = ReadRows()
     n_before = 0
     for chunk in table.chunks(column):
         n_before = _read_piece(table, chunk, how, rows, n_before)
-    if not rows.columns or not sum(map(len, rows.columns["rating"])):
-        raise InputError(f"{table.name} has a header but no ratings{_why_none(rows)}")
+    return rows
+
+
+def tell_left_out(name: str, rows: ReadRows, n_ratings: int, how: Reading) -> None:
+    """Note in how what was left out of a table. Raises InputError where no rating is left."""
+    if not n_ratings:
+        raise InputError(f"{name} has a header but no ratings{_why_none(rows)}")
     if rows.n_not_rated:
         how.note(f"{_counted(rows.n_not_rated)} without a rating left out: not rated")
     if rows.n_totals:
         how.note(f"{_counted(rows.n_totals)} of totals left out")
     if rows.n_bad:
         how.note(f"{_counted(rows.n_bad)} that can't be read left out ({rows.first_fault})")
-    return rows
 
 
 def _counted(n: int) -> str:
@@ -280,7 +294,13 @@ def _as_rating(text: str, decimal_comma: bool | None, rating_range: tuple[float,
 
 
 def _read_times(times: pd.Series, date_format: str | None, sieve: _Sieve) -> np.ndarray:
-    seconds, wrong = as_seconds(times, day_comes_first(date_format))
+    day_first = day_comes_first(date_format)
+    if isinstance(times.dtype, pd.CategoricalDtype):
+        seconds, wrong = as_seconds(times.cat.categories.to_series(), day_first)
+        codes = times.cat.codes.to_numpy()
+        seconds, wrong = seconds[codes], None if wrong is None else wrong[codes]
+    else:
+        seconds, wrong = as_seconds(times, day_first)
 
     def fault(row: int) -> str:
         text = str(times.iloc[row])

@@ -17,11 +17,12 @@ from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
+from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.record_files import FrameRecords, as_frame, is_json_lines, read_json_lines, read_parquet
-from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, list_sources
+from cf_excel.ratings.record_files import FrameRecords, as_frame, is_json_lines, read_json_lines
+from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, is_url, list_sources
 from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 from cf_excel.ratings.timestamps import serials_as_seconds
 from cf_excel.ratings.unread_cells import tell_unread
@@ -54,8 +55,8 @@ def load_ratings(
 
     A file is a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods), JSON lines, Parquet, or a text table with comma, semicolon,
     tab, "|" or "::" between the cells, also compressed by gzip, bzip2 or xz; a folder or zip is one of MovieLens' own,
-    or holds a single table. movies is a table of titles, as text or in a workbook, for a path that has none or other
-    ones.
+    or holds a single table; all Parquet files of a folder, or of an address such as s3://bucket/folder, are one.
+    movies is a table of titles, as text or in a workbook, for a path that has none or other ones.
     The table is a list, a row a rating, or a grid with users down and items across (items_down: the other way), which
     is found within the cells, or forced by form. sheet, table (Excel's) and cells, a range such as columns B to D,
     name its place in a workbook where several sheets hold ratings.
@@ -91,7 +92,7 @@ def load_ratings(
     )
     if path is None and how == Reading(implicit=implicit) and not movies and not implicit:
         return load_lesson_ratings()
-    sources = list_sources(LESSON_DATA if path is None else Path(path))
+    sources = list_sources(LESSON_DATA if path is None else path)
     try:
         found = find_rows(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
         column = _columns(found, how)
@@ -112,7 +113,7 @@ def load_ratings(
     nouns = how.nouns or _nouns(found, column)
     if movies_source and movies and told.keys().isdisjoint(rows.movies.row_of_id):
         how.note(f"{movies_source.name} tells of none of the {nouns.movies} that are rated: expected their ids there")
-    name = Path(path).resolve().name if path is not None else LESSON_SOURCE
+    name = LESSON_SOURCE if path is None else found.name if is_url(path) else Path(path).resolve().name
     how = as_picks(found, column, rows, how)
     ratings = assemble(rows, rows.known() | dict(told), name, nouns, how)
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
@@ -155,13 +156,17 @@ def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tupl
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:
-    """Return the file that has MovieLens' name for it, or else the only table."""
-    if len(sources) == 1:
-        return sources[0]
+    """Return the file that has MovieLens' name for it, or else the only table, or all Parquet files of a folder."""
     for name in usual:
         if named := [source for source in sources if source.file_name == name]:
             return named[0]  # the one that lies least deep
     tables = [one for one in sources if one.file_name.endswith(_TABLE_ENDINGS) and one.file_name[0] not in ".~"]
+    if what == "ratings" and path is not None and not is_url(path):
+        beside = {one.file_name for one in tables} <= set(_MOVIES_FILES)
+        if beside and holds_parquet(Path(path)):
+            return Source(Path(path), kind="parquet")
+    if len(sources) == 1:
+        return sources[0]
     if len(tables) == 1:
         return tables[0]
     found = ", ".join(source.name for source in tables[:6]) or "no table"
@@ -170,7 +175,7 @@ def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | No
 
 def _movies_source(sources: list[Source], movies: Path | str | None) -> Source | None:
     if movies is not None:
-        return _choose(list_sources(Path(movies)), _MOVIES_FILES, movies, "movies")
+        return _choose(list_sources(movies), _MOVIES_FILES, movies, "movies")
     return next((source for name in _MOVIES_FILES for source in sources if source.file_name == name), None)
 
 

@@ -1,4 +1,4 @@
-"""Read ratings from JSON lines and Parquet: records with named values, one by one, without holding all of them."""
+"""Read ratings from JSON lines and DataFrames: records with named values, without holding all of them as texts."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cf_excel.errors import FileError, InputError
+from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import text_of, texts_of
 from cf_excel.ratings.columns import CHUNK_ROWS
 from cf_excel.ratings.sources import Source
@@ -17,8 +17,8 @@ _LINES_FOR_NAMES = 1000
 
 
 @dataclass(frozen=True)
-class _Records:
-    """A file of records whose values have names; first_record: these names."""
+class JsonLines:
+    """A file with a JSON object in each line; first_record: the keys of the first thousand, its columns."""
 
     source: Source
     first_record: list[str]
@@ -33,11 +33,6 @@ class _Records:
     @property
     def n_columns(self) -> int:
         return len(self.first_record)
-
-
-@dataclass(frozen=True)
-class JsonLines(_Records):
-    """A file with a JSON object in each line; the columns are the keys of the first thousand."""
 
     def places(self, rows: list[int]) -> list[str]:
         """Return where rows are, "line 7"."""
@@ -54,7 +49,7 @@ class JsonLines(_Records):
         while piece := [[record.get(key) for key in keys.values()] for _, record in islice(records, CHUNK_ROWS)]:
             columns = zip(*piece, strict=True)
             yield pd.DataFrame(
-                {kind: texts_of([_plain(x) for x in values]) for kind, values in zip(keys, columns, strict=True)},
+                {kind: texts_of([plain(x) for x in values]) for kind, values in zip(keys, columns, strict=True)},
                 dtype=object,
             )
 
@@ -77,40 +72,6 @@ def is_json_lines(source: Source) -> bool:
         return isinstance(json.loads(line), dict)
     except ValueError:
         return False
-
-
-@dataclass(frozen=True)
-class Parquet(_Records):
-    """A Parquet file."""
-
-    file: Any  # pyarrow.parquet.ParquetFile
-
-    def places(self, rows: list[int]) -> list[str]:
-        """Return where rows are, "row 7"."""
-        return [f"row {row + 1}" for row in rows]
-
-    def chunks(self, column: dict[str, int]) -> Iterator[pd.DataFrame]:
-        """Yield the values of columns, as texts, piece by piece."""
-        keys = {kind: self.first_record[i] for kind, i in column.items()}
-        for batch in self.file.iter_batches(CHUNK_ROWS, columns=list(dict.fromkeys(keys.values()))):
-            yield pd.DataFrame(
-                {kind: texts_of([_plain(value) for value in batch[key].to_pylist()]) for kind, key in keys.items()},
-                dtype=object,
-            )
-
-
-def read_parquet(source: Source) -> Parquet:
-    """Return the table of a Parquet file. Raises FileError where it can't be read, or pyarrow is not there."""
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise FileError(f'{source.name} is a Parquet file: to read it, pip install "cf_excel[parquet]"') from error
-    try:
-        file = ParquetFile(source.path)
-    except (ArrowException, OSError) as error:
-        raise FileError(f"{source.name} can't be read as Parquet: {error}") from error
-    return Parquet(source, [str(name) for name in file.schema_arrow.names], file)
 
 
 @dataclass(frozen=True)
@@ -142,7 +103,7 @@ class FrameRecords:
             columns = {kind: piece.iloc[:, i].astype(object) for kind, i in column.items()}
             yield pd.DataFrame(
                 {
-                    kind: texts_of([_plain(value) for value in values.where(values.notna(), None)])
+                    kind: texts_of([plain(value) for value in values.where(values.notna(), None)])
                     for kind, values in columns.items()
                 },
                 dtype=object,
@@ -181,7 +142,8 @@ def _records(source: Source) -> Iterator[tuple[int, dict]]:
             yield number, record
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of a record as a cell has it: blank for none, a|b for a list."""
     if value is None or value != value:
         return ""
     if isinstance(value, list):

@@ -30,6 +30,7 @@ _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # .xls, and a workbook with a password
 WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _WORKBOOK_MEMBERS = {"[Content_Types].xml", "content.xml"}  # of Excel and of LibreOffice
 _PARQUET = b"PAR1"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PACKED_ENDING = re.compile(r"\.(gz|bz2|xz)$")
 _Bytes = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 # What the standard library raises over damaged archives.
@@ -38,17 +39,20 @@ BROKEN_FILE = (*BROKEN, lzma.LZMAError, OSError, ValueError)
 
 @dataclass(frozen=True)
 class Source:
-    """A file: one on disk, plain or compressed, or a member of a zip. kind: "text", "workbook" or "parquet"."""
+    """A file: one on disk, plain or compressed, or a member of a zip. kind: "text", "workbook" or "parquet".
+
+    Parquet may be a folder of files, or url: the address of such a folder, whose last part is the path.
+    """
 
     path: Path
     member: str = ""
     kind: str = "text"
+    url: str = ""
 
     @property
     def name(self) -> str:
         """What messages call it, on one line of a terminal."""
-        name = f"{self.path.name}/{self.member}" if self.member else self.path.name
-        return "".join(character if character.isprintable() else "?" for character in name)
+        return printable(f"{self.path.name}/{self.member}" if self.member else self.path.name)
 
     @property
     def file_name(self) -> str:
@@ -101,11 +105,28 @@ def _open_plain_or_packed(file: BinaryIO, stack: ExitStack) -> _Bytes:
     return stack.enter_context(lzma.LZMAFile(file)) if magic == b"\xfd7zXZ\0" else file
 
 
-def list_sources(path: Path) -> list[Source]:
+def printable(name: str) -> str:
+    """Return a name as a line of a terminal can hold it."""
+    return "".join(character if character.isprintable() else "?" for character in name)
+
+
+def is_url(path: Path | str) -> bool:
+    """Return whether a path is an address, such as s3://bucket/folder."""
+    return isinstance(path, str) and _URL.match(path) is not None
+
+
+def list_sources(path: Path | str) -> list[Source]:
     """Return the files that a path stands for: itself, or those in a folder (two levels deep) or zip.
 
-    Raises FileError where nothing is there, and for a zip that is broken or names files outside itself.
+    An address stands for Parquet files. Raises FileError where nothing is there, for a zip that is broken or names
+    files outside itself, and for an address on the web, of which download has some.
     """
+    if is_url(path):
+        address = str(path)
+        if address.lower().startswith(("http:", "https:", "ftp:")):
+            raise FileError(f"{address.partition('?')[0]}: save the file that is there, and pass its path")
+        return [Source(Path(PurePosixPath(address.rstrip("/")).name), kind="parquet", url=address)]
+    path = Path(path)
     try:
         if path.is_dir():
             found = sorted(path.glob("*")) + sorted(path.glob("*/*"))

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.hashes import content_sums, digest_of, held_back, id_hashes
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
 USUAL_SIZE = 15  # users and movies of the lesson's table
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
 _WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(?:\.0+)?")
 _INT64 = range(-(2**63), 2**63)
+MOST_IN_ORDER = 100_000_000  # ratings of which one machine is asked to draw, or to sort by time
 _MANY_BITS = 2000  # Python writes no integers of more than some thousand digits
 
 
@@ -245,10 +247,16 @@ def _head(idx: np.ndarray, ids: np.ndarray, n: int) -> list[int]:
 def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
     """Return the validation rows of a split: a fifth of the ratings, none for "none".
 
-    "lesson": the lesson's own rows, whatever the seed. "random": a seeded draw. "time": the latest ratings.
-    Raises InputError for another split, for a negative seed, and for "time" where the ratings have no timestamps.
+    "lesson": the lesson's own rows, whatever the seed. "random": a seeded draw. "time": the latest ratings. "hash":
+    about a fifth, by a hash of the ids of user and movie, whatever the seed: the same pairs in every order of the rows
+    and beside other ratings. Raises InputError for another split, for a negative seed, for "time" where the ratings
+    have no timestamps, and as check_in_order does.
     """
     n = len(ratings)
+    if split == "hash":
+        return np.flatnonzero(held_back(*_hashed(ratings)))
+    if split in ("lesson", "random", "time"):
+        check_in_order(ratings, split)
     if split == "lesson":
         return lesson_split(n)
     if split == "random":
@@ -261,7 +269,16 @@ def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
         return np.argsort(ratings.timestamp, kind="stable")[n - n // 5 :]
     if split == "none":
         return np.empty(0, np.int64)
-    raise InputError(f"split {split!r}: expected lesson, random, time or none")
+    raise InputError(f"split {split!r}: expected lesson, random, time, hash or none")
+
+
+def check_in_order(ratings: Ratings, split: str) -> None:
+    """Raise InputError for a split that depends on the order of more than MOST_IN_ORDER ratings."""
+    if len(ratings) > MOST_IN_ORDER:
+        raise InputError(
+            f"--split {split} of {len(ratings):,} ratings: it is for {MOST_IN_ORDER:,} at most; pass --split hash, "
+            f"which draws by {ratings.nouns.user} and {ratings.nouns.movie} and needs no order"
+        )
 
 
 def row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
@@ -292,7 +309,16 @@ def row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
 
 
 def data_hash(ratings: Ratings) -> str:
-    """Return the SHA-256 of the ids, the indices and the ratings, in hexadecimal: the same ratings, the same text."""
+    """Return a hash of who rated what how, in hexadecimal: the same ratings in any order, the same text."""
+    return digest_of(content_sums(*_hashed(ratings), ratings.rating))
+
+
+def _hashed(ratings: Ratings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return id_hashes(ratings.user_ids), id_hashes(ratings.movie_ids), ratings.user_idx, ratings.movie_idx
+
+
+def former_data_hash(ratings: Ratings) -> str:
+    """Return what older models have for data_hash, which another order of the ratings changes."""
     digest = hashlib.sha256()
     for ids in (ratings.user_ids, ratings.movie_ids):
         digest.update("\0".join(map(str, ids.tolist())).encode(errors="surrogatepass") + b"\n")

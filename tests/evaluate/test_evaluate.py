@@ -75,7 +75,7 @@ def test_the_inner_holdout_lies_within_the_training_ratings_and_asks_alike(split
 @pytest.mark.parametrize(
     ("work", "message"),
     [
-        (lambda: make_folds(SMALL, "half"), "split 'half': expected one of lesson, kfold, time, new-users"),
+        (lambda: make_folds(SMALL, "half"), "split 'half': expected one of lesson, kfold, time, hash, new-users"),
         (lambda: make_folds(SMALL, "new-users", n_given=0), "--given 0: expected 1 or more"),
         (lambda: make_folds(SMALL, "new-users", n_given=999), "are too few for the split new-users"),
         (lambda: make_folds(make_ratings([0], [0], [3]), "lesson"), "1 ratings are too few for the split lesson"),

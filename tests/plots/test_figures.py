@@ -227,7 +227,7 @@ def test_ratings_that_the_model_was_not_trained_on_are_shown_where_that_is_wante
             {"data_hash": "0" * 64},
             "not trained on ratings.csv: pass the ratings that it was trained on, or --force to compare it with these",
         ),
-        ({"split": None}, "split 'None': expected lesson, random, time or none"),
+        ({"split": None}, "split 'None': expected lesson, random, time, hash or none"),
         ({"seed": -1}, "seed -1: expected a whole number"),
         ({"seed": "x"}, "seed 'x': expected a whole number"),
     ],
