@@ -1,6 +1,5 @@
 """Write the sheet of one optimizer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +8,11 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.sheets.gradient.descent import START, Descent, Line
+from cf_excel.sheets.gradient.descent import START, Descent
 from cf_excel.sheets.gradient.gradient_layout import RUNAWAY, RUNS_AWAY, DataSheet, OptimizerSheet
 from cf_excel.sheets.gradient.optimizers import Optimizer
 from cf_excel.sheets.page_setup import fit_to_page, set_widths
 from cf_excel.xlsx.cells import Block, on_sheet
-from cf_excel.xlsx.write.charts import BLUE, RED, Chart, Curve
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 _COLUMNS = {
@@ -42,18 +40,6 @@ _LIMITS = {
 }
 
 
-def history_curve(
-    sheet: OptimizerSheet, descent: Descent, columns: tuple[int, int], name: str, color: str = BLUE
-) -> Curve:
-    """Return two columns of the history (0 epoch, 1 RMSE, 2 b, 3 a) as a curve; what the buttons will fill is blank."""
-    history: list[Sequence[float]] = [range(len(descent.rmse)), descent.rmse, descent.b, descent.a]
-    x, y = (
-        (on_sheet(sheet.title, block), (history[column][:1] if sheet.with_buttons else history[column]))
-        for column, block in ((column, sheet.charted(column)) for column in columns)
-    )
-    return Curve(name, x, y, color)
-
-
 @dataclass(frozen=True)
 class OptimizerWriter:
     """Writes one sheet into the frame of a workbook and the cells beside it."""
@@ -65,7 +51,7 @@ class OptimizerWriter:
     descent: Descent
 
     def write(self, data: DataSheet) -> None:
-        """Write everything but the charts."""
+        """Write everything but the charts (see gradient_charts)."""
         self._write_texts()
         self._write_inputs()
         self._write_result()
@@ -160,34 +146,10 @@ class OptimizerWriter:
         for i, (formula, values) in enumerate(zip(sheet.history_formulas(), columns, strict=True), 1):
             cells.fill(sheet.history.column(i), "weight", formula, values[1:])
 
-    def charts(self, data: DataSheet, line: Line) -> list[Chart]:
-        """Return the charts: RMSE by epoch, and the path of the weights."""
-        left, right = self.sheet.charts
-        rmse = history_curve(self.sheet, self.descent, (0, 1), "RMSE")
-        path = history_curve(self.sheet, self.descent, (3, 2), "weights")
-        goal = Curve(
-            "goal",
-            (on_sheet(data.title, data.slope), [line.slope]),
-            (on_sheet(data.title, data.intercept), [line.intercept]),
-            RED,
-            size=8,
-        )
-        return [
-            Chart("RMSE by epoch", "epoch", "RMSE", [rmse], left, x_ends=self.sheet.epoch_ends),
-            Chart("Path of the weights, the goal in red", "a", "b", [path, goal], right),
-        ]
-
     def _set_page(self) -> None:
         worksheet, sheet = self.worksheet, self.sheet
-        labels = [label for state in self.optimizer.state for label in state.labels]
-        widths = {sheet.headers: 9.5, sheet.history_headers: 9.5}
-        widths |= {
-            sheet.column(name): max(10.5, len(label) + 2)
-            for name, label in zip(self.optimizer.state_names, labels, strict=True)
-        }
-        if sheet.unused:
-            widths[sheet.unused] = 1.5
-        set_widths(worksheet, widths)
+        set_widths(worksheet, sheet.widths)
+        worksheet.freeze_panes = sheet.freeze
         worksheet.print_area = sheet.page.address
         fit_to_page(worksheet)
         worksheet.page_setup.fitToHeight = 1

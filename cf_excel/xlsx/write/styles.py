@@ -74,6 +74,7 @@ STYLES: dict[str, dict[str, object]] = {
     "mean": _style(number="0.00"),
     "setting": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True),
     "derived": _style(ink=QUIET_INK, box=True),
+    "fitted": _style(number=_FOUR_DIGITS, ink=QUIET_INK, box=True),
     "warning": _style(bold=True, ink=WARNING_INK),
     "group": _style(size=9, italic=True, ink=QUIET_INK),
     "point": _style(horizontal="center"),
