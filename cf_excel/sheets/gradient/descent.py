@@ -93,5 +93,14 @@ def descend(optimizer: Optimizer, line: Line, n_epochs: int) -> Descent:
     return descent
 
 
+def unwritten(descent: Descent) -> Descent:
+    """Return what a sheet shows while the columns that follow from the weights before are blank."""
+    blank = dict.fromkeys(descent.rows[0].keys() - {"epoch", "step", "x", "y", "b", "a"}, math.nan)
+    first, *others = ({**row, **blank} for row in descent.rows)
+    rows = [first, *({**row, "b": 0.0, "a": 0.0} for row in others)]
+    rmse, b, a = ([history[0], *[0.0] * (len(history) - 1)] for history in (descent.rmse, descent.b, descent.a))
+    return Descent(rows, rmse, b, a)
+
+
 def _rmse(errors: list[float]) -> float:
     return math.sqrt(math.fsum(error * error for error in errors) / len(errors))

@@ -1,6 +1,7 @@
 """Build the workbooks of gradient descent: all epochs by formulas, or one epoch and buttons that run it."""
 
 import math
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from openpyxl import Workbook
 from openpyxl.workbook.defined_name import DefinedName
 
 from cf_excel.errors import InputError
-from cf_excel.sheets.gradient.descent import Contours, Descent, Line, descend, find_contours
+from cf_excel.sheets.exercise import answers_title, exercise_line
+from cf_excel.sheets.gradient.descent import Contours, Descent, Line, descend, find_contours, unwritten
 from cf_excel.sheets.gradient.gradient_charts import GradientCharts
 from cf_excel.sheets.gradient.gradient_intro import gradient_lines
 from cf_excel.sheets.gradient.gradient_layout import N_CONTOURS, N_CORNERS, ComparisonChart, DataSheet, OptimizerSheet
@@ -24,6 +26,7 @@ from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import style_ids
 
 BUTTONS = {"One epoch": "OneEpoch", "Five epochs": "FiveEpochs", "Reset": "Reset"}
+EXERCISE = "gradient_descent_exercise.xlsx"
 MOST_POINTS, MOST_EPOCHS, MOST_ROWS, MOST_SLOPE = 10_000, 1_000, 100_000, 1e6
 _ON_ONE_PAGE = 45  # points that are readable there
 
@@ -50,40 +53,61 @@ def build_gradient(
     slope: float = 2.0,
     intercept: float = 30.0,
     seed: int = 42,
+    exercise: bool = False,
 ) -> dict[str, Descent]:
     """Write gradient_descent.xlsx and gradient_descent.xlsm into a folder and return the descents by sheet.
 
+    exercise: write gradient_descent_exercise.xlsx in their place, which leaves formulas to the reader.
     Raises InputError for numbers that make no workbook, FileError where a file can't be written.
     """
     check_options(n_epochs=n_epochs, n_points=n_points, slope=slope, intercept=intercept)
     line = Line.draw(n_points, slope, intercept, seed)
     descents = {optimizer.title: descend(optimizer, line, n_epochs) for optimizer in OPTIMIZERS}
+    if exercise:
+        _write_book(folder / EXERCISE, line, descents, n_epochs, with_buttons=False, exercise=True)
+        return descents
     _write_book(folder / "gradient_descent.xlsx", line, descents, n_epochs, with_buttons=False)
     _write_book(folder / "gradient_descent.xlsm", line, descents, 1, with_buttons=True)
     return descents
 
 
-def _write_book(path: Path, line: Line, descents: dict[str, Descent], n_epochs: int, *, with_buttons: bool) -> None:
+def _write_book(
+    path: Path,
+    line: Line,
+    descents: dict[str, Descent],
+    n_epochs: int,
+    *,
+    with_buttons: bool,
+    exercise: bool = False,
+) -> None:
+    shown = {title: unwritten(descent) for title, descent in descents.items()} if exercise else descents
     workbook, data = Workbook(), DataSheet(len(line.x))
     sheets = {o.title: _layout(o, data.n_points, n_epochs, with_buttons) for o in OPTIMIZERS}
     workbook.active.title = "intro"
     for title in (data.title, *sheets):
         workbook.create_sheet(title)
+    for title in sheets if exercise else ():
+        workbook.create_sheet(answers_title(title)).sheet_state = "hidden"
     styles = style_ids(workbook)
     cells = {worksheet.title: SheetCells(styles) for worksheet in workbook.worksheets}
     contours = find_contours(line)
     charts = {data.title: [_write_data(workbook, cells[data.title], data, line)]}
     _write_contours(cells[data.title], data, sheets["sgd"], contours)
-    maker = GradientCharts(data, sheets, descents, contours)
+    maker = GradientCharts(data, sheets, shown, contours)
     for optimizer in OPTIMIZERS:
         title = optimizer.title
-        writer = OptimizerWriter(workbook[title], cells[title], sheets[title], optimizer, descents[title])
+        writer = OptimizerWriter(workbook[title], cells[title], sheets[title], optimizer, shown[title], exercise)
         writer.write(data)
         charts[title] = maker.of(optimizer)
+        if exercise:
+            layout = replace(sheets[title], title=answers_title(title))
+            place = workbook[layout.title], cells[layout.title]
+            OptimizerWriter(*place, layout, optimizer, descents[title], asked_by=sheets[title]).write(data)
     lines = gradient_lines(line, n_epochs, with_buttons=with_buttons)
+    if exercise:
+        lines.insert(3, exercise_line("above them"))
     rmse = {
-        title: (on_sheet(title, sheet.result.column(1)), descents[title].rmse[n_epochs])
-        for title, sheet in sheets.items()
+        title: (on_sheet(title, sheet.result.column(1)), shown[title].rmse[n_epochs]) for title, sheet in sheets.items()
     }
     write_intro(workbook["intro"], cells["intro"], lines, rmse)
     first_line = next(i for i, text in enumerate(lines) if text.style == "heading")

@@ -206,6 +206,15 @@ class OptimizerSheet:
         return [Block(top, cuts[i] + 1, _RESULT, cuts[i + 1]) for i in range(n)]
 
     @property
+    def written(self) -> dict[Block, Block]:
+        """What the reader writes in an exercise, all that follows from the weights before: blocks, and their checks."""
+        singles = ("prediction", "error", "de_db", "de_da")
+        blocks = [self.column(*names) for names in [*((one,) for one in singles), *self.state, ("new_b", "new_a")]]
+        return {block: one_cell(_HEADER - 2, block.left) for block in blocks}
+
+    check_note = one_cell(_HEADER - 2, 1)  # the line that says what the checks are
+
+    @property
     def groups(self) -> dict[str, Block]:
         """Names above the headers of what belongs together."""
         starts = {"weights before": 5, "gradients": 9, "state": 11, "weights after": _NEW_B, "by epoch": _HISTORY}

@@ -8,6 +8,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.sheets.exercise import leave_blank
 from cf_excel.sheets.gradient.descent import START, Descent
 from cf_excel.sheets.gradient.gradient_layout import RUNAWAY, RUNS_AWAY, DataSheet, OptimizerSheet
 from cf_excel.sheets.gradient.optimizers import Optimizer
@@ -42,13 +43,18 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class OptimizerWriter:
-    """Writes one sheet into the frame of a workbook and the cells beside it."""
+    """Writes one sheet into the frame of a workbook and the cells beside it.
+
+    exercise: leave formulas to the reader. asked_by: the sheet to which this one, which is hidden, holds the answers.
+    """
 
     worksheet: Worksheet
     cells: SheetCells
     sheet: OptimizerSheet
     optimizer: Optimizer
     descent: Descent
+    exercise: bool = False
+    asked_by: OptimizerSheet | None = None
 
     def write(self, data: DataSheet) -> None:
         """Write everything but the charts (see gradient_charts)."""
@@ -84,7 +90,10 @@ class OptimizerWriter:
         inputs = {**START, **optimizer.inputs}
         for i, name in enumerate([*inputs, *optimizer.derived]):
             cells.put(sheet.input_label(i), "plain", [[_LABELS.get(name, name)]])
-            if name in inputs:
+            if self.asked_by and name in inputs:
+                address = on_sheet(self.asked_by.title, self.asked_by.input(i))
+                cells.fill(sheet.input(i), "derived", address, [inputs[name]])
+            elif name in inputs:
                 cells.put(sheet.input(i), "setting", [[inputs[name]]])
                 self._limit(sheet.input(i), *_LIMITS[name])
             else:
@@ -128,7 +137,15 @@ class OptimizerWriter:
         for state in optimizer.state:
             fills.append((sheet.column(*state.names), "weight", sheet.filled(state.formula)))
         fills.append((sheet.column("new_b", "new_a"), "new_weight", sheet.filled(optimizer.update)))
-        results = [[row[name] for name in sheet.column_names] for row in self.descent.rows[: sheet.steps.n_rows]]
+        names = sheet.column_names
+        if self.exercise:
+            fills = [fill for fill in fills if fill[0] not in sheet.written]
+            names = names[: sum(block.n_columns for block, _, _ in fills)]
+            for block, check in sheet.written.items():
+                leave_blank(self.worksheet, self.cells, block, check)
+            note = "Fill the blue columns down to the last row; from the second on, new b and a count, too."
+            self.cells.put(sheet.check_note, "group", [[note]])
+        results = [[row[name] for name in names] for row in self.descent.rows[: sheet.steps.n_rows]]
         self.cells.fill_side_by_side(fills, np.array(results, dtype=float))
 
     def _write_history(self, data: DataSheet) -> None:

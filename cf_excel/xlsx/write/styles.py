@@ -75,6 +75,8 @@ STYLES: dict[str, dict[str, object]] = {
     "setting": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True),
     "derived": _style(ink=QUIET_INK, box=True),
     "fitted": _style(number=_FOUR_DIGITS, ink=QUIET_INK, box=True),
+    "to_write": _style(number=_FOUR_DIGITS, fill=PANEL_FILL, box=True),
+    "check": _style(size=9, ink=QUIET_INK, horizontal="center", box=True),
     "warning": _style(bold=True, ink=WARNING_INK),
     "group": _style(size=9, italic=True, ink=QUIET_INK),
     "point": _style(horizontal="center"),
