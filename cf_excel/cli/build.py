@@ -26,6 +26,7 @@ KINDS = {
     "functions": ("collab_filter.xlsm", "collab_filter_libreoffice.xlsx"),
     "gradient": ("gradient_descent.xlsx", "gradient_descent.xlsm"),
 }
+EXERCISES = {"collab": ("collab_filter_exercise.xlsx",), "gradient": ("gradient_descent_exercise.xlsx",)}
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -36,6 +37,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: this one)"
     )
     parser.add_argument("--only", action="append", choices=KINDS, help="write this kind alone (may be repeated)")
+    parser.add_argument(
+        "--exercise", action="store_true", help="write workbooks to learn by: write their formulas, see what is right"
+    )
     parser.add_argument("--seed", type=whole, default=42, metavar="N", help="seed of all that is drawn (default: 42)")
     add_replacing_options(parser, also_forced=", and let the functions ask a model of other ratings")
     collab = parser.add_argument_group(
@@ -59,9 +63,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
-    only = args.only or _usual_kinds()
+    only = args.only or (list(EXERCISES) if args.exercise else _usual_kinds())
     _check(args)
-    paths = [args.out / name for kind in KINDS if kind in only for name in KINDS[kind]]
+    kinds = EXERCISES if args.exercise else KINDS
+    paths = [args.out / name for kind, names in kinds.items() if kind in only for name in names]
     check_outputs(args, *paths)
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
@@ -75,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
         _build_functions(args, ratings)
     if "gradient" in only:
         _build_gradient(args)
-    if not args.only and "functions" not in only:
+    if not args.only and not args.exercise and "functions" not in only:
         say("no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it")
 
 
@@ -91,6 +96,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.factors < 1:
         raise InputError(f"--factors {args.factors}: expected 1 or more")
+    if args.exercise and "functions" in (args.only or ()):
+        raise InputError("--exercise --only functions: expected collab or gradient, whose formulas can be left blank")
     if args.seed < 0:
         raise InputError(f"--seed {args.seed}: expected 0 or more")
     check_options(**_gradient_options(args))
@@ -108,9 +115,11 @@ def _gradient_options(args: argparse.Namespace) -> dict[str, Any]:
 def _build_collab(args: argparse.Namespace, ratings: "Ratings") -> None:
     from cf_excel.sheets.lesson.collab import build_collab
 
-    path = args.out / KINDS["collab"][0]
-    rmse = build_collab(ratings, path, **_collab_options(args))
+    path = args.out / (EXERCISES if args.exercise else KINDS)["collab"][0]
+    rmse = build_collab(ratings, path, **_collab_options(args), exercise=args.exercise)
     say(f"wrote {path} from {ratings.source}")
+    if args.exercise:
+        return
     for sheet, value in rmse.items():
         say(f"  {sheet:<14} RMSE {value:.6f}")
 
@@ -139,7 +148,10 @@ def _check_model(ratings: "Ratings") -> None:
 def _build_gradient(args: argparse.Namespace) -> None:
     from cf_excel.sheets.gradient.gradient_books import build_gradient
 
-    descents = build_gradient(args.out, **_gradient_options(args), seed=args.seed)
+    descents = build_gradient(args.out, **_gradient_options(args), seed=args.seed, exercise=args.exercise)
+    if args.exercise:
+        say(f"wrote {args.out / EXERCISES['gradient'][0]}")
+        return
     say(f"wrote {args.out / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
     for sheet, descent in descents.items():
         found = f"y = {descent.a[-1]:.3f} * x + {descent.b[-1]:.3f}"

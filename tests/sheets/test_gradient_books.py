@@ -1,8 +1,11 @@
 """Gradient descent in the sheets, beside PyTorch: the formulas in LibreOffice and IronCalc."""
 
 import math
+import re
 import zipfile
 from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -19,12 +22,14 @@ from cf_excel.errors import InputError
 from cf_excel.learn.schedules import lesson_cycles, sgdr
 from cf_excel.sheets.gradient.descent import Line
 from cf_excel.sheets.gradient.gradient_books import build_gradient, check_options
-from cf_excel.sheets.gradient.gradient_layout import RUNS_AWAY, DataSheet
+from cf_excel.sheets.gradient.gradient_layout import N_CONTOURS, N_CORNERS, RUNS_AWAY, DataSheet
 from cf_excel.sheets.gradient.optimizers import OPTIMIZERS
+from cf_excel.xlsx.cells import one_cell
 
 # the estimates subtract nearly equal numbers: two programs agree on fewer of their digits
 ROUNDING = 1e-10
 EPOCHS = (1, 5, 20)
+NUMBER = re.compile(r"[0-9]+")
 
 
 @pytest.fixture(scope="module")
@@ -254,21 +259,76 @@ def test_the_line_can_be_changed_in_the_sheet(gradient_folder, office):
     assert block_values(found["adagrad"], sheet_of("adagrad").history)[-1, 2:] == pytest.approx([b, a], abs=1e-9)
 
 
-def test_axes_of_epochs_end_where_the_epochs_do(gradient_folder):
-    """Programs round up otherwise, to 25; what the buttons will run is not known."""
-    for name, n_ends in (("gradient_descent.xlsx", 1 + len(TITLES)), ("gradient_descent.xlsm", 0)):
-        with zipfile.ZipFile(gradient_folder / name) as package:
-            charts = [package.read(name).decode() for name in package.namelist() if "charts/chart" in name]
-        assert sum('<c:max val="20"/><c:min val="0"/>' in chart for chart in charts) == n_ends
-        assert sum("<c:max" in chart for chart in charts) == n_ends
+def charts_in(path: Path) -> list[str]:
+    """The charts' parts, of intro first, then of data and of each optimizer in order."""
+    with zipfile.ZipFile(path) as package:
+        names = [name for name in package.namelist() if "charts/chart" in name]
+        return [
+            package.read(name).decode() for name in sorted(names, key=lambda name: list(map(int, NUMBER.findall(name))))
+        ]
+
+
+def test_axes_of_epochs_and_steps_end_where_these_do(gradient_folder):
+    """Programs round up otherwise, to 25 and 600; what the buttons will run is not known."""
+    xlsx, xlsm = (charts_in(gradient_folder / name) for name in ("gradient_descent.xlsx", "gradient_descent.xlsm"))
+    for end, n_charts in ((20, 1 + len(TITLES)), (580, 2), (145, 2)):
+        assert sum(f'<c:max val="{end}"/><c:min val="0"/>' in chart for chart in xlsx) == n_charts
+    assert sum("<c:max" in chart for chart in xlsx) == 1 + len(TITLES) + 4
+    assert not any("<c:max" in chart for chart in xlsm)
 
 
 def test_charts_show_their_points(gradient_folder):
-    with zipfile.ZipFile(gradient_folder / "gradient_descent.xlsx") as package:
-        charts = [package.read(name).decode() for name in package.namelist() if "charts/chart" in name]
-    # epochs 0 to 20 of seven optimizers; the points of the line; RMSE, path and goal of each sheet
-    counts = sorted(chart.count("<c:pt ") for chart in charts)
-    assert counts == sorted([7 * 2 * 21, 2 * 29, *[2 * 21, 2 * 21 + 2] * len(TITLES)])
+    counts = [chart.count("<c:pt ") for chart in charts_in(gradient_folder / "gradient_descent.xlsx")]
+    goal = 2 + N_CONTOURS * 2 * (N_CORNERS + 1)
+    rmse, path, rate = 2 * 21, goal + 2 * 21, 2 * 580
+    paths, slopes, losses = goal + 2 * 2 * 581, 2 * 2 * 145, 3 * 2 * 145
+    beside = {"momentum": [rmse, paths, slopes], "loss": [losses, rmse]}
+    beside |= {title: [rate, rmse, path] for title in ("annealing", "sgdr")}
+    # epochs 0 to 20 of seven optimizers; the points of the line; those of each sheet
+    assert counts == [7 * 2 * 21, 2 * 29, *chain(*(beside.get(title, [rmse, path]) for title in TITLES))]
+
+
+@pytest.mark.parametrize("name", ["gradient_descent.xlsx", "gradient_descent.xlsm"])
+def test_charts_stand_beside_the_first_rows_on_one_screen(gradient_folder, name):
+    """A screen of 1,400 pixels, less the row numbers; 7 pixels are a character."""
+    book = openpyxl.load_workbook(gradient_folder / name)
+    for worksheet in book.worksheets:
+        for chart in worksheet._charts:
+            corner = chart.anchor.to
+            widths = dict.fromkeys(range(1, corner.col + 1), 64 / 7)
+            for group in worksheet.column_dimensions.values():
+                widths |= dict.fromkeys(range(group.min, min(group.max, corner.col) + 1), group.width)
+            assert sum(widths.values()) * 7 <= 1360, worksheet.title
+            assert chart.anchor._from.row < 5
+    headings = {sheet.title: sheet.freeze_panes for sheet in book.worksheets if sheet.title in TITLES}
+    # LibreOffice's mouse does not reach buttons in a part that is frozen
+    assert headings == {title: sheet_of(title).start.first if name.endswith("x") else None for title in TITLES}
+    assert book["data"].freeze_panes == one_cell(DataSheet(29).x.top, 1).first
+
+
+@pytest.mark.libreoffice
+def test_lines_of_equal_error_follow_the_data(gradient_folder, office):
+    """Also where the points lie on no line: the error of all corners is the least plus the contour's."""
+    data = DataSheet(29)
+    bent = {data.y.row(i).first: value for i, value in ((0, 20.0), (3, 250.0))}
+    changes = {data.title: {data.slope.first: -1.5, data.x.row(5).first: 250, **bent}}
+    found = office.recalculate(gradient_folder / "gradient_descent.xlsx", changes)[data.title]
+    assert found["errors"] == ""
+    x, y, contours = (block_values(found, block).astype(float) for block in (data.x, data.y, data.contours))
+    best = np.polyfit(x[:, 0], y[:, 0], 1)
+    fit = block_values(found, data.fit)[:, 0].astype(float)
+    np.testing.assert_allclose(fit[:4], [*best, x.mean(), x.var()], rtol=1e-9)
+    least = np.square(best[0] * x + best[1] - y).mean()
+    errors = [
+        [np.square(a * x + b - y).mean() for a, b in zip(contours[:, 2 * i], contours[:, 2 * i + 1], strict=True)]
+        for i in range(N_CONTOURS)
+    ]
+    levels = block_values(found, data.levels)[0, ::2].astype(float)
+    assert 0 < levels[0] < levels[-1] == pytest.approx(fit[4])
+    for i, level in enumerate(levels):
+        np.testing.assert_allclose(errors[i], least + level**2, rtol=1e-9)
+    # the outermost line comes about as far as the start
+    assert 0.3 < np.ptp(contours[:, -2]) / 2 / abs(best[0] - 1) < 3
 
 
 def test_the_line_depends_on_the_seed_alone():

@@ -58,6 +58,16 @@ def recalculate(desktop, context, path, changes=None):
         return read_sheets(document)
 
 
+def as_html(desktop, context, path):
+    """Return all sheets as LibreOffice shows them, colours by conditions included."""
+    with opened(desktop, path) as document:
+        document.calculateAll()
+        target = os.path.join(os.path.dirname(document.URL.removeprefix("file://")), "copy.html")
+        document.storeToURL(f"file://{target}", (PropertyValue(Name="FilterName", Value="HTML (StarCalc)"),))
+        with open(target, encoding="utf-8") as file:
+            return file.read()
+
+
 def ask(desktop, context, path, questions, read):
     """Open a workbook once and answer questions: changes as in recalculate; read: {name: [sheet, range]}.
 

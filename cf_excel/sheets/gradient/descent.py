@@ -4,7 +4,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from cf_excel.sheets.gradient.gradient_layout import FAR
+from cf_excel.sheets.gradient.gradient_layout import FAR, N_CONTOURS, N_CORNERS
 from cf_excel.sheets.gradient.optimizers import Optimizer, Row
 
 START = {"start_b": 1.0, "start_a": 1.0}
@@ -27,6 +27,36 @@ class Line:
     @property
     def y(self) -> list[float]:
         return [self.slope * x + self.intercept for x in self.x]
+
+
+@dataclass(frozen=True)
+class Contours:
+    """Ellipses of equal error around the best weights, as the sheet `data` computes them.
+
+    fit: slope and intercept of least squares, mean and variance of x, reach of the outermost. levels: RMSE that each
+    adds to the least. corners: of each ellipse, a and b.
+    """
+
+    fit: list[float]
+    levels: list[float]
+    corners: list[tuple[list[float], list[float]]]
+
+
+def find_contours(line: Line) -> Contours:
+    """Return the contours around the line; the outermost comes about as far as the start."""
+    n, x, slope = len(line.x), line.x, line.slope
+    mean = math.fsum(x) / n
+    variance = math.fsum((one - mean) ** 2 for one in x) / n
+    away = abs(START["start_a"] - slope) + abs(START["start_b"] - line.intercept) / math.sqrt(variance + mean**2)
+    reach = math.sqrt(variance) * away / 2
+    levels = [reach * (i + 1) / N_CONTOURS for i in range(N_CONTOURS)]
+    turns = [2 * math.pi * i / N_CORNERS for i in range(N_CORNERS + 1)]
+    corners = []
+    for level in levels:
+        a = [slope + (level / math.sqrt(variance) * math.cos(turn) if variance else 0.0) for turn in turns]
+        b = [line.intercept - mean * (one - slope) + level * math.sin(turn) for one, turn in zip(a, turns, strict=True)]
+        corners.append((a, b))
+    return Contours([slope, line.intercept, mean, variance, reach], levels, corners)
 
 
 @dataclass(frozen=True)
@@ -61,6 +91,15 @@ def descend(optimizer: Optimizer, line: Line, n_epochs: int) -> Descent:
         descent.b.append(above["new_b"])
         descent.a.append(above["new_a"])
     return descent
+
+
+def unwritten(descent: Descent) -> Descent:
+    """Return what a sheet shows while the columns that follow from the weights before are blank."""
+    blank = dict.fromkeys(descent.rows[0].keys() - {"epoch", "step", "x", "y", "b", "a"}, math.nan)
+    first, *others = ({**row, **blank} for row in descent.rows)
+    rows = [first, *({**row, "b": 0.0, "a": 0.0} for row in others)]
+    rmse, b, a = ([history[0], *[0.0] * (len(history) - 1)] for history in (descent.rmse, descent.b, descent.a))
+    return Descent(rows, rmse, b, a)
 
 
 def _rmse(errors: list[float]) -> float:

@@ -1,5 +1,7 @@
 """Build the workbooks of gradient descent: all epochs by formulas, or one epoch and buttons that run it."""
 
+import math
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -7,13 +9,15 @@ from openpyxl import Workbook
 from openpyxl.workbook.defined_name import DefinedName
 
 from cf_excel.errors import InputError
-from cf_excel.sheets.gradient.descent import Descent, Line, descend
+from cf_excel.sheets.exercise import answers_title, exercise_line
+from cf_excel.sheets.gradient.descent import Contours, Descent, Line, descend, find_contours, unwritten
+from cf_excel.sheets.gradient.gradient_charts import GradientCharts
 from cf_excel.sheets.gradient.gradient_intro import gradient_lines
-from cf_excel.sheets.gradient.gradient_layout import ComparisonChart, DataSheet, OptimizerSheet
-from cf_excel.sheets.gradient.optimizer_sheet import OptimizerWriter, history_curve
+from cf_excel.sheets.gradient.gradient_layout import N_CONTOURS, N_CORNERS, ComparisonChart, DataSheet, OptimizerSheet
+from cf_excel.sheets.gradient.optimizer_sheet import OptimizerWriter
 from cf_excel.sheets.gradient.optimizers import OPTIMIZERS, Optimizer
 from cf_excel.sheets.page_setup import fit_to_page, set_widths, write_intro
-from cf_excel.xlsx.cells import Block, on_sheet
+from cf_excel.xlsx.cells import on_sheet
 from cf_excel.xlsx.vba.vba_project import VbaProject
 from cf_excel.xlsx.write.buttons import Button, Macros
 from cf_excel.xlsx.write.charts import Chart, Curve
@@ -22,8 +26,8 @@ from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import style_ids
 
 BUTTONS = {"One epoch": "OneEpoch", "Five epochs": "FiveEpochs", "Reset": "Reset"}
+EXERCISE = "gradient_descent_exercise.xlsx"
 MOST_POINTS, MOST_EPOCHS, MOST_ROWS, MOST_SLOPE = 10_000, 1_000, 100_000, 1e6
-COLORS = ("1F4FBF", "F57C00", "388E3C", "8E24AA", "D32F2F", "0097A7", "6D4C41")
 _ON_ONE_PAGE = 45  # points that are readable there
 
 
@@ -49,41 +53,65 @@ def build_gradient(
     slope: float = 2.0,
     intercept: float = 30.0,
     seed: int = 42,
+    exercise: bool = False,
 ) -> dict[str, Descent]:
     """Write gradient_descent.xlsx and gradient_descent.xlsm into a folder and return the descents by sheet.
 
+    exercise: write gradient_descent_exercise.xlsx in their place, which leaves formulas to the reader.
     Raises InputError for numbers that make no workbook, FileError where a file can't be written.
     """
     check_options(n_epochs=n_epochs, n_points=n_points, slope=slope, intercept=intercept)
     line = Line.draw(n_points, slope, intercept, seed)
     descents = {optimizer.title: descend(optimizer, line, n_epochs) for optimizer in OPTIMIZERS}
+    if exercise:
+        _write_book(folder / EXERCISE, line, descents, n_epochs, with_buttons=False, exercise=True)
+        return descents
     _write_book(folder / "gradient_descent.xlsx", line, descents, n_epochs, with_buttons=False)
     _write_book(folder / "gradient_descent.xlsm", line, descents, 1, with_buttons=True)
     return descents
 
 
-def _write_book(path: Path, line: Line, descents: dict[str, Descent], n_epochs: int, *, with_buttons: bool) -> None:
+def _write_book(
+    path: Path,
+    line: Line,
+    descents: dict[str, Descent],
+    n_epochs: int,
+    *,
+    with_buttons: bool,
+    exercise: bool = False,
+) -> None:
+    shown = {title: unwritten(descent) for title, descent in descents.items()} if exercise else descents
     workbook, data = Workbook(), DataSheet(len(line.x))
     sheets = {o.title: _layout(o, data.n_points, n_epochs, with_buttons) for o in OPTIMIZERS}
     workbook.active.title = "intro"
     for title in (data.title, *sheets):
         workbook.create_sheet(title)
+    for title in sheets if exercise else ():
+        workbook.create_sheet(answers_title(title)).sheet_state = "hidden"
     styles = style_ids(workbook)
     cells = {worksheet.title: SheetCells(styles) for worksheet in workbook.worksheets}
+    contours = find_contours(line)
     charts = {data.title: [_write_data(workbook, cells[data.title], data, line)]}
+    _write_contours(cells[data.title], data, sheets["sgd"], contours)
+    maker = GradientCharts(data, sheets, shown, contours)
     for optimizer in OPTIMIZERS:
         title = optimizer.title
-        writer = OptimizerWriter(workbook[title], cells[title], sheets[title], optimizer, descents[title])
+        writer = OptimizerWriter(workbook[title], cells[title], sheets[title], optimizer, shown[title], exercise)
         writer.write(data)
-        charts[title] = writer.charts(data, line)
+        charts[title] = maker.of(optimizer)
+        if exercise:
+            layout = replace(sheets[title], title=answers_title(title))
+            place = workbook[layout.title], cells[layout.title]
+            OptimizerWriter(*place, layout, optimizer, descents[title], asked_by=sheets[title]).write(data)
     lines = gradient_lines(line, n_epochs, with_buttons=with_buttons)
+    if exercise:
+        lines.insert(3, exercise_line("above them"))
     rmse = {
-        title: (on_sheet(title, sheet.result.column(1)), descents[title].rmse[n_epochs])
-        for title, sheet in sheets.items()
+        title: (on_sheet(title, sheet.result.column(1)), shown[title].rmse[n_epochs]) for title, sheet in sheets.items()
     }
     write_intro(workbook["intro"], cells["intro"], lines, rmse)
-    workbook["intro"].page_setup.orientation = "portrait"
-    charts["intro"] = [_comparison(sheets, descents, ComparisonChart(len(lines)).place, sheets["sgd"].epoch_ends)]
+    first_line = next(i for i, text in enumerate(lines) if text.style == "heading")
+    charts["intro"] = [maker.comparison(ComparisonChart(first_line).place)]
     write_workbook(
         path,
         workbook,
@@ -108,17 +136,6 @@ def _macros(sheets: dict[str, OptimizerSheet]) -> Macros:
     return Macros(VbaProject({"Epochs": source}), buttons)
 
 
-def _comparison(
-    sheets: dict[str, OptimizerSheet], descents: dict[str, Descent], place: Block, x_ends: tuple[float, float] | None
-) -> Chart:
-    compared = (optimizer.title for optimizer in OPTIMIZERS if optimizer.compared)
-    curves = [
-        history_curve(sheets[title], descents[title], (0, 1), title, color)
-        for title, color in zip(compared, COLORS, strict=True)
-    ]
-    return Chart("RMSE by epoch", "epoch", "RMSE", curves, place, logarithmic="y", x_ends=x_ends)
-
-
 def _write_data(workbook: Workbook, cells: SheetCells, data: DataSheet, line: Line) -> Chart:
     cells.put(data.heading, "title", [["The points"]])
     cells.put(data.note, "note", [["Every optimizer starts from y = x + 1 and looks for this line. Change it!"]])
@@ -132,8 +149,30 @@ def _write_data(workbook: Workbook, cells: SheetCells, data: DataSheet, line: Li
     for name, address in data.names.items():
         workbook.defined_names.add(DefinedName(name, attr_text=address))
     worksheet = workbook[data.title]
-    set_widths(worksheet, {data.labels: 11, data.slope: 9, data.headers: 9})
+    set_widths(worksheet, {data.labels: 16, data.slope: 10, data.headers: 9, data.angles: 8, data.contours: 10})
+    worksheet.freeze_panes = data.freeze
+    worksheet.print_area = data.page.address
     fit_to_page(worksheet)
     worksheet.page_setup.fitToHeight = int(len(line.x) <= _ON_ONE_PAGE)
     points = (on_sheet(data.title, data.x), line.x), (on_sheet(data.title, data.y), line.y)
     return Chart("The points", "x", "y", [Curve("points", *points, size=6, joined=False)], data.chart)
+
+
+def _write_contours(cells: SheetCells, data: DataSheet, sgd: OptimizerSheet, contours: Contours) -> None:
+    """Write the line of least squares and, right of the chart, the lines of equal error around it."""
+    cells.put(data.fit_note, "group", [["the line with the least error"]])
+    cells.put(
+        data.fit_labels, "plain", [["slope"], ["intercept"], ["mean of x"], ["variance of x"], ["outermost RMSE"]]
+    )
+    starts = [on_sheet(sgd.title, sgd.input(i)) for i in range(2)]
+    for i, (formula, value) in enumerate(zip(data.fit_formulas(*starts), contours.fit, strict=True)):
+        cells.fill(data.fit.row(i), "fitted", formula, [value])
+    note = "Lines of equal error around the goal, for the charts of paths. Above each: its RMSE, where the goal's is 0."
+    cells.put(data.contour_note, "note", [[note]])
+    cells.put(data.contour_headers, "header", [["angle", *(["a", "b"] * N_CONTOURS)]])
+    angles = [2 * math.pi * i / N_CORNERS for i in range(N_CORNERS + 1)]
+    cells.fill(data.angles, "looked_up", data.angle_formula, angles)
+    for i, (level, corners) in enumerate(zip(contours.levels, contours.corners, strict=True)):
+        cells.fill(data.levels.column(2 * i), "fitted", data.level_formula(i), [level])
+        for side, (formula, values) in enumerate(zip(data.contour_formulas(i), corners, strict=True)):
+            cells.fill(data.contours.column(2 * i + side), "weight", formula, values)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from cf_excel.sheets.bands import Area, Bands, MaybeArea, meeting
 from cf_excel.xlsx.cells import Block, cell, on_sheet, one_cell
@@ -10,6 +11,9 @@ FAR = 1e15  # beyond that a weight is held, so that a learning rate that is too 
 N_STATE = 6
 N_INPUTS = 8
 HISTORY_ROWS = 100  # epochs that the buttons can run before a reset
+N_CONTOURS = 4
+N_CORNERS = 48  # of a contour
+MOST_CHARTED = 2000  # steps: more points slow every program down
 
 _BEFORE_STATE = ("epoch", "step", "x", "y", "b", "a", "prediction", "error", "de_db", "de_da")
 _NEW_B = len(_BEFORE_STATE) + N_STATE + 1
@@ -17,6 +21,8 @@ _HISTORY = _NEW_B + 3
 _INPUTS_TOP = 5
 _RESULT = _INPUTS_TOP + N_INPUTS + 2
 _HEADER = _RESULT + 3
+_WIDTH, _STATE_WIDTH, _NARROW = 9.5, 12.0, 1.5  # of columns, in characters
+_SCREEN = 1340 / 7.3  # what a screen of 1,400 pixels shows of a sheet, in characters
 
 RUNAWAY = 10  # a learning rate is too high where the RMSE is so many times what it was at the start, and above so much
 RUNS_AWAY = "The error grows instead of falling: the learning rate is too high. Try a tenth of it."
@@ -38,6 +44,25 @@ class DataSheet:
     points = one_cell(6, 2)  # the number of points
     headers = Block(4, 4, 4, 5)
     chart = Block(4, 7, 22, 14)  # the cells under the chart
+    fit_note = one_cell(8, 1)
+    fit_labels = Block(9, 1, 13, 1)
+    fit = Block(9, 2, 13, 2)  # slope and intercept of least squares, mean and variance of x, reach of the contours
+    contour_note = one_cell(2, 16)
+    levels = Block(3, 17, 3, 16 + 2 * N_CONTOURS)  # above a and b of each contour the RMSE that it adds to the least
+    contour_headers = Block(4, 16, 4, 16 + 2 * N_CONTOURS)
+    angles = Block(5, 16, 5 + N_CORNERS, 16)
+    contours = Block(5, 17, 5 + N_CORNERS, 16 + 2 * N_CONTOURS)
+    freeze = cell(5, 1)  # top left cell of what scrolls
+
+    @property
+    def best(self) -> tuple[Block, Block]:
+        """The cells with slope and intercept of the least error."""
+        return self.fit.row(0), self.fit.row(1)
+
+    @property
+    def page(self) -> Block:
+        """What is printed: all but the contours."""
+        return Block(1, 1, max(self.x.bottom, self.chart.bottom), self.chart.right)
 
     @property
     def x(self) -> Block:
@@ -50,6 +75,41 @@ class DataSheet:
     @property
     def formulas(self) -> dict[Block, str]:
         return {self.points: f"COUNT({self.x.span()})", self.y: f"slope*{self.x.first}+intercept"}
+
+    def fit_formulas(self, start_b: str, start_a: str) -> list[str]:
+        """Return the formulas of the cells `fit`; start_b, start_a: addresses of the weights before the first step."""
+        x, y = self.x.span(), self.y.span()
+        slope, intercept, mean, variance = (self.fit.row(i).first for i in range(4))
+        away = f"ABS({start_a}-{slope})+ABS({start_b}-{intercept})/SQRT({variance}+{mean}^2)"
+        return [
+            f"IF({variance}=0,slope,SLOPE({y},{x}))",
+            f"AVERAGE({y})-{slope}*{mean}",
+            f"AVERAGE({x})",
+            f"DEVSQ({x})/points",
+            f"IF({variance}=0,0,SQRT({variance})*({away})/2)",
+        ]
+
+    @property
+    def angle_formula(self) -> str:
+        """Formula of a corner's angle, a turn from the first to the last."""
+        return f"2*PI()*(ROW()-{self.angles.top})/{N_CORNERS}"
+
+    def level_formula(self, i: int) -> str:
+        """Return the formula of a contour's level, counted from 0: they divide the reach evenly."""
+        return f"{self.fit.row(4).first}*{i + 1}/{N_CONTOURS}"
+
+    def contour_formulas(self, i: int) -> tuple[str, str]:
+        """Return the formulas of a and b in the first corner of a contour, counted from 0.
+
+        The mean of (a*x+b-y)^2 is its least plus variance(x)*da^2 + (mean(x)*da+db)^2: an ellipse for each level.
+        """
+        slope, intercept, mean, variance = (self.fit.row(i).fixed for i in range(4))
+        angle, level = cell(5, 16, fix_column=True), self.levels.column(2 * i).fixed
+        a = cell(5, 17 + 2 * i)
+        return (
+            f"{slope}+IF({variance}=0,0,{level}/SQRT({variance})*COS({angle}))",
+            f"{intercept}-{mean}*({a}-{slope})+{level}*SIN({angle})",
+        )
 
     @property
     def names(self) -> dict[str, str]:
@@ -122,10 +182,37 @@ class OptimizerSheet:
         return Block(top, 6, top + 1, 7)
 
     @property
-    def charts(self) -> tuple[Block, Block]:
-        """The cells under the charts."""
+    def freeze(self) -> str | None:
+        """Top left cell of what scrolls; with buttons all does: LibreOffice's mouse doesn't reach frozen ones."""
+        return None if self.with_buttons else self.start.first
+
+    @property
+    def widths(self) -> dict[Block, float]:
+        """The width of every column, in characters."""
+        wide = {name: _STATE_WIDTH for group in self.state for name in group}
+        widths = {self.column(name): wide.get(name, _WIDTH) for name in self.column_names}
+        if self.unused:
+            widths[self.unused] = _NARROW
+        return widths | {meeting(self, "headers", "gap"): 2 * _NARROW, self.history_headers: _WIDTH}
+
+    def charts(self, n: int) -> list[Block]:
+        """Return the cells under n charts side by side, as wide as a screen that shows the first column."""
         top, left = _INPUTS_TOP - 1, 9 if self.with_buttons else 6
-        return Block(top, left, _RESULT, _NEW_B - 4), Block(top, _NEW_B - 3, _RESULT, _HISTORY + 3)
+        by_column = {column: width for b, width in self.widths.items() for column in range(b.left, b.right + 1)}
+        edges = list(accumulate((by_column[column] for column in sorted(by_column)), initial=0.0))
+        last = max(column for column in by_column if edges[column] <= _SCREEN)
+        wanted = [edges[left - 1] + (edges[last] - edges[left - 1]) * i / n for i in range(n + 1)]
+        cuts = [min(by_column, key=lambda column: abs(edges[column] - want)) for want in wanted]
+        return [Block(top, cuts[i] + 1, _RESULT, cuts[i + 1]) for i in range(n)]
+
+    @property
+    def written(self) -> dict[Block, Block]:
+        """What the reader writes in an exercise, all that follows from the weights before: blocks, and their checks."""
+        singles = ("prediction", "error", "de_db", "de_da")
+        blocks = [self.column(*names) for names in [*((one,) for one in singles), *self.state, ("new_b", "new_a")]]
+        return {block: one_cell(_HEADER - 2, block.left) for block in blocks}
+
+    check_note = one_cell(_HEADER - 2, 1)  # the line that says what the checks are
 
     @property
     def groups(self) -> dict[str, Block]:
@@ -141,6 +228,16 @@ class OptimizerSheet:
         """Return a column of the history, counted from 0, with epoch 0."""
         history = self.history.column(column)
         return Block(history.top - 1, history.left, history.bottom, history.left)
+
+    def charted_steps(self, name: str, n: int, *, with_start: bool = False) -> Block:
+        """Return the first n rows of a column; with_start: with the row before them."""
+        column = self.column(name)
+        return Block(column.top - with_start, column.left, column.top + n - 1, column.left)
+
+    @property
+    def n_charted_steps(self) -> int:
+        """How many rows a chart shows."""
+        return min(self.steps.n_rows, MOST_CHARTED)
 
     def filled(self, formula: str) -> str:
         """Put the addresses of the first row into a formula that names columns in braces.
@@ -222,11 +319,11 @@ class OptimizerSheet:
 
 @dataclass(frozen=True)
 class ComparisonChart:
-    """The chart of the first sheet, below its text."""
+    """The chart of the first sheet, right of its text."""
 
-    n_lines: int
+    first_line: int  # beside which it begins, counted from 0
 
     @property
     def place(self) -> Block:
         """The cells under the chart."""
-        return Block(self.n_lines + 2, 2, self.n_lines + 20, 2)
+        return Block(self.first_line + 1, 5, self.first_line + 11, 10)

@@ -1,6 +1,5 @@
 """Write the sheet of one optimizer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +8,12 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cf_excel.sheets.gradient.descent import START, Descent, Line
+from cf_excel.sheets.exercise import leave_blank
+from cf_excel.sheets.gradient.descent import START, Descent
 from cf_excel.sheets.gradient.gradient_layout import RUNAWAY, RUNS_AWAY, DataSheet, OptimizerSheet
 from cf_excel.sheets.gradient.optimizers import Optimizer
 from cf_excel.sheets.page_setup import fit_to_page, set_widths
 from cf_excel.xlsx.cells import Block, on_sheet
-from cf_excel.xlsx.write.charts import BLUE, RED, Chart, Curve
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 _COLUMNS = {
@@ -42,30 +41,23 @@ _LIMITS = {
 }
 
 
-def history_curve(
-    sheet: OptimizerSheet, descent: Descent, columns: tuple[int, int], name: str, color: str = BLUE
-) -> Curve:
-    """Return two columns of the history (0 epoch, 1 RMSE, 2 b, 3 a) as a curve; what the buttons will fill is blank."""
-    history: list[Sequence[float]] = [range(len(descent.rmse)), descent.rmse, descent.b, descent.a]
-    x, y = (
-        (on_sheet(sheet.title, block), (history[column][:1] if sheet.with_buttons else history[column]))
-        for column, block in ((column, sheet.charted(column)) for column in columns)
-    )
-    return Curve(name, x, y, color)
-
-
 @dataclass(frozen=True)
 class OptimizerWriter:
-    """Writes one sheet into the frame of a workbook and the cells beside it."""
+    """Writes one sheet into the frame of a workbook and the cells beside it.
+
+    exercise: leave formulas to the reader. asked_by: the sheet to which this one, which is hidden, holds the answers.
+    """
 
     worksheet: Worksheet
     cells: SheetCells
     sheet: OptimizerSheet
     optimizer: Optimizer
     descent: Descent
+    exercise: bool = False
+    asked_by: OptimizerSheet | None = None
 
     def write(self, data: DataSheet) -> None:
-        """Write everything but the charts."""
+        """Write everything but the charts (see gradient_charts)."""
         self._write_texts()
         self._write_inputs()
         self._write_result()
@@ -98,7 +90,10 @@ class OptimizerWriter:
         inputs = {**START, **optimizer.inputs}
         for i, name in enumerate([*inputs, *optimizer.derived]):
             cells.put(sheet.input_label(i), "plain", [[_LABELS.get(name, name)]])
-            if name in inputs:
+            if self.asked_by and name in inputs:
+                address = on_sheet(self.asked_by.title, self.asked_by.input(i))
+                cells.fill(sheet.input(i), "derived", address, [inputs[name]])
+            elif name in inputs:
                 cells.put(sheet.input(i), "setting", [[inputs[name]]])
                 self._limit(sheet.input(i), *_LIMITS[name])
             else:
@@ -142,7 +137,15 @@ class OptimizerWriter:
         for state in optimizer.state:
             fills.append((sheet.column(*state.names), "weight", sheet.filled(state.formula)))
         fills.append((sheet.column("new_b", "new_a"), "new_weight", sheet.filled(optimizer.update)))
-        results = [[row[name] for name in sheet.column_names] for row in self.descent.rows[: sheet.steps.n_rows]]
+        names = sheet.column_names
+        if self.exercise:
+            fills = [fill for fill in fills if fill[0] not in sheet.written]
+            names = names[: sum(block.n_columns for block, _, _ in fills)]
+            for block, check in sheet.written.items():
+                leave_blank(self.worksheet, self.cells, block, check)
+            note = "Fill the blue columns down to the last row; from the second on, new b and a count, too."
+            self.cells.put(sheet.check_note, "group", [[note]])
+        results = [[row[name] for name in names] for row in self.descent.rows[: sheet.steps.n_rows]]
         self.cells.fill_side_by_side(fills, np.array(results, dtype=float))
 
     def _write_history(self, data: DataSheet) -> None:
@@ -160,34 +163,10 @@ class OptimizerWriter:
         for i, (formula, values) in enumerate(zip(sheet.history_formulas(), columns, strict=True), 1):
             cells.fill(sheet.history.column(i), "weight", formula, values[1:])
 
-    def charts(self, data: DataSheet, line: Line) -> list[Chart]:
-        """Return the charts: RMSE by epoch, and the path of the weights."""
-        left, right = self.sheet.charts
-        rmse = history_curve(self.sheet, self.descent, (0, 1), "RMSE")
-        path = history_curve(self.sheet, self.descent, (3, 2), "weights")
-        goal = Curve(
-            "goal",
-            (on_sheet(data.title, data.slope), [line.slope]),
-            (on_sheet(data.title, data.intercept), [line.intercept]),
-            RED,
-            size=8,
-        )
-        return [
-            Chart("RMSE by epoch", "epoch", "RMSE", [rmse], left, x_ends=self.sheet.epoch_ends),
-            Chart("Path of the weights, the goal in red", "a", "b", [path, goal], right),
-        ]
-
     def _set_page(self) -> None:
         worksheet, sheet = self.worksheet, self.sheet
-        labels = [label for state in self.optimizer.state for label in state.labels]
-        widths = {sheet.headers: 9.5, sheet.history_headers: 9.5}
-        widths |= {
-            sheet.column(name): max(10.5, len(label) + 2)
-            for name, label in zip(self.optimizer.state_names, labels, strict=True)
-        }
-        if sheet.unused:
-            widths[sheet.unused] = 1.5
-        set_widths(worksheet, widths)
+        set_widths(worksheet, sheet.widths)
+        worksheet.freeze_panes = sheet.freeze
         worksheet.print_area = sheet.page.address
         fit_to_page(worksheet)
         worksheet.page_setup.fitToHeight = 1

@@ -27,6 +27,7 @@ class Optimizer:
     """One sheet: its input cells with their values, its state, the formula of the new b, and the same in Python.
 
     derived: cells below the inputs, each with its formula and its value. compared: drawn in the chart of them all.
+    charts: of its sheet, from left to right (see gradient_charts).
     """
 
     title: str
@@ -38,6 +39,7 @@ class Optimizer:
     step: Callable[[Row, Row, dict[str, float]], None]
     derived: dict[str, tuple[str, float]] = field(default_factory=dict)
     compared: bool = True
+    charts: tuple[str, ...] = ("rmse", "path")
 
     @property
     def state_names(self) -> list[str]:
@@ -160,12 +162,13 @@ OPTIMIZERS = (
         {"learning_rate": 0.0001, "beta": 0.9},
         (
             _pair("avg", "beta*{above[avg_b]}+(1-beta)*{de_db}", "avg"),
-            _pair("v", "beta*{above[v_b]}+{de_db}", "PyTorch v"),
-            _pair("torch", "{b}-torch_learning_rate*{v_b}", "PyTorch"),
+            _pair("v", "beta*{above[v_b]}+{de_db}", "torch v"),
+            _pair("torch", "{b}-torch_learning_rate*{v_b}", "torch"),
         ),
         "{b}-learning_rate*{avg_b}",
         _momentum,
         {"torch_learning_rate": ("learning_rate*(1-beta)", 0.0001 * (1 - 0.9))},
+        charts=("rmse", "paths", "slopes"),
     ),
     Optimizer(
         "adagrad",
@@ -193,7 +196,7 @@ OPTIMIZERS = (
         "Momentum (m) and RMSprop (v) together. Both start at 0: as in PyTorch, m is divided by 1-beta_1^step and v by "
         "1-beta_2^step. The course's file leaves that out: its steps stand beside, uncorrected.",
         _ADAM_INPUTS,
-        (_M, _V, _pair("uncorrected", "{b}-learning_rate*{m_b}/(SQRT({v_b})+epsilon)", "uncorrected")),
+        (_M, _V, _pair("uncorrected", "{b}-learning_rate*{m_b}/(SQRT({v_b})+epsilon)", "uncorr.")),
         _ADAM_UPDATE.format(rate="learning_rate"),
         _adam,
     ),
@@ -206,6 +209,7 @@ OPTIMIZERS = (
         (_single("rate", "learning_rate*decay^({epoch}-1)", "rate"), _M, _V),
         _ADAM_UPDATE.format(rate="{rate}"),
         _annealing,
+        charts=("rate", "rmse", "path"),
     ),
     Optimizer(
         "sgdr",
@@ -225,6 +229,7 @@ OPTIMIZERS = (
         ),
         _ADAM_UPDATE.format(rate="{rate}"),
         _sgdr,
+        charts=("rate", "rmse", "path"),
     ),
     Optimizer(
         "loss",
@@ -240,5 +245,6 @@ OPTIMIZERS = (
         "{b}-learning_rate*{de_db}",
         _running_loss,
         compared=False,
+        charts=("losses", "rmse"),
     ),
 )

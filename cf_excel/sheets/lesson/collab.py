@@ -14,6 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, id_headers
 from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
+from cf_excel.sheets.exercise import answers_title, exercise_line, leave_blank
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
@@ -55,11 +56,13 @@ def build_collab(
     n_movies: int | None = None,
     n_factors: int = 5,
     seed: int = 42,
+    exercise: bool = False,
     extend: Callable[[Draft], Macros | None] | None = None,
 ) -> dict[str, float]:
     """Write the workbook and return the RMSE of each sheet.
 
     n_users, n_movies: of the table, 15 or as many as there are unless given.
+    exercise: leave the formulas of dotprod and bias to the reader, with the answers on hidden sheets.
     extend: may add sheets before the workbook is written, and returns its macros and buttons.
     Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
     be too large, FileError where the file can't be written.
@@ -89,14 +92,19 @@ def build_collab(
     lines = intro_lines(
         book, source=ratings.source, seed=seed, is_lesson=is_lesson, with_functions=with_functions, nouns=nouns
     )
+    if exercise:
+        lines.insert(2, exercise_line("beside them"))
     shown = {s.title: (on_sheet(s.title, s.rmse), rmse[s.title]) for s in (book.dotprod, book.bias, book.movielens_emb)}
+    if exercise:  # blank cells count as 0
+        shown |= {s.title: (on_sheet(s.title, s.rmse), 0.0) for s in (book.dotprod, book.bias)}
     write_intro(workbook["intro"], cells["intro"], lines, shown)
     for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
         worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
-        _write_grid(worksheet, cells[sheet.title], sheet, table, start, predictions, rmse[sheet.title], nouns)
+        _write_grid(worksheet, cells[sheet.title], sheet, table, start, nouns)
+        _write_predictions(worksheet, cells[sheet.title], sheet, predictions, rmse[sheet.title], exercise=exercise)
         remark = memorising_remark(book, with_bias=sheet.with_bias)
         cells[sheet.title].put(sheet.remark, "note", [[remark]])
-        _color_predictions(worksheet, sheet, ratings.rating_range)
+        _color_predictions(worksheet, sheet, ratings.rating_range, may_be_blank=exercise)
     rows = book.movielens_emb
     worksheet, cells[rows.title] = workbook.create_sheet(rows.title), SheetCells(styles)
     charts = _write_embedding(worksheet, cells[rows.title], rows, table, start, products, rmse[rows.title], nouns)
@@ -104,6 +112,9 @@ def build_collab(
     movies = MoviesSheet(ratings.n_movies)
     cells[movies.title] = SheetCells(styles)
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
+    if exercise:
+        for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
+            _write_answers(workbook, cells, sheet, predictions, rmse[sheet.title])
     macros = None
     if extend:
         titles = [
@@ -120,8 +131,6 @@ def _write_grid(
     sheet: GridSheet,
     table: Crosstab,
     start: Parameters,
-    predictions: np.ndarray,
-    rmse: float,
     nouns: Nouns,
 ) -> None:
     numbers = [f"factor {k}" for k in range(1, sheet.n_factors + 1)]
@@ -142,14 +151,36 @@ def _write_grid(
         cells.put(sheet.user_bias, "input", start.user_bias[:, None])
     for block, ids in ((sheet.prediction_users, table.user_ids), (sheet.prediction_movies, table.movie_ids)):
         cells.fill(block, "id", formulas[block], ids)
-    cells.fill(sheet.predictions, "prediction", formulas[sheet.predictions], predictions)
     cells.put(sheet.rmse_label, "result_name", [["RMSE"]])
-    cells.fill(sheet.rmse, "result", formulas[sheet.rmse], [rmse])
     cells.row_heights[sheet.movie_titles.top] = 120
     worksheet.freeze_panes = sheet.freeze
     set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
     _finish(worksheet, sheet)
     worksheet.page_setup.fitToHeight = 1 if sheet.remark.bottom <= 60 else 0  # of larger ones a page is too small
+
+
+def _write_predictions(
+    worksheet: Worksheet, cells: SheetCells, sheet: GridSheet, predictions: np.ndarray, rmse: float, *, exercise: bool
+) -> None:
+    """Write the formulas of predictions and RMSE, or leave them to the reader."""
+    if exercise:
+        for block, check in zip(sheet.answers, sheet.checks, strict=True):
+            leave_blank(worksheet, cells, block, check)
+        set_widths(worksheet, dict.fromkeys(sheet.checks, 10.0))
+    else:
+        cells.fill(sheet.predictions, "prediction", sheet.formulas[sheet.predictions], predictions)
+        cells.fill(sheet.rmse, "result", sheet.formulas[sheet.rmse], [rmse])
+
+
+def _write_answers(
+    workbook: Workbook, cells: dict[str, SheetCells], sheet: GridSheet, predictions: np.ndarray, rmse: float
+) -> None:
+    """Write the hidden sheet that answers a grid."""
+    title = answers_title(sheet.title)
+    workbook.create_sheet(title).sheet_state = "hidden"
+    cells[title] = SheetCells(cells[sheet.title].styles)
+    cells[title].fill(sheet.predictions, "prediction", sheet.answers[sheet.predictions], predictions)
+    cells[title].fill(sheet.rmse, "result", sheet.answers[sheet.rmse], [rmse])
 
 
 def _write_headings(cells: SheetCells, sheet: GridSheet, table: Crosstab, nouns: Nouns) -> None:
@@ -177,9 +208,12 @@ def _as_shown(table: Crosstab, nouns: Nouns) -> Crosstab:
     )
 
 
-def _color_predictions(worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float]) -> None:
+def _color_predictions(
+    worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float], *, may_be_blank: bool
+) -> None:
     """Colour the predictions of ratings that are there; in steps, because programs colour all cells of a scale."""
-    rules = [FormulaRule(formula=[sheet.blank_rule], font=Font(color=QUIET_INK), stopIfTrue=True)]
+    blanks = [sheet.blank_rule, sheet.unwritten_rule] if may_be_blank else [sheet.blank_rule]
+    rules = [FormulaRule(formula=[rule], font=Font(color=QUIET_INK), stopIfTrue=True) for rule in blanks]
     for bound, color in rating_steps(rating_range):
         fill = PatternFill("solid", bgColor=color)
         rules.append(FormulaRule(formula=[sheet.below_rule(bound)], fill=fill, stopIfTrue=True))

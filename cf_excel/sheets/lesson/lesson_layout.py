@@ -91,6 +91,11 @@ class GridSheet:
         """Condition, for the first prediction, that its rating is blank."""
         return f'{self.ratings.first}=""'
 
+    @property
+    def unwritten_rule(self) -> str:
+        """Condition, for the first prediction, that it is blank itself."""
+        return f'{self.predictions.first}=""'
+
     def below_rule(self, bound: float | None) -> str:
         """Return the condition, for the first prediction, that there is a rating, and the prediction below a bound."""
         rated = f'{self.ratings.first}<>""'
@@ -99,21 +104,38 @@ class GridSheet:
     @property
     def formulas(self) -> dict[Block, str]:
         """Formula of the first cell of each block; the others follow by filling."""
-        user_row = self.user_factors.row(0).span(fix_columns=True)
-        movie_column = self.movie_factors.column(0).span(fix_rows=True)
+        return {
+            self.prediction_users: cell(self.rating_users.top, self.rating_users.left, fix_column=True),
+            self.prediction_movies: cell(self.rating_movies.top, self.rating_movies.left, fix_row=True),
+            **self._model_formulas(""),
+        }
+
+    @property
+    def answers(self) -> dict[Block, str]:
+        """Formulas of predictions and RMSE for a sheet that has these alone, in the same cells."""
+        return self._model_formulas(f"{self.title}!")
+
+    def _model_formulas(self, sheet: str) -> dict[Block, str]:
+        """Return the formulas of predictions and RMSE from ratings and numbers on a sheet, such as "dotprod!"."""
+        user_row = sheet + self.user_factors.row(0).span(fix_columns=True)
+        movie_column = sheet + self.movie_factors.column(0).span(fix_rows=True)
         product = f"MMULT({user_row},{movie_column})"
         if self.movie_bias and self.user_bias:
             user_bias = cell(self.user_bias.top, self.user_bias.left, fix_column=True)
             movie_bias = cell(self.movie_bias.top, self.movie_bias.left, fix_row=True)
-            product += f"+{user_bias}+{movie_bias}"
-        ratings, predictions = self.ratings.address, self.predictions.address
+            product += f"+{sheet}{user_bias}+{sheet}{movie_bias}"
+        ratings, predictions = sheet + self.ratings.address, self.predictions.address
         return {
-            self.prediction_users: cell(self.rating_users.top, self.rating_users.left, fix_column=True),
-            self.prediction_movies: cell(self.rating_movies.top, self.rating_movies.left, fix_row=True),
-            self.predictions: f'IF({self.ratings.first}="",0,{product})',
+            self.predictions: f'IF({sheet}{self.ratings.first}="",0,{product})',
             # SUMXMY2 would count blanks in some programs and not in others
             self.rmse: f'SQRT(SUMPRODUCT(({ratings}<>"")*({ratings}-{predictions})^2)/MAX(1,COUNT({ratings})))',
         }
+
+    @property
+    def checks(self) -> tuple[Block, Block]:
+        """The cells that check predictions and RMSE where the reader writes them."""
+        right = self.rmse.right + 1
+        return one_cell(self.user_labels.top, right), one_cell(self.rmse.top, right)
 
     @property
     def solver_cells(self) -> tuple[Block, list[Block]]:

@@ -16,7 +16,8 @@ _CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 class Curve:
     """Points, or a line through them: x and y are each the address of the numbers, and the numbers.
 
-    size: of the points, 0 for none. A NaN among the numbers leaves a gap.
+    size: of the points, 0 for none. A NaN among the numbers leaves a gap. width: of the line, in points.
+    is_sheer: whether what lies below the line is seen through it; programs differ in which curve is on top.
     """
 
     name: str
@@ -25,6 +26,9 @@ class Curve:
     color: str = BLUE
     size: int = 4
     joined: bool = True
+    width: float = 1.5
+    in_legend: bool = True
+    is_sheer: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Chart:
     """A chart that covers a block of cells.
 
     logarithmic: which axes are, of "x" and "y". x_ends: where the x axis begins and ends; None leaves it to the
-    program, which rounds up. has_legend None: with a legend where there are more than two curves.
+    program, which rounds up. has_legend None: with a legend where there are more than two curves. legend_at: "r", the
+    right side, or "b", the bottom.
     """
 
     title: str
@@ -43,6 +48,7 @@ class Chart:
     logarithmic: str = ""
     x_ends: tuple[float, float] | None = None
     has_legend: bool | None = None
+    legend_at: str = "r"
 
     @property
     def xml(self) -> str:
@@ -54,7 +60,7 @@ class Chart:
             (20, 10), "l", self.y_title, self._scaling("y"), "min" if "x" in self.logarithmic else "autoZero"
         )
         has_legend = len(self.curves) > 2 if self.has_legend is None else self.has_legend
-        legend = '<c:legend><c:legendPos val="r"/><c:overlay val="0"/></c:legend>' if has_legend else ""
+        legend = self._legend if has_legend else ""
         return (
             f'<c:chartSpace xmlns:c="{_CHART}" xmlns:a="{DRAWING_MAIN}"><c:roundedCorners val="0"/><c:chart>'
             f'{_title(self.title, 1100)}<c:autoTitleDeleted val="0"/><c:plotArea><c:layout/>'
@@ -64,6 +70,15 @@ class Chart:
             f'{x_axis}{y_axis}</c:plotArea>{legend}<c:plotVisOnly val="1"/><c:dispBlanksAs val="gap"/></c:chart>'
             "</c:chartSpace>"
         )
+
+    @property
+    def _legend(self) -> str:
+        left_out = "".join(
+            f'<c:legendEntry><c:idx val="{i}"/><c:delete val="1"/></c:legendEntry>'
+            for i, curve in enumerate(self.curves)
+            if not curve.in_legend
+        )
+        return f'<c:legend><c:legendPos val="{self.legend_at}"/>{left_out}<c:overlay val="0"/></c:legend>'
 
     def _scaling(self, axis: str) -> str:
         base = '<c:logBase val="10"/>' if axis in self.logarithmic else ""
@@ -123,7 +138,8 @@ def _axis(ids: tuple[int, int], side: str, title: str, scaling: str, crosses: st
 
 def _series(index: int, curve: Curve) -> str:
     fill = f'<a:solidFill><a:srgbClr val="{curve.color}"/></a:solidFill>'
-    line = f'<a:ln w="19050">{fill}</a:ln>' if curve.joined else "<a:ln><a:noFill/></a:ln>"
+    ink = fill.replace("/>", '><a:alpha val="45000"/></a:srgbClr>', 1) if curve.is_sheer else fill
+    line = f'<a:ln w="{12700 * curve.width:.0f}">{ink}</a:ln>' if curve.joined else "<a:ln><a:noFill/></a:ln>"
     points = f'<c:symbol val="circle"/><c:size val="{curve.size}"/><c:spPr>{fill}<a:ln><a:noFill/></a:ln></c:spPr>'
     marker = points if curve.size else '<c:symbol val="none"/>'
     return (
