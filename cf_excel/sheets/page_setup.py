@@ -1,6 +1,8 @@
 """What every sheet shares: widths of columns, colours, one page in print, and the first sheet's table of texts."""
 
+import re
 import textwrap
+from collections.abc import Iterable
 
 from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.worksheet.worksheet import Worksheet
@@ -8,10 +10,13 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.sheets.lesson.intro import TextLine
 from cf_excel.sheets.lesson.lesson_layout import IntroSheet
 from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.texts import CellValue
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE
 
 _LINE = 116  # characters of a text in Calibri that a column of width 100 shows
+_PER_WIDTH = 1.1  # the same of titles, a unit of width
+_LINE_HEIGHT, _HIGHEST = 15, 409  # points; Excel has no higher row
 
 
 def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
@@ -19,6 +24,36 @@ def set_widths(worksheet: Worksheet, widths: dict[Block, float]) -> None:
     for block, width in widths.items():
         for column in range(block.left, block.right + 1):
             worksheet.column_dimensions[column_letters(column)].width = width
+
+
+def width_of_texts(texts: Iterable[CellValue], widest: float) -> float:
+    """Return the width of a column of texts, in characters; what is longer than the widest one shows is wrapped."""
+    longest = max((len(str(text)) for text in texts if text is not None), default=0)
+    return min(widest, longest / _PER_WIDTH + 2)
+
+
+def heights_of_texts(top: int, *columns: tuple[Iterable[CellValue], float]) -> dict[int, float]:
+    """Return the heights of the rows, from `top` on, that have a text of more than a line; columns: texts, width.
+
+    Programs fit a row to its text when somebody changes the cell, not every one when it opens a file.
+    """
+    found: dict[int, float] = {}
+    for texts, width in columns:
+        room = int(width * _PER_WIDTH)
+        for row, text in enumerate(texts, top):
+            if isinstance(text, str) and len(text) > room:
+                height = min(_HIGHEST, _LINE_HEIGHT * len(textwrap.wrap(text, room)))
+                found[row] = max(height, found.get(row, 0))
+    return found
+
+
+def shortened(title: str, room: int) -> str:
+    """Return a title in as many characters as there is room for, its year still behind it."""
+    if len(title) <= room:
+        return title
+    year = re.search(r" \(\d{4}\)$", title)
+    end = f"…{year[0]}" if year else "…"
+    return title[: room - len(end)].rstrip() + end
 
 
 def rating_scale(rating_range: tuple[float, float]) -> ColorScaleRule:

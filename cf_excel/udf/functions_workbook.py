@@ -216,8 +216,10 @@ def _conf_xml(rows: Rows, own_name: str) -> bytes:
     cells.put(block, "plain", rows)
     widths = "".join(f'<col min="{i}" max="{i}" width="{w}" customWidth="1"/>' for i, w in enumerate((30, 70), 1))
     frame = (
-        f'<worksheet xmlns="{MAIN}"><sheetPr codeName="{own_name}"/><dimension ref="{block.address}"/>'
-        f"<cols>{widths}</cols><sheetData></sheetData></worksheet>"
+        f'<worksheet xmlns="{MAIN}"><sheetPr codeName="{own_name}"><pageSetUpPr fitToPage="1"/></sheetPr>'
+        f'<dimension ref="{block.address}"/>'
+        f"<cols>{widths}</cols><sheetData></sheetData>"
+        '<pageSetup orientation="landscape" fitToHeight="0"/></worksheet>'
     )
     return b"".join(sheet_xml(frame.encode(), cells))
 

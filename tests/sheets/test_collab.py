@@ -23,6 +23,7 @@ from cf_excel.ratings.table import Crosstab, crosstab
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.lesson_layout import CollabBook, GridSheet
+from cf_excel.sheets.page_setup import shortened
 from cf_excel.sheets.panel.panel_sheet import add_predict_sheet
 from cf_excel.udf.functions import Functions
 from cf_excel.xlsx.texts import clean_text
@@ -330,7 +331,7 @@ def test_grids_say_what_they_are_and_what_their_movies_are_called(tmp_path, less
         assert sheet["F1"].value == "users ↓"
         ids = [cell.value for cell in sheet[1][7:22]]
         assert [(sheet.cell(row, 1).value, sheet.cell(row, 2).value) for row in range(2, 17)] == list(
-            zip(ids, [sheet.cell(18, column).value for column in range(8, 23)], strict=True)
+            zip(ids, [shortened(sheet.cell(18, column).value, 55) for column in range(8, 23)], strict=True)
         )
 
 

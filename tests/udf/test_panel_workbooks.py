@@ -423,3 +423,14 @@ def test_the_cell_speaks_where_no_function_is_known(workbooks, office):
     """LibreOffice without the functions' script, as Excel with macros off."""
     found = office.recalculate(workbooks[1])["predict"]["values"]
     assert "ask Python, which does not run" in found[2][0]
+
+
+def test_what_the_panel_says_is_not_cut_off(workbooks):
+    for path in workbooks:
+        book = openpyxl.load_workbook(path)
+        sheet = book["predict"]
+        assert sheet[PanelSheet.model.first].alignment.shrink_to_fit
+        assert PanelSheet.model_room.address in {str(area) for area in sheet.merged_cells.ranges}
+        for block in (PanelSheet.recommended, PanelSheet.similar, PanelSheet.for_you, PanelSheet.rate_movies):
+            assert sheet[block.first].alignment.shrink_to_fit
+    assert openpyxl.load_workbook(workbooks[0])["xlwings.conf"].sheet_properties.pageSetUpPr.fitToPage

@@ -10,8 +10,8 @@ from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
 
 from cf_excel.sheets.answers.answer_table import RANKS, SCORES, AnswerTable
 from cf_excel.sheets.answers.answers_layout import AnswersSheet
-from cf_excel.sheets.page_setup import fit_to_page, set_widths
-from cf_excel.xlsx.texts import xml_text
+from cf_excel.sheets.page_setup import fit_to_page, heights_of_texts, set_widths
+from cf_excel.xlsx.texts import CellValue, xml_text
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import STYLES, style_ids
@@ -20,11 +20,14 @@ _WIDEST, _NARROWEST = 60, 9
 _FOR_BUTTON = 6  # characters that the button of a filter takes, on both sides of a header in the middle
 _LONGEST_TEXT = 255  # beyond, Excel shows a text as #### in the format of texts
 _WORDS = {"alignment": Alignment(horizontal="left", indent=1)}
+_LONG = {"alignment": Alignment(horizontal="left", indent=1, wrap_text=True)}
 # in the format of texts, 007 stays what it is when somebody edits its cell, and so does =1+1
 _STYLES = STYLES | {
     "header_words": STYLES["header_left"] | _WORDS,
     "words": STYLES["plain"] | _WORDS,
     "text": STYLES["plain"] | _WORDS | {"number_format": "@"},
+    "long_text": STYLES["plain"] | _LONG | {"number_format": "@"},
+    "long_words": STYLES["plain"] | _LONG,
 }
 
 
@@ -39,13 +42,17 @@ def write_book(path: Path, table: AnswerTable) -> None:
     fit_to_page(worksheet)
     worksheet.add_table(_excel_table(table, sheet))
     cells = SheetCells(style_ids(workbook, _STYLES))
-    looks = []
+    looks: list[tuple[str, str]] = []
+    wrapped: list[tuple[list[CellValue], float]] = []
     for i, (name, header) in enumerate(zip(table.columns, table.headers, strict=True)):
         longest = _longest(table, name)
         looks.append(_look(table, name, longest))
         cells.put(sheet.headers.column(i), looks[i][0], [[header]])
-        width = max(_NARROWEST, len(header) + _FOR_BUTTON, longest + 3)
-        set_widths(worksheet, {sheet.width_of(i): min(width, _WIDEST)})
+        width = min(_WIDEST, max(_NARROWEST, len(header) + _FOR_BUTTON, longest + 3))
+        set_widths(worksheet, {sheet.width_of(i): width})
+        if width == _WIDEST:
+            wrapped.append((table.columns[name].tolist(), width))
+    cells.row_heights = heights_of_texts(sheet.cells.top, *wrapped)
     cells.put_pieces(sheet.cells, [style for _, style in looks], table.pieces())
     write_workbook(path, workbook, {table.title: cells}, title=table.title.capitalize())
 
@@ -59,7 +66,8 @@ def _look(table: AnswerTable, name: str, longest: int) -> tuple[str, str]:
         return "header", "mean"
     if name in table.own and kind in ("whole", "number"):
         return "header", "plain"
-    return "header_words", "text" if kind == "text" and longest <= _LONGEST_TEXT else "words"
+    look = "text" if kind == "text" and longest <= _LONGEST_TEXT else "words"
+    return "header_words", f"long_{look}" if longest + 3 > _WIDEST else look
 
 
 def _longest(table: AnswerTable, name: str) -> int:

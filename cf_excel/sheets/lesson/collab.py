@@ -19,7 +19,15 @@ from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.sheets.lesson.solver_names import solver_names
-from cf_excel.sheets.page_setup import fit_to_page, rating_steps, set_widths, write_intro
+from cf_excel.sheets.page_setup import (
+    fit_to_page,
+    heights_of_texts,
+    rating_steps,
+    set_widths,
+    shortened,
+    width_of_texts,
+    write_intro,
+)
 from cf_excel.xlsx.cells import column_letters, on_sheet
 from cf_excel.xlsx.texts import clean_text, shown_ids
 from cf_excel.xlsx.write.buttons import Macros
@@ -28,6 +36,8 @@ from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import QUIET_INK, style_ids
 
+_LEGEND_ROOM = 11  # characters of a small text that a column of factors shows
+_WIDEST_TITLES = 72
 START_NOTE = "Random numbers at first; Solver then changes them by gradient descent."
 
 
@@ -192,7 +202,9 @@ def _write_headings(cells: SheetCells, sheet: GridSheet, table: Crosstab, nouns:
     cells.put(sheet.prediction_corner, "header", [["Predictions"]])
     cells.put(sheet.users_note, "group", [[f"{nouns.users}, one a row"]])
     if sheet.legend:
-        rows = [[movie_id, title or None] for movie_id, title in zip(table.movie_ids, table.titles, strict=True)]
+        room = int(_LEGEND_ROOM * (sheet.directions.left - sheet.legend.left))
+        titles = (shortened(title, room) or None for title in table.titles)
+        rows = [[movie_id, title] for movie_id, title in zip(table.movie_ids, titles, strict=True)]
         cells.put(sheet.legend.column(0), "index", [row[:1] for row in rows])
         cells.put(sheet.legend.column(1), "legend", [row[1:] for row in rows])
     cells.row_heights[sheet.heading.top] = 22
@@ -241,7 +253,9 @@ def _write_embedding(
     cells.put(sheet.user_ids, "id", [[user_id] for user_id in table.user_ids])
     cells.put(sheet.user_factors, "input", start.user_factors)
     cells.put(sheet.movie_labels, "header", [["title", nouns.movie, *numbers]])
-    cells.put(sheet.movie_titles, "plain", [[title] for title in table.titles])
+    cells.put(sheet.movie_titles, "text", [[title] for title in table.titles])
+    width = max(20, width_of_texts(table.titles, _WIDEST_TITLES))
+    cells.row_heights |= heights_of_texts(sheet.movie_titles.top, (table.titles, width))
     cells.put(sheet.movie_ids, "id", [[movie_id] for movie_id in table.movie_ids])
     cells.put(sheet.movie_factors, "input", start.movie_factors)
     user_row, movie_row = ([f"{noun} row", *numbers] for noun in nouns)
@@ -273,7 +287,7 @@ def _write_embedding(
     set_widths(
         worksheet,
         {
-            sheet.movie_titles: min(60, max(20, *(len(title) for title in table.titles))),
+            sheet.movie_titles: width,
             sheet.movie_ids: 9,
             sheet.movie_factors: 8,
             sheet.ratings: 9,
@@ -323,15 +337,16 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, r
         "header_left",
         [[id_headers(ratings.nouns)[1], "title", "year", "genres", "ratings", "mean rating"]],
     )
-    styles = ("id_left", "plain", "id_left", "plain", "plain", "mean")
+    styles = ("id_left", "text", "id_left", "text", "plain", "mean")
+    widths = (10, 60, 8, 48, 10, 13)
     for i, (values, style) in enumerate(zip(columns, styles, strict=True)):
         cells.put(sheet.table.column(i), style, [[value] for value in values])
+    cells.row_heights = heights_of_texts(sheet.table.top, *zip(columns, widths, strict=True))
     for i in (2, 3):  # years and genres
         if not any(columns[i]):
             worksheet.column_dimensions[column_letters(sheet.table.column(i).left)].hidden = True
     worksheet.freeze_panes = sheet.freeze
     worksheet.auto_filter.ref = sheet.whole.address
-    widths = (10, 60, 8, 48, 10, 13)
     set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
     worksheet.print_area = sheet.printed
     worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"

@@ -58,6 +58,7 @@ class PanelSheet:
     movie = one_cell(7, 2)
     rating = one_cell(8, 2)
     model = one_cell(9, 2)
+    model_room = Block(9, 2, 9, 5)  # the cells over which its words go
     recommended_head = Block(_LISTS_TOP, 1, _LISTS_TOP, 2)
     recommended = Block(_LISTS_TOP + 1, 1, _LISTS_TOP + N_SHOWN, 2)
     similar_head = Block(_LISTS_TOP, 4, _LISTS_TOP, 5)

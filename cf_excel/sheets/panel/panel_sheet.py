@@ -62,6 +62,7 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
         draft.workbook.defined_names.add(DefinedName(name, attr_text=address))
     set_widths(worksheet, sheet.widths)
     cells.row_heights[sheet.button(0).top] = 24
+    worksheet.merged_cells.add(sheet.model_room.address)
     worksheet.sheet_view.showGridLines = False
     fit_to_page(worksheet)
     # what is stored is right: Excel keeps it while macros are off, where to calculate it anew would give #NAME?
@@ -88,6 +89,7 @@ def add_conf_sheet(draft: Draft, settings: Sequence[tuple[str, str]]) -> None:
     """Add the sheet from which xlwings reads its settings, at the end."""
     sheet = ConfSheet(len(settings))
     worksheet = draft.workbook.create_sheet(sheet.title)
+    fit_to_page(worksheet)
     cells = draft.cells[sheet.title] = SheetCells(draft.styles)
     cells.put(sheet.settings, "plain", [list(pair) for pair in settings])
     set_widths(worksheet, {sheet.settings.column(0): 30, sheet.settings.column(1): 70})
@@ -143,10 +145,10 @@ def _write_calls(
     for block, formula in sheet.calls.items():
         result = results[block]
         if block.is_one_cell:
-            cells.fill(block, "plain" if block == sheet.model else "result", formula, [result])
+            cells.fill(block, "shrunk" if block == sheet.model else "result", formula, [result])
         else:  # a single value fills the whole block, as programs do
             rows = result if isinstance(result, list) else [[result] * block.n_columns] * block.n_rows
-            cells.fill_at_once(block, "prediction", formula, rows)
+            cells.fill_at_once(block, "prediction" if block == sheet.grids[0].predictions else "listed", formula, rows)
 
 
 def _add_choices(worksheet: Worksheet, block: Block, source: str) -> None:

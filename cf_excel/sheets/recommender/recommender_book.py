@@ -16,7 +16,7 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors, usual_least_ratings
 from cf_excel.model.picks import refuse_picks
 from cf_excel.ratings.table import most_rated
-from cf_excel.sheets.page_setup import fit_to_page, set_widths
+from cf_excel.sheets.page_setup import fit_to_page, heights_of_texts, set_widths
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc_results import Cells, Picks, RecommenderResults
@@ -204,10 +204,12 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
         headers += LIST_MOVIE_COLUMNS.values()
         headers += [name for of in ("given", "asked") for name in _numbered(of, recommender.book.n_columns)]
     cells.put(sheet.headers, "header_left", [headers])
+    widths = (10, 50, 8, 34)
+    cells.row_heights = heights_of_texts(sheet.table.top, *zip(columns, widths, strict=False))
     for i, values in enumerate(columns):
-        cells.put(sheet.columns(i), "plain", [[value] for value in values])
+        cells.put(sheet.columns(i), "text" if i in (1, 3) else "plain", [[value] for value in values])
     cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
-    set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate((10, 50, 8, 34))})
+    set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate(widths)})
     for i in (2, 3):  # years and genres
         if not any(columns[i]):
             worksheet.column_dimensions[column_letters(sheet.columns(i).left)].hidden = True

@@ -140,7 +140,7 @@ class PredictSheet:
     @property
     def widths(self) -> dict[int, float]:
         """Width by column."""
-        panel = (8, 46, 27, 12, 8)[: self.n_columns]
+        panel = (8, 48, 33, 10, 8)[: self.n_columns]
         left = {_LEFT + i: width for i, width in enumerate(panel)}
         return {1: 2.5, self.right - 1: 4} | left | {self.right + i: width for i, width in enumerate(panel)}
 

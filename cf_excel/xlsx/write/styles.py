@@ -49,6 +49,7 @@ def _style(
 
 STYLES: dict[str, dict[str, object]] = {
     "plain": _style(),
+    "text": _style(wrap_text=True),
     "wrapped": _style(wrap_text=True, vertical="top"),
     "title": _style(size=16, bold=True),
     "name": _style(bold=True, vertical="top"),
@@ -68,6 +69,7 @@ STYLES: dict[str, dict[str, object]] = {
     "legend": _style(ink=QUIET_INK, size=9),
     "index": _style(ink=QUIET_INK, horizontal="center"),
     "prediction": _style(number="0.00", box=True),
+    "listed": _style(number="0.00", box=True, shrink_to_fit=True),
     "error": _style(number="0.00"),
     "result": _style(number="0.0000", fill=RESULT_FILL, bold=True, box=True, vertical="top"),
     "result_name": _style(bold=True, horizontal="right"),
@@ -92,7 +94,7 @@ STYLES: dict[str, dict[str, object]] = {
     "panel_note": _style(italic=True, fill=PANEL_FILL, ink=QUIET_INK, horizontal="right"),
     "pick": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
     # a text format, so that a title that is typed and starts with = is no formula
-    "pick_text": _style(number="@", fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left"),
+    "pick_text": _style(number="@", fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="left", shrink_to_fit=True),
     "pick_number": _style(fill=INPUT_FILL, ink=INPUT_INK, box=True, horizontal="center"),
     "score": _style(number="0.00", horizontal="right"),
     "big_score": _style(number="0.00", size=14, bold=True, horizontal="left"),
