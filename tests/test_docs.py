@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cf_excel.cli import make_parser
+from cf_excel.cli import make_parser, parsers_of
 from cf_excel.model.file import save_factors
 from cf_excel.udf.descriptions import signatures
 
@@ -52,7 +52,7 @@ def sections(page: Path) -> dict[str, str]:
 @cache
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of every command."""
-    return next(action.choices for action in make_parser()._actions if action.dest == "command")
+    return parsers_of(make_parser())
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:

@@ -13,7 +13,7 @@ from cf_excel.errors import CfExcelError
 
 COMMANDS = (
     *("build", "solve", "train", "write", "fill", "score", "plot", "evaluate", "export"),
-    *("functions", "libreoffice", "doctor", "serve"),
+    *("functions", "libreoffice", "doctor", "serve", "completion"),
 )
 
 
@@ -42,6 +42,11 @@ def make_parser() -> argparse.ArgumentParser:
     for name in COMMANDS:
         import_module(f"cf_excel.cli.{name}").add_parser(commands)
     return parser
+
+
+def parsers_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of every command by its name."""
+    return next(action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
 
 
 @ending_in_order()
