@@ -2,13 +2,16 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
 from cf_excel import __version__, files
-from cf_excel.cli.messages import complain, lasting_output, shown
+from cf_excel.cli.messages import complain, lasting_output
+from cf_excel.cli.plain_text import shown
 from cf_excel.cli.signals import ending_in_order
+from cf_excel.cli.working import working_line
 from cf_excel.errors import CfExcelError
 
 COMMANDS = (
@@ -57,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with lasting_output() as output:
             args = make_parser().parse_args(argv)
             command = f"cf_excel {args.command}"
-            args.run(args)
+            silent = args.command == "serve" or getattr(args, "json", False) or getattr(args, "quiet", False)
+            with nullcontext() if silent else working_line(command):
+                args.run(args)
     except CfExcelError as error:
         complain(f"{command}: {error}")
         return 2

@@ -14,7 +14,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         commands,
         "completion",
         "Print the script by which a shell completes commands and options of cf_excel at a tab.",
-        'eval "$(cf_excel completion bash)"',
+        "python -m cf_excel completion bash > ~/.cf_excel.bash  # and in ~/.bashrc: source ~/.cf_excel.bash",
     )
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or tcsh")
     parser.set_defaults(run=run)

@@ -13,6 +13,7 @@ from cf_excel.cli.options import (
     keep_former,
     whole,
 )
+from cf_excel.cli.working import doing
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def run(args: argparse.Namespace) -> None:
         say(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
     made = date.fromtimestamp(path.stat().st_mtime)
     keep_former(args, args.out)
-    book = build_recommender(factors, args.out, digits=args.digits, with_ratings=not args.no_ratings, made=made).book
+    with doing(f"writing {args.out}"):
+        book = build_recommender(
+            factors, args.out, digits=args.digits, with_ratings=not args.no_ratings, made=made
+        ).book
     holds = f"{book.n_users:,} {factors.nouns.users}, {book.n_movies:,} {factors.nouns.movies}"
     holds += f", {book.n_factors} factors, {book.n_ratings:,} ratings"
     say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import add_place_options, add_replacing_options, check_outputs, keep_former
 from cf_excel.cli.tables import LEFT, print_table
+from cf_excel.cli.working import doing
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ def _give(args: argparse.Namespace, table: "AnswerTable") -> None:
 
     if args.out is not None:
         keep_former(args, args.out, is_ours=_kind_without_digest(args.out))
-        write_answers(args.out, table)
+        with doing(f"writing {args.out}"):
+            write_answers(args.out, table)
         say(f"wrote {args.out}: {len(table):,} rows")
     elif args.json:
         print_json(sys.stdout, table)
