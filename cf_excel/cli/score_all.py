@@ -149,15 +149,17 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
         from cf_excel.sheets.answers.answer_files import check_kind
 
         check_kind(args.out)
-        check_outputs(args, args.out, is_ours=_kind_without_digest(args.out))
+        check_outputs(args, args.out, is_ours=_answers_without_digest(args.out))
     from cf_excel.model.predictor import load_predictor
 
     return load_predictor(args.model)
 
 
-def _kind_without_digest(path: Path) -> Callable[[Path], bool] | None:
-    """Return, for the kinds of files that have no room for a digest, what takes any of them for ours."""
-    return None if path.suffix.lower() == ".xlsx" else lambda path: True
+def _answers_without_digest(path: Path) -> Callable[[Path], bool] | None:
+    """Return what knows answers again in the kinds of files that have no room for a digest."""
+    from cf_excel.sheets.answers.answer_files import is_answers
+
+    return None if path.suffix.lower() == ".xlsx" else is_answers
 
 
 def _check_rows(args: argparse.Namespace, n_rows: int) -> None:
@@ -172,7 +174,7 @@ def _give(args: argparse.Namespace, table: "AnswerTable") -> None:
     from cf_excel.sheets.answers.answer_files import print_json, write_answers
 
     if args.out is not None:
-        keep_former(args, args.out, is_ours=_kind_without_digest(args.out))
+        keep_former(args, args.out, is_ours=_answers_without_digest(args.out))
         with doing(f"writing {args.out}"):
             write_answers(args.out, table)
         say(f"wrote {args.out}: {len(table):,} rows")
