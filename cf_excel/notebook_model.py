@@ -14,6 +14,7 @@ from cf_excel.model.factor_tables import factor_table
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor, ScoredMovie
+from cf_excel.ratings.own_split import Chooser, chosen_rows
 from cf_excel.ratings.readers import frame_pairs
 from cf_excel.ratings.table import Ratings
 
@@ -64,21 +65,31 @@ class FittedModel:
         return self._table([("", found)], "user_id", "movie_id", self.predictor.kind.score).drop(columns="user_id")
 
     def evaluate(
-        self, ratings: object, *, user: str | None = None, item: str | None = None, rating: str | None = None
+        self,
+        ratings: object,
+        *,
+        user: str | None = None,
+        item: str | None = None,
+        rating: str | None = None,
+        split: Chooser | None = None,
     ) -> pd.Series:
         """Return n, mse, rmse and mae on ratings that the model was not trained on: a table or Ratings.
 
-        A user or item that the model does not know counts as the mean one. Raises InputError for a model of picks,
-        which predicts no ratings.
+        split: a function that says which of them, as in fit. A user or item that the model does not know counts as the
+        mean one. Raises InputError for a model of picks, which predicts no ratings, and where a split chooses none or
+        says anything but True or False of each.
         """
         if self.predictor.kind.of_picks:
             raise InputError("a model of picks predicts no ratings: expected one that was trained on ratings")
         if not isinstance(ratings, Ratings):
             ratings = Ratings.from_frame(ratings, user=user, item=item, rating=rating)
-        who, what = ratings.user_ids[ratings.user_idx], ratings.movie_ids[ratings.movie_idx]
+        rows = np.arange(len(ratings)) if split is None else chosen_rows(ratings, split)
+        if not len(rows):
+            raise InputError(f"split chooses none of the {len(ratings):,} ratings")
+        who, what = ratings.user_ids[ratings.user_idx[rows]], ratings.movie_ids[ratings.movie_idx[rows]]
         found = np.asarray(self.predictor.predict(who, what, unknown="bias"))
-        errors = {measure.__name__: measure(found, ratings.rating) for measure in (mse, rmse, mae)}
-        return pd.Series({"n": len(ratings)} | errors, name=self.factors.kind)
+        errors = {measure.__name__: measure(found, ratings.rating[rows]) for measure in (mse, rmse, mae)}
+        return pd.Series({"n": len(rows)} | errors, name=self.factors.kind)
 
     def to_frame(self, of: str = "items") -> pd.DataFrame:
         """Return the factors of "items" or "users" as factor_table does."""
@@ -120,7 +131,7 @@ def fit_model(
     user: str | None = None,
     item: str | None = None,
     rating: str | None = None,
-    split: str = "none",
+    split: str | Chooser = "none",
     seed: int = 0,
     **settings: object,
 ) -> FittedModel:

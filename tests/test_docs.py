@@ -3,12 +3,14 @@
 import argparse
 import re
 import shlex
+from collections.abc import Iterable
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
-from cf_excel.cli import make_parser
+from cf_excel.cli import make_parser, parsers_of
 from cf_excel.model.file import save_factors
 from cf_excel.udf.descriptions import signatures
 
@@ -16,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 RESULTS = ROOT / "benchmarks" / "results"
+COMMAND = re.compile(r"^(?:.*\$\(|\W*)(?:(?:[\w.\\]+ )?-m )?cf_excel ([a-z].*)$")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -52,7 +55,7 @@ def sections(page: Path) -> dict[str, str]:
 @cache
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of every command."""
-    return next(action.choices for action in make_parser()._actions if action.dest == "command")
+    return parsers_of(make_parser())
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
@@ -60,11 +63,19 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
     return {name for action in parser._actions for name in action.option_strings} - {"-h", "--help"}
 
 
+def commands_in(lines: Iterable[str]) -> list[str]:
+    """Return every command of cf_excel in lines of code, without what the shell does with it."""
+    parts = [part for line in lines for part in line.split("&&")]
+    found = [re.sub(r"\)\"?$", "", match[1]) for part in parts if (match := COMMAND.search(part))]
+    return sorted({re.split(r" [>#|]", command)[0].strip() for command in found})
+
+
 def examples() -> list[str]:
-    """Return every command of cf_excel in the blocks of code."""
-    lines = [line for page in PAGES for block in code(page) for line in block.splitlines()]
-    found = [part for line in lines for part in line.split("&&") if "cf_excel " in part]
-    return sorted({part.partition("-m cf_excel ")[2].strip() for part in found if "-m cf_excel " in part})
+    """Return every command of cf_excel in the blocks of code, and those in a line of text."""
+    blocks = [line for page in PAGES for block in code(page) for line in block.splitlines()]
+    words = [" ".join(words.split()) for page in PAGES for words in re.findall(r"`([^`]*)`", prose(page))]
+    in_text = [command for command in commands_in(words) if command not in parsers()]  # a name stands for it all
+    return sorted({*commands_in(blocks), *in_text})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -115,6 +126,42 @@ def test_no_page_names_an_option_that_there_is_not(page):
 @pytest.mark.parametrize("example", examples())
 def test_every_example_is_a_command(example):
     make_parser().parse_args(shlex.split(example))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_script_that_a_page_runs_is_there(page):
+    named = re.findall(r"python ((?:[\w-]+/)+[\w-]+\.py)", page.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+@pytest.fixture(scope="module")
+def options_page() -> str:
+    """Return the page of the site that is made of the parser."""
+    pytest.importorskip("mkdocs")
+    spec = spec_from_file_location("site_hooks", ROOT / "docs" / "site" / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hooks = module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    return hooks.options_page()
+
+
+def test_the_page_of_the_parser_has_every_option_and_its_examples_run(options_page):
+    texts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", options_page, flags=re.DOTALL | re.MULTILINE))
+    assert texts.keys() == parsers().keys()
+    for command, parser in parsers().items():
+        shown = {action for action in parser._actions if action.help != argparse.SUPPRESS} - {parser._actions[0]}
+        names = {name for action in shown for name in action.option_strings}
+        assert set(OPTION.findall(" ".join(re.findall(r"^- `([^`]*)`", texts[command], re.MULTILINE)))) == names
+        lines = [
+            line
+            for block in re.findall(r"^```\n(.*?)^```", texts[command], re.DOTALL | re.MULTILINE)
+            for line in block.splitlines()
+        ]
+        assert lines
+        for example in commands_in(lines):
+            make_parser().parse_args(shlex.split(example))
+    assert "%%" not in options_page
 
 
 def test_the_readme_shows_the_commands_of_its_tasks():

@@ -64,6 +64,69 @@ def test_other_tables_come_by_to_pandas(sales):
         cf_excel.Ratings.from_frame(7)
 
 
+@pytest.mark.parametrize(("package", "table"), [("pyarrow", "Table"), ("polars", "DataFrame")])
+def test_tables_of_polars_and_pyarrow(model, sales, package, table):
+    made = getattr(pytest.importorskip(package), table)
+    other = made.from_pandas(sales, preserve_index=False) if package == "pyarrow" else made(sales.to_dict("list"))
+    ratings = cf_excel.Ratings.from_frame(other)
+    assert (ratings.user_ids.tolist(), ratings.rating.tolist()) == (PEOPLE, sales.stars.tolist())
+    assert model.predict(other).tolist() == model.predict(sales).tolist()
+
+
+def test_a_table_that_does_not_come_says_what_is_missing():
+    class Lazy:
+        def collect(self) -> None: ...
+
+    class NoArrow:
+        def to_pandas(self) -> None:
+            raise ModuleNotFoundError("pa.Table requires 'pyarrow' module to be installed", name="pyarrow")
+
+    for table, says in ((Lazy(), "call its collect"), (NoArrow(), "needs pyarrow: python -m pip install pyarrow")):
+        with pytest.raises(InputError, match=says):
+            cf_excel.Ratings.from_frame(table)
+
+
+def test_a_function_says_what_is_held_back(sales):
+    given = []
+
+    def fays(ratings: pd.DataFrame) -> "pd.Series[bool]":
+        given.append(ratings)
+        return ratings.user_id == "Fay"
+
+    held = sales.customer == "Fay"
+    model = cf_excel.fit(sales, n_factors=2, iterations=20, tune=False, split=fays)
+    assert given[0].columns.tolist() == ["user_id", "movie_id", "rating"]
+    assert given[0].rating.tolist() == sales.stars.tolist()
+    assert (model.factors.record["split"], model.factors.record["n_validation"]) == ("own", held.sum())
+    errors = model.evaluate(sales, split=fays)
+    assert errors["n"] == held.sum()
+    assert errors["mse"] == pytest.approx(model.factors.metric("val_mse"), rel=1e-4)
+    assert errors["mse"] == pytest.approx(model.evaluate(sales[held])["mse"])
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        (lambda ratings: ratings.rating, r"split returned float\d+ in the shape \(33,\): expected True or False"),
+        (lambda ratings: [True], r"split returned bool in the shape \(1,\): expected True or False for each of the 33"),
+        (lambda ratings: pd.array([True] * 32 + [None], "boolean"), "split returned object in the shape"),
+        (lambda ratings: ratings.rating > 0, "split holds back all 33 ratings: none is left to train on"),
+    ],
+)
+def test_a_split_that_makes_no_sense_gets_a_line(model, sales, split, says):
+    assert len(sales) == 33
+    with pytest.raises(InputError, match=says):
+        cf_excel.fit(sales, split=split)
+    if "all" not in says:
+        with pytest.raises(InputError, match=says):
+            model.evaluate(sales, split=split)
+
+
+def test_an_empty_split_has_no_error(model, sales):
+    with pytest.raises(InputError, match="split chooses none of the 33 ratings"):
+        model.evaluate(sales, split=lambda ratings: ratings.rating > 5)
+
+
 def test_predictions_are_the_predictors(model, sales):
     found = model.predict(sales)
     assert found.index.equals(sales.index)

@@ -2,18 +2,21 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
 from cf_excel import __version__, files
-from cf_excel.cli.messages import complain, lasting_output, shown
+from cf_excel.cli.messages import complain, lasting_output
+from cf_excel.cli.plain_text import shown
 from cf_excel.cli.signals import ending_in_order
+from cf_excel.cli.working import working_line
 from cf_excel.errors import CfExcelError
 
 COMMANDS = (
     *("build", "solve", "train", "write", "fill", "score", "plot", "evaluate", "export"),
-    *("functions", "libreoffice", "doctor", "serve"),
+    *("functions", "libreoffice", "doctor", "serve", "completion"),
 )
 
 
@@ -44,6 +47,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def parsers_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of every command by its name."""
+    return next(action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+
+
 @ending_in_order()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 after one line on stderr that says what is wrong."""
@@ -52,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with lasting_output() as output:
             args = make_parser().parse_args(argv)
             command = f"cf_excel {args.command}"
-            args.run(args)
+            silent = args.command == "serve" or getattr(args, "json", False) or getattr(args, "quiet", False)
+            with nullcontext() if silent else working_line(command):
+                args.run(args)
     except CfExcelError as error:
         complain(f"{command}: {error}")
         return 2

@@ -15,6 +15,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
+from cf_excel.cli.working import doing
 from cf_excel.errors import InputError
 from cf_excel.files import make_folder
 
@@ -116,7 +117,8 @@ def _build_collab(args: argparse.Namespace, ratings: "Ratings") -> None:
     from cf_excel.sheets.lesson.collab import build_collab
 
     path = args.out / (EXERCISES if args.exercise else KINDS)["collab"][0]
-    rmse = build_collab(ratings, path, **_collab_options(args), exercise=args.exercise)
+    with doing(f"writing {path}"):
+        rmse = build_collab(ratings, path, **_collab_options(args), exercise=args.exercise)
     say(f"wrote {path} from {ratings.source}")
     if args.exercise:
         return
@@ -130,9 +132,11 @@ def _build_functions(args: argparse.Namespace, ratings: "Ratings") -> None:
 
     options, scale = _collab_options(args), ratings.rating_range
     excel, calc = (args.out / name for name in KINDS["functions"])
-    build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
+    with doing(f"writing {excel}"):
+        build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
     say(f"wrote {excel}: functions and buttons in Excel on Windows")
-    build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
+    with doing(f"writing {calc}"):
+        build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
     say(f"wrote {calc}: the same functions in LibreOffice")
 
 

@@ -13,12 +13,14 @@ from cf_excel.cli.options import (
     keep_former,
     whole,
 )
+from cf_excel.cli.working import doing
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
     from cf_excel.model.factors import Factors
 
 TABLES = (".csv", ".parquet")
+DIGITS = 5
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -39,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add_replacing_options(parser)
     parser.add_argument(
-        "--digits", type=whole, default=5, metavar="N", help="decimals of factors and biases, 1 to 15 (default: 5)"
+        "--digits", type=whole, metavar="N", help="decimals of factors and biases, 1 to 15 (default: 5)"
     )
     parser.add_argument(
         "--no-ratings", action="store_true", help="leave out who rated what; lists then show movies already seen, too"
@@ -70,7 +72,8 @@ def run(args: argparse.Namespace) -> None:
 
     path = args.model or default_model_path()
     factors = load_factors(path)
-    check_model(factors, args.digits)
+    digits = DIGITS if args.digits is None else args.digits
+    check_model(factors, digits)
     if args.top_movies is not None:
         factors = keep_movies(factors, args.top_movies)
     factors = _fitted(factors, with_ratings=not args.no_ratings)
@@ -79,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
         say(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
     made = date.fromtimestamp(path.stat().st_mtime)
     keep_former(args, args.out)
-    book = build_recommender(factors, args.out, digits=args.digits, with_ratings=not args.no_ratings, made=made).book
+    with doing(f"writing {args.out}"):
+        book = build_recommender(factors, args.out, digits=digits, with_ratings=not args.no_ratings, made=made).book
     holds = f"{book.n_users:,} {factors.nouns.users}, {book.n_movies:,} {factors.nouns.movies}"
     holds += f", {book.n_factors} factors, {book.n_ratings:,} ratings"
     say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")
@@ -88,7 +92,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _write_table(args: argparse.Namespace) -> None:
-    """Write the factors of users and items as one table, in full."""
+    """Write the factors of users and items as one table, in full. Raises InputError for options of the workbook."""
+    for option, given in (("--digits", args.digits is not None), ("--no-ratings", args.no_ratings)):
+        if given:
+            raise InputError(
+                f"{option} is for the workbook: a table has the factors in full and no ratings, leave it out"
+            )
     from cf_excel.files import replacing
     from cf_excel.model.factor_tables import both_sides, is_factor_table
     from cf_excel.model.file import load_factors

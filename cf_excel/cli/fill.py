@@ -7,6 +7,7 @@ from typing import Any
 from cf_excel.cli.answers import add_answer_options
 from cf_excel.cli.options import add_command, add_picks_options, add_reading_options, reading_options, whole
 from cf_excel.cli.workbook_options import noting_faults, print_report
+from cf_excel.cli.working import doing
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Read, fit, and write the sheets; return the report."""
     from cf_excel.udf.fill_workbook import fill
 
-    with noting_faults():
+    with noting_faults(), doing(f"reading, fitting and writing {args.file}"):
         report = fill(
             args.file,
             top=args.top,

@@ -2,27 +2,12 @@
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
-_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-
-
-def shown(text: object) -> str:
-    """Return a text without the characters that steer a terminal: ids, titles and paths may hold any.
-
-    Those are the controls, halves of characters, what breaks a line and what turns the direction of writing; spaces
-    that do not break and the joiners of signs stay.
-    """
-    plain = str(text)
-    return plain if plain.isprintable() else "".join("?" if _steers(c) else c for c in plain)
-
-
-def _steers(c: str) -> bool:
-    return c != "\n" and (unicodedata.category(c) in _CONTROLS or unicodedata.bidirectional(c) in _TURNS)
+from cf_excel.cli.plain_text import shown
+from cf_excel.cli.working import line_hidden
 
 
 def say(*lines: object) -> None:
@@ -38,7 +23,7 @@ def note(text: object) -> None:
 
 def complain(text: object) -> None:
     """Print a line on stderr, or nowhere if that is closed."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError), line_hidden():
         print(shown(text), file=sys.stderr)
 
 
@@ -55,7 +40,8 @@ class _Output:
     def write(self, text: str) -> int:
         """Write a text, or drop it."""
         try:
-            return self._stream.write(text)
+            with line_hidden(text.endswith("\n")):
+                return self._stream.write(text)
         except OSError as error:
             self._drop(error)
             return len(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cf_excel.cli.messages import note, say
+from cf_excel.cli.working import doing
 from cf_excel.errors import FileError
 from cf_excel.files import check_target, followed, replacing
 
@@ -175,7 +176,8 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         from cf_excel.ratings.download import download
 
         path = download(args.download)
-    ratings = load_ratings(path, movies=args.movies, **how)
+    with doing(f"reading {path}"):
+        ratings = load_ratings(path, movies=args.movies, **how)
     for line in ratings.notes:
         note(line)
     if ratings.n_duplicates:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cf_excel.cli.messages import note, say
 from cf_excel.cli.options import add_place_options, add_replacing_options, check_outputs, keep_former
 from cf_excel.cli.tables import LEFT, print_table
+from cf_excel.cli.working import doing
 from cf_excel.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,15 +149,17 @@ def _predictor(args: argparse.Namespace) -> "Predictor":
         from cf_excel.sheets.answers.answer_files import check_kind
 
         check_kind(args.out)
-        check_outputs(args, args.out, is_ours=_kind_without_digest(args.out))
+        check_outputs(args, args.out, is_ours=_answers_without_digest(args.out))
     from cf_excel.model.predictor import load_predictor
 
     return load_predictor(args.model)
 
 
-def _kind_without_digest(path: Path) -> Callable[[Path], bool] | None:
-    """Return, for the kinds of files that have no room for a digest, what takes any of them for ours."""
-    return None if path.suffix.lower() == ".xlsx" else lambda path: True
+def _answers_without_digest(path: Path) -> Callable[[Path], bool] | None:
+    """Return what knows answers again in the kinds of files that have no room for a digest."""
+    from cf_excel.sheets.answers.answer_files import is_answers
+
+    return None if path.suffix.lower() == ".xlsx" else is_answers
 
 
 def _check_rows(args: argparse.Namespace, n_rows: int) -> None:
@@ -171,8 +174,9 @@ def _give(args: argparse.Namespace, table: "AnswerTable") -> None:
     from cf_excel.sheets.answers.answer_files import print_json, write_answers
 
     if args.out is not None:
-        keep_former(args, args.out, is_ours=_kind_without_digest(args.out))
-        write_answers(args.out, table)
+        keep_former(args, args.out, is_ours=_answers_without_digest(args.out))
+        with doing(f"writing {args.out}"):
+            write_answers(args.out, table)
         say(f"wrote {args.out}: {len(table):,} rows")
     elif args.json:
         print_json(sys.stdout, table)

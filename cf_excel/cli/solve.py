@@ -4,6 +4,7 @@ import argparse
 
 from cf_excel.cli.options import add_command, whole
 from cf_excel.cli.workbook_options import add_workbook_options, noting_faults, print_report, workbook_options
+from cf_excel.cli.working import doing
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     from cf_excel.udf.fill_workbook import solve
 
-    with noting_faults():
+    with noting_faults(), doing(f"fitting {args.file}"):
         report = solve(
             args.file,
             **workbook_options(args),

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
-from cf_excel.cli.messages import shown
+from cf_excel.cli.plain_text import shown
 
 _AT_LEAST = 3  # columns besides the first: a narrower table is folded, because a title may be longer than any line
 LEFT = ("title", "model")

@@ -11,14 +11,15 @@ from cf_excel.learn.pick_fit import fit_picks
 from cf_excel.learn.progress import Progress
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.own_split import Chooser, chosen_rows
+from cf_excel.ratings.table import OWN_SPLIT, Ratings, validation_rows
 
 
 def train(
     ratings: Ratings,
     kind: str = "bayes",
     *,
-    split: str = "none",
+    split: str | Chooser = "none",
     seed: int = 0,
     lists: str = DEFAULT_LISTS,
     tune: bool = True,
@@ -27,18 +28,24 @@ def train(
 ) -> Factors:
     """Train a model and return what it learnt, as save_factors, load_predictor and export take it.
 
-    kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab, or picks, of orders, plays,
-    clicks and likes. split: which fifth of the ratings is
-    held back to measure the error, as in validation_rows; progress is told the losses (MSE). lists: what lists rank by,
-    one of LISTS. tune: fit the precisions of bayes to these ratings, and where these are few n_factors and iterations,
-    too (see fit_tuned); what settings name stays. settings: those of BayesSettings (n_factors, iterations, ...), or of
-    the lesson's Settings (n_factors, epochs, lr, wd, ...). Raises InputError for another kind, split or lists and for
-    values that can't work.
+    kind: bayes, the most exact, or the lesson's dot, dot-bias, net and collab, or picks, of orders, plays, clicks and
+    likes. split: which fifth of the ratings is held back to measure the error, as in validation_rows, or a function
+    that is given all as a DataFrame (user_id, movie_id, rating, timestamp) and says True for those to hold back;
+    progress is told the losses (MSE). lists: what lists rank by, one of LISTS. tune: fit the precisions of bayes to
+    these ratings, and where these are few n_factors and iterations, too (see fit_tuned); what settings name stays.
+    settings: those of BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors, epochs, lr,
+    wd, ...). Raises InputError for another kind, split or lists, for values that can't work, and where a split says
+    anything but True or False of each rating, or True of all.
     """
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
-    val_rows = validation_rows(ratings, split, seed)
+    if callable(split):
+        val_rows, split = chosen_rows(ratings, split), OWN_SPLIT
+        if len(val_rows) == len(ratings):
+            raise InputError(f"split holds back all {len(ratings):,} ratings: none is left to train on")
+    else:
+        val_rows = validation_rows(ratings, split, seed)
     if KINDS[kind].of_picks:
         return fit_picks(ratings, val_rows, split, seed, **settings).factors  # type: ignore[arg-type]
     if not KINDS[kind].of_lesson:

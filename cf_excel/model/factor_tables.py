@@ -32,16 +32,20 @@ def factor_table(factors: Factors, of: str = "items") -> pd.DataFrame:
 
 def is_factor_table(path: Path) -> bool:
     """Say whether a .csv or .parquet file has the columns that both_sides writes; another table is somebody's own."""
+    names = column_names(path)
+    return names[:2] == _FIRST[:2] and {"bias", "factor_1"} <= {*names}
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a .csv or .parquet file; none where it is no such table."""
     try:
         if path.suffix.lower() == ".csv":
-            names = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns.tolist()
-        else:
-            from pyarrow.parquet import read_schema
+            return pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns.tolist()
+        from pyarrow.parquet import read_schema
 
-            names = read_schema(path).names
+        return read_schema(path).names
     except (ValueError, OSError, ImportError):  # what is no such table raises one of the first two
-        return False
-    return names[:2] == _FIRST[:2] and {"bias", "factor_1"} <= {*names}
+        return []
 
 
 def both_sides(factors: Factors) -> pd.DataFrame:

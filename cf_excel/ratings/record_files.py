@@ -117,8 +117,15 @@ def as_frame(table: Any) -> pd.DataFrame:
     """
     if isinstance(table, pd.DataFrame):
         return table
+    if hasattr(table, "collect"):
+        raise InputError(f"a {type(table).__name__}: expected a table that is there already: call its collect() first")
     try:
         found = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
+    except ImportError as error:  # polars wants pyarrow for it
+        package = error.name or "pyarrow"
+        raise InputError(
+            f"a {type(table).__name__}: turning it into pandas' needs {package}: python -m pip install {package}"
+        ) from error
     except (TypeError, ValueError) as error:
         raise InputError(f"a {type(table).__name__}: expected a table, such as a DataFrame ({error})") from error
     if not isinstance(found, pd.DataFrame):

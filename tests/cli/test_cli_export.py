@@ -114,6 +114,14 @@ def test_a_table_of_ones_own_is_not_replaced(model, tmp_path, capsys, ending):
     assert main(["export", "--model", str(model), "--out", str(path), "--force"]) == 0
 
 
+@pytest.mark.parametrize("options", [["--digits", "5"], ["--no-ratings"]])
+def test_what_is_for_the_workbook_alone_is_refused(model, tmp_path, capsys, options):
+    path = tmp_path / "factors.csv"
+    assert main(["export", "--model", str(model), "--out", str(path), *options]) == 2
+    assert capsys.readouterr().err.startswith(f"cf_excel export: {options[0]} is for the workbook: a table has")
+    assert not path.exists()
+
+
 def test_another_ending_is_refused(model, tmp_path, capsys):
     assert main(["export", "--model", str(model), "--out", str(tmp_path / "r.ods")]) == 2
     assert "expected a name that ends in .xlsx, or in .csv or .parquet" in capsys.readouterr().err

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cf_excel.cli import main
-from cf_excel.cli.messages import lasting_output, note, say, shown
+from cf_excel.cli.messages import lasting_output, note, say
+from cf_excel.cli.plain_text import shown
 
 RED = "\x1b[31mred\x1b]0;title\x07"
 COMMAND = [sys.executable, "-m", "cf_excel"]

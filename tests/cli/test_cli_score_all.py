@@ -145,6 +145,30 @@ def test_a_workbook_of_somebody_is_not_replaced(shop, tmp_path, capsys):
     assert main([*ask[:-1], "scores.csv"]) == main([*ask[:-1], "scores.csv"]) == 0
 
 
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize("ask", [["recommend", "--all"], ["similar", "--all"], ["predict", "--pairs", "pairs.csv"]])
+def test_a_table_of_somebody_is_not_replaced(shop, tmp_path, capsys, ask, ending):
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    user, movie = shop.factors.user_ids[0], shop.factors.movie_ids[0]
+    (tmp_path / "pairs.csv").write_text(f"customer,product,when\n{user},{movie},now\n")
+    path = tmp_path / f"mine{ending}"
+    mine = (
+        b'[\n{"customer": 1, "product": 2, "score": 3}\n]\n'
+        if ending == ".json"
+        else b"customer,product,score\n1,2,3\n"
+    )
+    path.write_bytes(mine)
+    assert main([*ask, "--out", path.name]) == 2
+    assert f"{path.name} was not written by cf_excel, or by an older one: --backup keeps it" in capsys.readouterr().err
+    assert path.read_bytes() == mine
+    assert main([*ask, "--out", path.name, "--backup"]) == 0
+    assert (tmp_path / f"mine.bak{ending}").read_bytes() == mine
+    assert main([*ask, "--out", path.name]) == 0  # our own is replaced
+    path.write_bytes(mine)
+    assert main([*ask, "--out", path.name, "--force"]) == 0
+
+
 @pytest.mark.validator
 def test_a_workbook_is_a_table_that_keeps_ids(shop, tmp_path, validator_errors):
     assert main(["recommend", "--all", "-n", "2", "--out", "r.xlsx"]) == 0

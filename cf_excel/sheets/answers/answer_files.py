@@ -8,10 +8,12 @@ from typing import TextIO
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import replacing
-from cf_excel.sheets.answers.answer_table import AnswerTable
+from cf_excel.model.factor_tables import column_names
+from cf_excel.sheets.answers.answer_table import SCORES, AnswerTable
 from cf_excel.xlsx.cells import MAX_ROWS
 
 ENDINGS = (".xlsx", ".csv", ".parquet", ".json")
+_LONGEST_ROW = 2**20  # characters
 
 
 def check_kind(path: Path) -> None:
@@ -32,6 +34,27 @@ def check_rows(path: Path, n_rows: int) -> None:
             f"{path}: {n_rows:,} rows are more than the {MAX_ROWS - 1:,} that a sheet has below its header: "
             f"write {path.stem}.csv or {path.stem}.parquet"
         )
+
+
+def is_answers(path: Path) -> bool:
+    """Say whether a .csv, .parquet or .json file has the columns of answers; another table is somebody's own.
+
+    Scores of pairs, by a model of picks, can't be told from a table of somebody's own scores, and count as one.
+    """
+    names = _first_names(path) if path.suffix.lower() == ".json" else column_names(path)
+    names = [name.replace("_", " ") for name in names]
+    ranked = "rank" in names[1:3] and names[-2] in {name.replace("_", " ") for name in SCORES}
+    return ranked or "prediction" in names[2:4]
+
+
+def _first_names(path: Path) -> list[str]:
+    """Return the names in the first object of what print_json wrote; none where it is another kind of file."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            opened, row = stream.readline(_LONGEST_ROW), stream.readline(_LONGEST_ROW)
+        return list(json.loads(row.rstrip(",\n"))) if opened == "[\n" and row.startswith("{") else []
+    except (ValueError, OSError):
+        return []
 
 
 def write_answers(path: Path, table: AnswerTable) -> None:

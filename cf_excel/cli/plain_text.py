@@ -1,0 +1,20 @@
+"""Texts that any terminal may show."""
+
+import unicodedata
+
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+
+def shown(text: object) -> str:
+    """Return a text without the characters that steer a terminal: ids, titles and paths may hold any.
+
+    Those are the controls, halves of characters, what breaks a line and what turns the direction of writing; spaces
+    that do not break and the joiners of signs stay.
+    """
+    plain = str(text)
+    return plain if plain.isprintable() else "".join("?" if _steers(c) else c for c in plain)
+
+
+def _steers(c: str) -> bool:
+    return c != "\n" and (unicodedata.category(c) in _CONTROLS or unicodedata.bidirectional(c) in _TURNS)

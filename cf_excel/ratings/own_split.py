@@ -1,0 +1,37 @@
+"""Validation rows that a function of one's own chooses."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from cf_excel.errors import InputError
+from cf_excel.ratings.table import Ratings
+
+Chooser = Callable[[pd.DataFrame], ArrayLike]
+
+
+def ratings_frame(ratings: Ratings) -> pd.DataFrame:
+    """Return ratings as a DataFrame, a row each: user_id, movie_id, rating and, where there are any, timestamp."""
+    columns = {"user_id": ratings.user_ids[ratings.user_idx], "movie_id": ratings.movie_ids[ratings.movie_idx]}
+    columns["rating"] = ratings.rating
+    if ratings.timestamp is not None:
+        columns["timestamp"] = ratings.timestamp
+    return pd.DataFrame(columns)
+
+
+def chosen_rows(ratings: Ratings, choose: Chooser) -> np.ndarray:
+    """Return the numbers of the rows for which choose(ratings_frame(ratings)) says True, int64.
+
+    Raises InputError where it returns anything but True or False for each row.
+    """
+    mask = np.asarray(choose(ratings_frame(ratings)))
+    if mask.dtype == object:  # as pandas hands over a column of its own type of truth values
+        mask = np.array(mask.tolist())
+    if mask.dtype != bool or mask.shape != (len(ratings),):
+        raise InputError(
+            f"split returned {mask.dtype} in the shape {mask.shape}: expected True or False for each of the "
+            f"{len(ratings):,} ratings, such as lambda ratings: ratings.user_id % 5 == 0"
+        )
+    return np.flatnonzero(mask)
