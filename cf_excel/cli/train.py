@@ -22,6 +22,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
+from cf_excel.cli.train_keep import add_keep_options, find_kept, kept_alone
 from cf_excel.cli.train_picks import settle_kind, train_picks
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
@@ -117,6 +118,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     lesson.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
     add_picks_options(parser)
+    add_keep_options(parser)
     add_answer_options(parser, run)
 
 
@@ -133,6 +135,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     _check_features(args)
     train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else _bayes_trainer(args)
     ratings = read_ratings(args)
+    kept = find_kept(args, ratings)
 
     from cf_excel.cli import train_report
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
@@ -147,7 +150,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         factors, is_better = train_picks(args, ratings, val_rows)
         if not (is_better or args.force or _model_at(path) is None):
             _refuse_worse("a list of what is picked most", path)
-        _save(args, factors, path)
+        _save(args, kept_alone(args, factors, kept), path)
         return train_report.as_answer(factors, ratings, val_rows, path)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
     n_train = len(ratings) - len(val_rows)
@@ -168,7 +171,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     factors = replace(factors, record=factors.record | {"baselines": [errors[0] for errors in baselines.values()]})
     if not args.force:
         _check_no_worse(factors, path)
-    _save(args, factors, path)
+    _save(args, kept_alone(args, factors, kept), path)
     told = {"chosen": factors.record.get("chosen"), "stopped": history.stopped or None, "verdict": advice}
     return (
         train_report.as_answer(factors, ratings, val_rows, path)

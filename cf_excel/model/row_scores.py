@@ -22,8 +22,11 @@ class RowScores:
         self._kind = KINDS[factors.kind]
         # Each user and movie becomes one vector, so that a prediction is one product (or, for "net", its second layer);
         # the last row of each is the mean one, which row -1, an unknown id, picks.
-        users, movies = _with_mean(factors.user_factors), _with_mean(factors.movie_factors)
-        user_bias, movie_bias = _with_mean(factors.user_bias), _with_mean(factors.movie_bias)
+        mean = None if factors.crowd is None else factors.crowd.mean
+        users, user_bias = _with_mean(factors.user_factors), _with_mean(factors.user_bias)
+        if mean is not None:
+            users[-1], user_bias[-1] = mean[:-1], mean[-1]
+        movies, movie_bias = _with_mean(factors.movie_factors), _with_mean(factors.movie_bias)
         if self._kind.is_net:
             of_users, of_movies = np.split(factors.layers["w1"], 2, axis=1)
             self._left = users @ of_users.T + factors.layers["b1"]
