@@ -8,6 +8,7 @@ from cf_excel.errors import InputError
 from cf_excel.model.crowd import Crowd
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
+from cf_excel.model.mapped import checked_seen, is_mapped
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
@@ -87,6 +88,8 @@ class Factors(Parameters):
     def seen(self, user: int) -> np.ndarray:
         """Return the movie rows that the user in this row rated, in the order of seen_movies; errors as n_seen."""
         self.check_seen()
+        if is_mapped(self.seen_movies):
+            return checked_seen(self.seen_offsets[user : user + 2], self.seen_movies, self.n_movies)
         return self.seen_movies[slice(*self.seen_offsets[user : user + 2])]
 
     @property

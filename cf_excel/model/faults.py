@@ -7,6 +7,7 @@ import numpy as np
 
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS, LISTS
+from cf_excel.model.mapped import is_mapped
 from cf_excel.ratings.hashes import id_hashes
 from cf_excel.ratings.nouns import is_noun
 
@@ -93,6 +94,8 @@ def _array_fault(factors: Factors) -> str:
         fault = _numbers_fault(name, array, shapes[name], np.dtype(dtypes.get(name, array.dtype)))
         if fault:
             return fault
+        if is_mapped(array):
+            continue
         if ((kind.knows_spread and name in kind.layers) or name == "half_count") and array.min() < 0:
             return f"{name} has values below 0"
         if name == "usual_count" and array.min() <= 0:
@@ -136,14 +139,19 @@ def _numbers_fault(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: 
         return f"{name} has shape {array.shape}, expected {shape}"
     if array.dtype != dtype:
         return f"{name} holds {array.dtype}, expected {dtype}"
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not is_mapped(array) and not np.isfinite(array).all():
         return f"{name} has values that are not finite"
     return ""
 
 
 def _size_fault(factors: Factors) -> str:
     """Return what the numbers could add up to, in one of their uses, that single precision can't hold."""
-    largest = lambda array: np.maximum(array.max(axis=0), -array.min(axis=0)).astype(np.float64)  # noqa: E731
+
+    def largest(array: np.ndarray) -> np.ndarray:
+        if is_mapped(array):  # their numbers are looked at when they are used
+            return np.zeros(array.shape[1:])
+        return np.maximum(array.max(axis=0), -array.min(axis=0)).astype(np.float64)
+
     users, movies = largest(factors.user_factors), largest(factors.movie_factors)
     biases = largest(factors.user_bias) + largest(factors.movie_bias)
     sums = {
@@ -175,7 +183,7 @@ def _id_fault(factors: Factors) -> str:
         ids = getattr(factors, name)
         if ids.dtype != np.int64 and not all(isinstance(value, str) and value for value in ids.tolist()):
             return f"{name} are neither whole numbers nor texts"
-        if _has_twice(ids):
+        if not is_mapped(ids) and _has_twice(ids):
             return f"{name} has the same id twice"
     for name in TEXTS:
         if not all(isinstance(text, str) for text in getattr(factors, name).tolist()):
@@ -207,7 +215,11 @@ def _is_unicode(text: str) -> bool:
 
 def _seen_fault(factors: Factors) -> str:
     offsets, seen = factors.seen_offsets, factors.seen_movies
-    if offsets[0] != 0 or offsets[-1] != len(seen) or (offsets[1:] < offsets[:-1]).any():
+    if offsets[0] != 0 or offsets[-1] != len(seen):
+        return "seen_offsets do not divide seen_movies"
+    if is_mapped(seen):
+        return ""
+    if (offsets[1:] < offsets[:-1]).any():
         return "seen_offsets do not divide seen_movies"
     if len(seen) and (seen.min() < 0 or seen.max() >= factors.n_movies):
         return "seen_movies names movies that the model does not have"

@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from safetensors.numpy import load, save
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source, make_folder, replacing
-from cf_excel.model.crowd import Crowd
+from cf_excel.model.crowd import Crowd, moments
 from cf_excel.model.factors import Factors
 from cf_excel.model.faults import DTYPES, IDS, OF_CROWD, OF_LISTS, OPTIONAL, TEXTS, fault_of, part_arrays
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
+from cf_excel.model.mapped import MAPPED_FROM, arrays_in
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.written import PLACE, sealed
 
@@ -61,6 +63,8 @@ def save_factors(factors: Factors, path: Path | str) -> None:
         metadata = {"cf_excel": json.dumps(head, allow_nan=False)}
     except (TypeError, ValueError) as error:
         raise InputError(f"the model was not saved: its record is not JSON ({error})") from None
+    if factors.crowd is None and _n_bytes(factors) >= MAPPED_FROM:  # who reads it by parts can't go through all users
+        factors = replace(factors, crowd=Crowd(factors.n_ratings.astype(np.int64), *moments(factors)))
     arrays = {name: getattr(factors, name) for name in DTYPES}
     arrays |= {name: array for name in OPTIONAL if (array := getattr(factors, name)) is not None}
     arrays |= {name: _as_bytes(getattr(factors, name)) for name in TEXTS}
@@ -80,14 +84,14 @@ def load_factors(path: Path | str | None = None) -> Factors:
 
     Raises FileError, in one line, for anything but a whole model, with which everything works: a missing or truncated
     file, another format, wrong shapes, values that are not finite or add up to what is not, a pickle. Nothing is ever
-    unpickled.
+    unpickled. Of a file from MAPPED_FROM bytes on, what is as long as the users is read, and checked, when it is used.
     """
     path = default_model_path() if path is None else Path(path)
     data = _read(path)
     try:
         head, arrays = _unpack(data)
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-        raise FileError(f"{path} is not a whole cf_excel model: {_what_it_is(path, data)}") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise FileError(f"{path} is not a whole cf_excel model: {_what_it_is(path, bytes(data[:8]))}") from None
     if head.get("format") != FORMAT:
         raise FileError(f"{path} is a safetensors file, but not a cf_excel model: make one with {_TRAIN}")
     if head.get("number") != FORMAT_NUMBER:
@@ -103,9 +107,12 @@ def load_factors(path: Path | str | None = None) -> Factors:
     return factors
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> bytes | np.memmap:
+    """Return the bytes of a file; those of a large one are on disk until they are used."""
     check_source(path)
     try:
+        if path.is_file() and path.stat().st_size >= MAPPED_FROM:
+            return np.memmap(path, np.uint8, "r")
         return path.read_bytes()
     except FileNotFoundError:
         raise FileError(f"there is no model at {path}: run {_TRAIN}") from None
@@ -115,10 +122,13 @@ def _read(path: Path) -> bytes:
         raise FileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _unpack(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+def _unpack(data: bytes | np.memmap) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the model's own JSON and its arrays; any error means that the bytes are not a whole safetensors file."""
-    arrays = load(data)
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    if isinstance(data, np.memmap):
+        header, arrays = arrays_in(data)
+    else:
+        arrays = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     head = json.loads(header.get("__metadata__", {}).get("cf_excel", "{}"))
     return (head if isinstance(head, dict) else {}), arrays
 
@@ -139,6 +149,11 @@ def _what_it_is(path: Path, data: bytes) -> str:
     if not data:
         return f"it is empty, train it again with {_TRAIN}"
     return f"it is truncated or no safetensors file, expected one that {_TRAIN} wrote"
+
+
+def _n_bytes(factors: Factors) -> int:
+    arrays = [*factors.arrays.values(), *factors.layers.values(), factors.seen_movies, factors.seen_ratings]
+    return sum(array.nbytes for array in arrays if array is not None)
 
 
 def _as_bytes(texts: np.ndarray) -> np.ndarray:
