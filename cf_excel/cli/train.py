@@ -21,6 +21,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
+from cf_excel.cli.train_keep import add_keep_options, find_kept, kept_alone
 from cf_excel.cli.train_picks import settle_kind, train_picks
 from cf_excel.cli.workers import add_workers_options, fit_function, follow_launcher, settle_workers
 from cf_excel.errors import FileError, InputError
@@ -118,6 +119,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     lesson.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: 1 for small batches)")
     add_ratings_options(parser)
     add_picks_options(parser)
+    add_keep_options(parser)
     add_answer_options(parser, run)
 
 
@@ -136,6 +138,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     _check_features(args)
     train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else _bayes_trainer(args)
     ratings = read_ratings(args)
+    kept = find_kept(args, ratings)
 
     from cf_excel.cli import train_report
     from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
@@ -150,7 +153,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         factors, is_better = train_picks(args, ratings, val_rows)
         if not (is_better or args.force or _model_at(path) is None):
             _refuse_worse("a list of what is picked most", path)
-        _save(args, factors, path)
+        _save(args, kept_alone(args, factors, kept), path)
         return train_report.as_answer(factors, ratings, val_rows, path)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
     n_train = len(ratings) - len(val_rows)
@@ -171,7 +174,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     factors = replace(factors, record=factors.record | {"baselines": [errors[0] for errors in baselines.values()]})
     if not args.force:
         _check_no_worse(factors, path)
-    _save(args, factors, path)
+    _save(args, kept_alone(args, factors, kept), path)
     told = {"chosen": factors.record.get("chosen"), "stopped": history.stopped or None, "verdict": advice}
     return (
         train_report.as_answer(factors, ratings, val_rows, path)

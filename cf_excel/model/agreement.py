@@ -33,7 +33,7 @@ def agreement(factors: Factors, user_rows: np.ndarray, movie_rows: np.ndarray, r
     A model that was saved without its ratings tells which pairs it was trained on: then these count.
     """
     known = (user_rows >= 0) & (movie_rows >= 0)
-    known[known] = factors.n_seen[user_rows[known]] > 0
+    known[known] = np.diff(factors.seen_offsets)[user_rows[known]] > 0
     users, which = np.unique(user_rows[known], return_inverse=True)
     part = factors.of_users(users)
     pairs = part.seen_users * np.int64(factors.n_movies) + part.seen_movies

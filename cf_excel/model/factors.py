@@ -4,8 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cf_excel.errors import InputError
+from cf_excel.model.crowd import Crowd
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
+from cf_excel.model.mapped import checked_seen, is_mapped
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 
@@ -34,6 +37,8 @@ class Factors(Parameters):
     record: the training record (data hash, split, seed, versions, metrics), ready for JSON.
     global_mean: rating that x is added to, in "bayes"; 0 in every other kind.
     nouns: what a user and a movie are called. lists: what lists rank by, None where that is the predicted rating.
+    crowd: what is known of all users, where these are only some of them, or where seen_movies is left out; None where
+    that is the same.
     """
 
     kind: str
@@ -53,16 +58,26 @@ class Factors(Parameters):
     global_mean: float = 0.0
     nouns: Nouns = USUAL_NOUNS
     lists: ListFactors | None = None
+    crowd: Crowd | None = None
 
     @property
     def n_ratings(self) -> np.ndarray:
         """Return how many users rated each movie, (n_movies,)."""
-        return np.bincount(self.seen_movies, minlength=self.n_movies)
+        return np.bincount(self.seen_movies, minlength=self.n_movies) if self.crowd is None else self.crowd.n_rated
 
     @property
     def n_seen(self) -> np.ndarray:
-        """Return how many movies each user rated, (n_users,)."""
+        """Return how many movies each user rated, (n_users,). Raises InputError as check_seen does."""
+        self.check_seen()
         return np.diff(self.seen_offsets)
+
+    def check_seen(self) -> None:
+        """Raise InputError where the model was saved without what its users rated."""
+        if self.crowd is not None and not len(self.seen_movies) and self.crowd.n_rated.any():
+            raise InputError(
+                f"the model does not say what each {self.nouns.user} rated, which lists for {self.nouns.users} need: "
+                "train it without --no-seen; predictions and what is similar need nothing of it"
+            )
 
     def metric(self, name: str) -> float | None:
         """Return a metric of the validation ratings, None where the record, which anybody may write, has none."""
@@ -71,17 +86,20 @@ class Factors(Parameters):
         return value if isinstance(value, (int, float)) else None
 
     def seen(self, user: int) -> np.ndarray:
-        """Return the movie rows that the user in this row rated, in the order of seen_movies."""
+        """Return the movie rows that the user in this row rated, in the order of seen_movies; errors as n_seen."""
+        self.check_seen()
+        if is_mapped(self.seen_movies):
+            return checked_seen(self.seen_offsets[user : user + 2], self.seen_movies, self.n_movies)
         return self.seen_movies[slice(*self.seen_offsets[user : user + 2])]
 
     @property
     def seen_users(self) -> np.ndarray:
         """Return the user row of each rating, (n_ratings,), as seen_movies has the movie's."""
-        return np.repeat(np.arange(self.n_users), self.n_seen)
+        return np.repeat(np.arange(self.n_users), np.diff(self.seen_offsets))
 
     def of_users(self, rows: np.ndarray) -> "Factors":
         """Return the model of the users in these rows, in their order."""
-        counts = self.n_seen[rows]
+        counts = np.diff(self.seen_offsets)[rows]
         offsets = _offsets(counts)
         places = np.arange(offsets[-1]) + np.repeat(self.seen_offsets[rows] - offsets[:-1], counts)
         arrays = {name: getattr(self, name)[rows] for name in ("user_ids", "user_factors", "user_bias")}
@@ -97,8 +115,9 @@ class Factors(Parameters):
         arrays = {name: getattr(self, name)[rows] for name in names}
         kept = self._seeing(offsets, np.flatnonzero(seen >= 0))
         lists = None if self.lists is None else self.lists.of_movies(rows)
+        crowd = None if self.crowd is None else self.crowd.of_movies(rows)
         layers = self._layers_of("movies", rows)
-        return replace(kept, **arrays, seen_movies=seen[seen >= 0], layers=layers, lists=lists)
+        return replace(kept, **arrays, seen_movies=seen[seen >= 0], layers=layers, lists=lists, crowd=crowd)
 
     def _seeing(self, offsets: np.ndarray, places: np.ndarray) -> "Factors":
         """Return the model with some of its ratings."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.model.crowd import moments
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lookup import shown
@@ -39,9 +40,8 @@ class UserPrior:
 
 def user_prior(factors: Factors) -> UserPrior:
     """Return the prior that the trained users make."""
-    users = np.column_stack([factors.user_factors, factors.user_bias]).astype(np.float64)
-    mean = users.mean(axis=0)
-    covariance = (users - mean).T @ (users - mean) / len(users)
+    crowd = factors.crowd
+    mean, covariance = moments(factors) if crowd is None else (crowd.mean, crowd.covariance)
     variances, directions = np.linalg.eigh(covariance)
     return UserPrior(mean, covariance, directions * np.sqrt(np.maximum(variances, 0)))
 

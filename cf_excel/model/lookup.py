@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from cf_excel.errors import InputError, UnknownIdError
+from cf_excel.model.mapped import is_mapped, rows_in
 from cf_excel.ratings.nouns import plural
 from cf_excel.ratings.table import canonical_id
 
@@ -37,6 +38,8 @@ class IdIndex:
     def rows(self, ids: object) -> np.ndarray:
         """Return the row of each id, in the shape of ids; -1 where it is unknown. Raises InputError for a blank id."""
         array = _as_array(ids)
+        if is_mapped(self.ids):
+            return self._mapped_rows(array)
         if self._table is not None and array.dtype.kind in "iu" and array.dtype != np.uint64:
             low, high = self._low, self._low + len(self._table) - 1
             inside = (array >= low) & (array <= high)
@@ -68,6 +71,16 @@ class IdIndex:
         """Return the rows of up to 3 ids with every word of a text in them, or else of those that look like it."""
         return (self.containing(value) or look_alikes(value, self._by_name))[:3] if isinstance(value, str) else []
 
+    def _mapped_rows(self, array: np.ndarray) -> np.ndarray:
+        """Return rows of ids that are on disk, which are looked through for all that are new together."""
+        wanted = [canonical_id(value) for value in array.ravel().tolist()]
+        new = {value for value in wanted if isinstance(value, int)} - self._found.keys()
+        if new:
+            values = np.array(sorted(new), np.int64)
+            self._found |= zip(values.tolist(), rows_in(self.ids, values).tolist(), strict=True)
+        found = [self._found.get(value, -1) if isinstance(value, int) else -1 for value in wanted]
+        return np.array(found, np.intp).reshape(array.shape)
+
     def _row(self, value: object) -> int:
         identity = canonical_id(value)
         row = self._rows.get(identity if self._whole else str(identity), -1)
@@ -75,6 +88,10 @@ class IdIndex:
             return row
         same = self._by_name.get(fold(str(identity)), [])
         return same[0] if len(same) == 1 else row
+
+    @cached_property
+    def _found(self) -> dict[int, int]:
+        return {}
 
     @cached_property
     def _rows(self) -> dict[int | str, int]:

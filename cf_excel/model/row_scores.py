@@ -9,6 +9,7 @@ from cf_excel.errors import InputError
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import explored
+from cf_excel.model.mapped import MappedUsers, is_mapped
 from cf_excel.model.uncertainty import spread_vectors
 
 _CHUNK = 1 << 14  # pairs scored at a time: their factors stay in the processor's cache
@@ -22,15 +23,23 @@ class RowScores:
         self._kind = KINDS[factors.kind]
         # Each user and movie becomes one vector, so that a prediction is one product (or, for "net", its second layer);
         # the last row of each is the mean one, which row -1, an unknown id, picks.
-        users, movies = _with_mean(factors.user_factors), _with_mean(factors.movie_factors)
-        user_bias, movie_bias = _with_mean(factors.user_bias), _with_mean(factors.movie_bias)
+        movies, movie_bias = _with_mean(factors.movie_factors), _with_mean(factors.movie_bias)
         if self._kind.is_net:
-            of_users, of_movies = np.split(factors.layers["w1"], 2, axis=1)
-            self._left = users @ of_users.T + factors.layers["b1"]
-            self._right = movies @ of_movies.T
+            self._right = movies @ np.split(factors.layers["w1"], 2, axis=1)[1].T
         else:
-            self._left = np.column_stack([users, user_bias, np.ones_like(user_bias)])
             self._right = np.column_stack([movies, np.ones_like(movie_bias), movie_bias])
+        users, crowd = (factors.user_factors, factors.user_bias), factors.crowd
+        mean = tuple(array.mean(axis=0) for array in users) if crowd is None else (crowd.mean[:-1], crowd.mean[-1])
+        self._left: np.ndarray | MappedUsers
+        if is_mapped(factors.user_factors):
+            self._left = MappedUsers(users, self._of_users, mean)
+        else:
+            self._left = self._of_users(*map(_and_last, users, mean))
+
+    def _of_users(self, factors: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        if not self._kind.is_net:
+            return np.column_stack([factors, bias, np.ones_like(bias)])
+        return factors @ np.split(self.factors.layers["w1"], 2, axis=1)[0].T + self.factors.layers["b1"]
 
     @property
     def width(self) -> int:
@@ -51,7 +60,7 @@ class RowScores:
         A product of matrices would round otherwise for many users than for one; matrix times vector, each, does not.
         """
         if self._kind.is_net:
-            sums = self._join(self._left[user_rows, None], self._right[:-1])
+            sums = self._join(self._left[user_rows][:, None], self._right[:-1])
         else:
             sums = _times_each(self._right[:-1], self._left[user_rows])
         if lower_bound:
@@ -107,7 +116,7 @@ class RowScores:
         return _times_each(self._unit_factors, self._unit_factors[movies])
 
     @cached_property
-    def _spread(self) -> tuple[np.ndarray, np.ndarray]:
+    def _spread(self) -> tuple[np.ndarray | MappedUsers, np.ndarray]:
         if not self._kind.knows_spread:
             raise InputError(f"a model of kind {self.factors.kind} knows no uncertainty: train one of kind bayes")
         return spread_vectors(self.factors)
@@ -127,7 +136,9 @@ class RowScores:
             return np.maximum(left + right, 0) @ self.factors.layers["w2"][0] + self.factors.layers["b2"][0]
         return right @ left if left.ndim == 1 else np.einsum("...k,...k->...", left, right)
 
-    def _pairs(self, left: np.ndarray, right: np.ndarray, users: np.ndarray, movies: np.ndarray) -> np.ndarray:
+    def _pairs(
+        self, left: np.ndarray | MappedUsers, right: np.ndarray, users: np.ndarray, movies: np.ndarray
+    ) -> np.ndarray:
         """Return what joins left's user rows and right's movie rows, in the shape that the rows broadcast to."""
         shape = _shape(users, movies)
         if users.size * movies.size == np.prod(shape):  # every user meets every movie: one matrix product
@@ -153,7 +164,11 @@ class RowScores:
 
 
 def _with_mean(array: np.ndarray) -> np.ndarray:
-    return np.concatenate([array, array.mean(axis=0, keepdims=True)])
+    return _and_last(array, array.mean(axis=0))
+
+
+def _and_last(array: np.ndarray, last: np.ndarray) -> np.ndarray:
+    return np.concatenate([array, last[None].astype(array.dtype)])
 
 
 def _times_each(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cf_excel.errors import InputError
+from cf_excel.model.crowd import Crowd, moments
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
@@ -23,6 +24,26 @@ def keep_movies(factors: Factors, n: int) -> Factors:
 def keep_users(factors: Factors, n: int) -> Factors:
     """Return the model of the n most active users, in the model's order."""
     return factors.of_users(np.sort(most_rated(factors.n_seen, factors.user_ids)[:n]))
+
+
+def only_users(factors: Factors, rows: np.ndarray) -> Factors:
+    """Return the model of the users in these rows, which still tells how often all users rated each movie."""
+    return replace(factors.of_users(rows), crowd=_crowd(factors))
+
+
+def without_seen(factors: Factors) -> Factors:
+    """Return the model without what its users rated, which lists for them need: see Factors.check_seen."""
+    return replace(
+        factors,
+        seen_offsets=np.zeros_like(factors.seen_offsets),
+        seen_movies=factors.seen_movies[:0],
+        seen_ratings=None,
+        crowd=_crowd(factors),
+    )
+
+
+def _crowd(factors: Factors) -> Crowd:
+    return factors.crowd or Crowd(factors.n_ratings.astype(np.int64), *moments(factors))
 
 
 def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
@@ -45,6 +66,7 @@ def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
         movie_factors=_wide(movie_basis @ right.T, n, root),
         layers=_cut_variances(factors, n),
         record=factors.record | {"factors_before": factors.n_factors},
+        crowd=None,  # whose mean is one of the old factors
     )
     return small, _change(factors, small)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -62,14 +62,17 @@ def read_part(
     memory are its share of the rows, its users' ratings, one round, and the ids of all users and movies. All parts
     together are what load_ratings reads of the folder, whatever the number of processes: ids in order of first
     appearance, of each pair the latest rating. movies: what is known of them, by id; columns beside the ratings don't
-    tell. Raises FileError and InputError as load_ratings does, the same in every process, whichever met it.
+    tell. Raises FileError and InputError as load_ratings does, the same in every process, whichever met it, and
+    InputError for picks.
     """
     how = how or Reading()
+    if how.implicit:
+        raise InputError(f"{path}: several processes read ratings, not picks: read these with one")
     table, column = _agreed(comm, lambda: _table(path, how))
     share = _Share.of(table, comm)
     rows = _agreed(comm, lambda: collect_rows(share, column, how))
     columns = _columns_of(rows, share, column)
-    left_out = _added_up(comm, rows)
+    left_out = _added_up(comm, rows, share)
     n_read = _total(comm, len(columns["rating"]))
     _agreed(comm, lambda: tell_left_out(table.name, left_out, n_read, how))
     user_ids, columns["user_idx"] = _merged(comm, list(rows.users.row_of_id), columns["user_idx"], columns["row"])
@@ -148,10 +151,15 @@ class _Share:
                 yield chunk
 
     def places(self, rows: list[int]) -> list[str]:
+        return self.table.places(self.rows_of(rows))
+
+    def rows_of(self, rows: list[int]) -> list[int]:
+        """Return which rows of the whole table rows of the share are."""
         firsts, lengths = map(np.array, zip(*self.pieces, strict=True))
         ends = np.cumsum(lengths)
         at = np.searchsorted(ends, rows, "right")
-        return self.table.places((firsts[at] + rows - (ends - lengths)[at]).tolist())
+        found: list[int] = (firsts[at] + rows - (ends - lengths)[at]).tolist()
+        return found
 
 
 def _table(path: Path | str, how: Reading) -> tuple[Parquet, dict[str, int]]:
@@ -214,12 +222,13 @@ def _agreed(comm: Gathering, work: Callable[[], T]) -> T:
     return result
 
 
-def _added_up(comm: Gathering, rows: ReadRows) -> ReadRows:
-    """Return what was left out in all processes."""
-    told = _everyones_json(comm, [rows.n_not_rated, rows.n_totals, rows.n_bad, rows.first_fault])
-    counts = [sum(one[i] for one in told) for i in range(3)]
-    first_fault = next((one[3] for one in told if one[3]), "")
-    return replace(ReadRows(), n_not_rated=counts[0], n_totals=counts[1], n_bad=counts[2], first_fault=first_fault)
+def _added_up(comm: Gathering, rows: ReadRows, share: _Share) -> ReadRows:
+    """Return what was left out in all processes, with the fault of the table's first bad row."""
+    at = share.rows_of([rows.first_bad_row])[0] if rows.n_bad else _NEVER
+    told = _everyones_json(comm, [[rows.n_not_rated, rows.n_totals, rows.n_bad], [int(at), rows.first_fault]])
+    n_not_rated, n_totals, n_bad = (sum(counts) for counts in zip(*(one[0] for one in told), strict=True))
+    first_fault = min(one[1] for one in told)[1]
+    return ReadRows(n_not_rated=n_not_rated, n_totals=n_totals, n_bad=n_bad, first_fault=first_fault)
 
 
 def _merged(

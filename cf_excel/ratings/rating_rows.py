@@ -118,6 +118,7 @@ class ReadRows:
     n_totals: int = 0
     n_bad: int = 0
     first_fault: str = ""
+    first_bad_row: int = 0
 
     def joined(self) -> dict[str, np.ndarray]:
         """Return whole arrays, giving up the pieces of one column before the next, to spare memory."""
@@ -319,7 +320,9 @@ def _report(table: RatingsTable, n_before: int, how: Reading, rows: ReadRows, si
         first.setdefault(n_before + row, []).append(fault)
     chosen = list(first)[:_MOST_FAULTS]
     if how.skip_bad:
-        rows.first_fault = rows.first_fault or f"{table.places(chosen[:1])[0]}: {first[chosen[0]][0]}"
+        if not rows.n_bad:
+            rows.first_bad_row = chosen[0]
+            rows.first_fault = f"{table.places(chosen[:1])[0]}: {first[chosen[0]][0]}"
         rows.n_bad += int(np.count_nonzero(sieve.bad))
         return
     places: dict[str, list[str]] = {}  # of each fault

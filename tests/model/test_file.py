@@ -16,6 +16,7 @@ from support.models import list_factors
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.model import file as model_file
+from cf_excel.model.crowd import Crowd
 from cf_excel.model.file import default_model_path, load_factors, save_factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
@@ -135,6 +136,10 @@ def nan_at(array):
     return array
 
 
+def crowd(n_movies=8, n_rated=1, mean=0.1, spread=0.1):
+    return Crowd(np.full(n_movies, n_rated), np.full(4, mean), np.full((4, 4), spread))
+
+
 FAULTS = {
     "kind": (lambda f: {"kind": "svd"}, "'svd' is none of bayes, dot, dot-bias, net, collab"),
     "nan": (lambda f: {"movie_factors": nan_at(f.movie_factors)}, "movie_factors has values that are not finite"),
@@ -148,6 +153,14 @@ FAULTS = {
     "no layers": (lambda f: {"layers": {}}, "kind net with layers none"),
     "odd layer": (lambda f: {"layers": f.layers | {"w1": f.layers["w1"].T}}, "w1 has shape"),
     "twice": (lambda f: {"user_ids": np.zeros(5, np.int64)}, "user_ids has the same id twice"),
+    "text twice": (
+        lambda f: {"user_ids": np.array(["a", "15", "c", "a", "d"], object)},
+        "user_ids has the same id twice",
+    ),
+    "crowd shape": (lambda f: {"crowd": crowd(n_movies=7)}, r"crowd.n_rated has shape \(7,\), expected \(8,\)"),
+    "crowd nan": (lambda f: {"crowd": crowd(mean=np.nan)}, "crowd.mean has values that are not finite"),
+    "crowd huge": (lambda f: {"crowd": crowd(spread=1e300)}, "crowd.covariance has values that are too large"),
+    "crowd below 0": (lambda f: {"crowd": crowd(n_rated=-1)}, "crowd.n_rated has values below 0"),
     "float ids": (lambda f: {"user_ids": np.arange(5.0)}, "user_ids are neither"),
     "range": (lambda f: {"rating_range": (5.0, 0.5)}, "rating range is 5.0 to 0.5"),
     "range nan": (lambda f: {"rating_range": (0.5, float("nan"))}, "rating range is 0.5 to nan"),
@@ -197,6 +210,13 @@ FAULTS = {
 }
 
 
+def test_no_new_user_of_picks_is_beyond_single_precision(tiny_factors, tmp_path):
+    factors = tiny_factors("picks")
+    layers = factors.layers | {"usual_count": np.float32([1e-45])}
+    with pytest.raises(InputError, match="factors of a new user could reach"):
+        save_factors(replace(factors, layers=layers), tmp_path / "model")
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_unusable_factors_are_neither_saved_nor_loaded(fault, tiny_factors, tmp_path, monkeypatch):
     change, words = FAULTS[fault]
@@ -210,7 +230,7 @@ def test_unusable_factors_are_neither_saved_nor_loaded(fault, tiny_factors, tmp_
     if fault in ("range nan", "float ids", "global mean"):  # these can't even be written
         return
     with monkeypatch.context() as patch:
-        patch.setattr(model_file, "_fault", lambda factors: "")
+        patch.setattr(model_file, "fault_of", lambda factors: "")
         save_factors(broken, path)
     with pytest.raises(FileError, match=words) as caught:
         load_factors(path)
@@ -371,7 +391,7 @@ def test_every_use_of_a_model_that_loads_gives_finite_numbers_or_says_why_not(da
         st.sampled_from([(0.5, 5.0), (1.0, 1.0), (0.0, 1e-30), (-1e15, 1e30), (0, 3e38)])
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_file, "_fault", lambda factors: "")
+        patch.setattr(model_file, "fault_of", lambda factors: "")
         save_factors(replace(factors, **change), scratch)
     with suppress(FileError):
         for use in uses_of(scratch):

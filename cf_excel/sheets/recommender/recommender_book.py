@@ -107,6 +107,7 @@ def check_model(factors: Factors, digits: int) -> None:
 
 def _as_written(factors: Factors, digits: int) -> Factors:
     """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
+    factors.check_seen()
     factors = factors.of_users(np.argsort(factors.user_ids, kind="stable"))
     return replace(
         factors,
@@ -117,6 +118,7 @@ def _as_written(factors: Factors, digits: int) -> Factors:
         lists=None if factors.lists is None else _lists_as_written(factors.lists, digits),
         seen_movies=factors.seen_movies[np.lexsort((factors.seen_movies, factors.seen_users))],
         seen_ratings=None,  # the workbook shows none
+        crowd=None,  # its formulas count what it shows
     )
 
 
