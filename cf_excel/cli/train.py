@@ -125,7 +125,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train, show how it went, and write the model; return what was shown."""
-    follow_launcher()
+    if follow_launcher():
+        raise SystemExit(0)
     settle_kind(args)
     _check_options(args)
     settle_workers(args)

@@ -30,13 +30,13 @@ def add_workers_options(group: argparse._ActionsContainer) -> None:
     )
 
 
-def follow_launcher() -> None:
-    """Follow rank 0 and exit where a launcher has started this process as another one; else do nothing.
+def follow_launcher() -> bool:
+    """Follow rank 0 where a launcher has started this process as another one, and say whether that was so.
 
     Ctrl-C is for rank 0, which tells the others.
     """
     if _launched("RANK") < 1:
-        return
+        return False
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from cf_excel.learn.bayes.together import follow
@@ -44,7 +44,7 @@ def follow_launcher() -> None:
 
     with launched() as comm:
         follow(comm)
-    raise SystemExit(0)
+    return True
 
 
 def settle_workers(args: argparse.Namespace) -> None:

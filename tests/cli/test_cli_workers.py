@@ -128,10 +128,12 @@ def test_a_killed_worker_leaves_the_former_model(
     assert "is of other settings (n_factors 15, and here 4)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_keeps_what_the_workers_learnt(table: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", [[sys.executable, "-m", "cf_excel"], [*TORCHRUN, "-m", "cf_excel"]])
+def test_ctrl_c_keeps_what_the_workers_learnt(launcher: list[str], table: str, tmp_path: Path) -> None:
     out = tmp_path / "model"
-    command = [sys.executable, "-m", "cf_excel", *TRAIN, "--ratings", table, "--workers", "2", "--out", str(out)]
+    command = [*launcher, *TRAIN, "--ratings", table, "--workers", "2", "--out", str(out)]
     command[command.index("--epochs") + 1] = "1000"
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, start_new_session=True) as running:
         for line in running.stdout:
@@ -139,8 +141,9 @@ def test_ctrl_c_keeps_what_the_workers_learnt(table: str, tmp_path: Path) -> Non
                 break
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does: all of them are told
         _, errors = running.communicate(timeout=60)
-    assert (running.returncode, errors) == (0, "")
-    assert load_factors(out).record["stopped"].endswith(" of 1000")
+    assert load_factors(out).record["stopped"].endswith(" of 1000"), errors
+    if TORCHRUN[2] not in launcher:  # it says that it was told to stop
+        assert (running.returncode, errors) == (0, "")
 
 
 @pytest.mark.slow
