@@ -10,7 +10,6 @@ from support.gradient_sheets import TITLES, sheet_of
 from support.models import block_values
 
 from cf_excel.cli import main
-from cf_excel.ratings.readers import load_ratings
 from cf_excel.sheets.exercise import GREEN, RIGHT, answers_title
 from cf_excel.sheets.gradient.gradient_books import EXERCISE, build_gradient
 from cf_excel.sheets.lesson.collab import build_collab
@@ -24,13 +23,12 @@ DESCENTS = {title: sheet_of(title, 4, 2).written for title in TITLES}
 
 
 @pytest.fixture(scope="module", params=["collab", "gradient"])
-def pair(request, tmp_path_factory) -> tuple[Path, Path, dict[str, dict[Block, Block]]]:
+def pair(request, tmp_path_factory, busy_ratings) -> tuple[Path, Path, dict[str, dict[Block, Block]]]:
     """An exercise, the workbook that has the formulas, and the blocks to write with their checks, by sheet."""
     folder = tmp_path_factory.mktemp("exercise")
     if request.param == "collab":
-        ratings = load_ratings()
         for name, exercise in (("solved.xlsx", False), ("exercise.xlsx", True)):
-            build_collab(ratings, folder / name, exercise=exercise)
+            build_collab(busy_ratings, folder / name, exercise=exercise)
         return folder / "exercise.xlsx", folder / "solved.xlsx", GRIDS
     for exercise in (False, True):
         build_gradient(folder, n_epochs=2, n_points=4, exercise=exercise)

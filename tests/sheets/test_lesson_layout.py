@@ -128,7 +128,8 @@ def test_grid_matches_brute_force(n_users, n_movies, n_factors, with_bias):
         users = f"{a1(user_rows[i], 2)}:{a1(user_rows[i], 1 + n_factors)}"
         movies = f"{a1(factor_rows[0], columns[j])}:{a1(factor_rows[-1], columns[j])}"
         biases = f"+{a1(user_rows[i], 1)}+{a1(bias_row, columns[j])}" if with_bias else ""
-        assert there == f'=IF({a1(rating_rows[i], columns[j])}="",0,MMULT({users},{movies}){biases})'
+        blank = f'{a1(rating_rows[i], columns[j])}="",{a1(rmse_row + 1, left - 1)}<>"Yes"'
+        assert there == f"=IF(AND({blank}),0,MMULT({users},{movies}){biases})"
 
 
 @given(SIZES, SIZES, SIZES, st.integers(1, 60))

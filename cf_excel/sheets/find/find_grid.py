@@ -42,7 +42,7 @@ def find_grid(title: str, sheet: Sheet) -> FoundSheet | None:
     Raises LayoutError where the predictions can't be followed or don't fit together.
     """
     pairs = paired(title, sheet)
-    found_parts = [part for fill in sheet.fills if (part := _predictions(title, fill, pairs))]
+    found_parts = [part for fill in sheet.fills if (part := _predictions(title, sheet, fill, pairs))]
     if not found_parts:
         return None
     predictions = _joined(title, found_parts)
@@ -129,14 +129,14 @@ class _Grid:
         return results
 
 
-def _predictions(title: str, fill: Fill, paired: dict[Address, Address]) -> Predictions | None:
+def _predictions(title: str, sheet: Sheet, fill: Fill, paired: dict[Address, Address]) -> Predictions | None:
     """Return the predictions that a formula makes, None where it makes none.
 
     paired: the ratings that predictions are compared with, for formulas that don't name one. Raises LayoutError where
     the formula makes predictions from cells that are not where the lesson has them.
     """
     formula = fill.first
-    form = form_of(formula)
+    form = form_of(formula, sheet.value)
     if formula.array and not fill.block.is_one_cell and _OTHER_FORM.search(formula.skeleton):
         raise LayoutError(
             f"sheet {title}: the prediction in {fill.block.first} is one array formula for many cells: {EXPECTED} in "

@@ -6,7 +6,7 @@ what comes out says which cells are multiplied with which, and which are added; 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 
 from cf_excel.xlsx.calculate import Area, NotCalculated, Symbolic, calculate
 from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.formula_tree import Call, Ref, Tree, formula_tree
+from cf_excel.xlsx.edit.sheet_xml import Address
+from cf_excel.xlsx.formula_tree import Call, Constant, Ref, Tree, formula_tree
 from cf_excel.xlsx.formulas import CellFormula
 
 _MOST_FACTORS = 2**11  # a longer line of cells is no user's or movie's
@@ -86,13 +87,23 @@ def may_predict(formula: str) -> bool:
     return bool(_MAY_MULTIPLY.search(formula))
 
 
-def form_of(formula: CellFormula) -> PredictionForm | None:
-    """Return how a formula predicts, None where it is no prediction."""
+def form_of(formula: CellFormula, shown: Callable[[Address], Any] | None = None) -> PredictionForm | None:
+    """Return how a formula predicts, None where it is no prediction.
+
+    shown: what a cell shows; without it, a cell that switches predictions of blanks on and off counts as blank.
+    """
     if not may_predict(formula.text):
         return None
     same, firsts = different(formula)
-    blocks = [formula.references[first].block for first in firsts]
-    return prediction_form(formula.skeleton, same, tuple((block.n_rows, block.n_columns) for block in blocks))
+    references = [formula.references[first] for first in firsts]
+    blocks = [reference.block for reference in references]
+    sizes = tuple((block.n_rows, block.n_columns) for block in blocks)
+    fixed = tuple(all(reference.fixed) for reference in references)
+    switches = tuple(
+        (number, shown((blocks[number].top, blocks[number].left)) if shown else None)
+        for number in _switches(formula.skeleton, same, sizes, fixed)
+    )
+    return prediction_form(formula.skeleton, same, sizes, switches)
 
 
 def different(formula: CellFormula) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -103,18 +114,23 @@ def different(formula: CellFormula) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 @lru_cache(maxsize=1 << 10)
-def prediction_form(skeleton: str, same: tuple[int, ...], sizes: tuple[tuple[int, int], ...]) -> PredictionForm | None:
+def prediction_form(
+    skeleton: str,
+    same: tuple[int, ...],
+    sizes: tuple[tuple[int, int], ...],
+    switches: tuple[tuple[int, Any], ...] = (),
+) -> PredictionForm | None:
     """Return how a formula predicts, None where it is no prediction.
 
     skeleton: the formula with # for its references. same: for each of them the number of its cells among different
-    ones. sizes: rows and columns of each different one.
+    ones. sizes: rows and columns of each different one. switches: of these, cells that count as what they show.
     """
     lines = all(1 in size and max(size) <= _MOST_FACTORS for size in sizes)
     tree = formula_tree(skeleton) if lines and may_predict(skeleton) else None
     if tree is None:
         return None
-    tree = _renumbered(tree, same)
-    asked = {number for number in _asked(tree) if sizes[number] == (1, 1)} - set(_used(tree))
+    tree = _bound(_renumbered(tree, same), dict(switches))
+    asked = _tested(tree, sizes)
     if len(asked) > 1:
         return None
     rating = asked.pop() if asked else None
@@ -138,6 +154,30 @@ def _renumbered(tree: Tree, same: tuple[int, ...]) -> Tree:
     if isinstance(tree, Call):
         return Call(tree.name, tuple(_renumbered(argument, same) for argument in tree.arguments))
     return tree
+
+
+def _bound(tree: Tree, switches: dict[int, Any]) -> Tree:
+    if isinstance(tree, Ref) and tree.number in switches:
+        return Constant(switches[tree.number])
+    if isinstance(tree, Call) and switches:
+        return Call(tree.name, tuple(_bound(argument, switches) for argument in tree.arguments))
+    return tree
+
+
+@lru_cache(maxsize=1 << 10)
+def _switches(
+    skeleton: str, same: tuple[int, ...], sizes: tuple[tuple[int, int], ...], fixed: tuple[bool, ...]
+) -> tuple[int, ...]:
+    """Return the references to one cell for all predictions that a formula tests beside the rating's."""
+    tree = formula_tree(skeleton)
+    tested = _tested(_renumbered(tree, same), sizes) if tree else set()
+    own = [number for number in tested if not fixed[number]]
+    return tuple(sorted(tested.difference(own))) if len(own) == 1 else ()
+
+
+def _tested(tree: Tree, sizes: tuple[tuple[int, int], ...]) -> set[int]:
+    """Return the single cells that a formula tests and does not compute with."""
+    return {number for number in _asked(tree) if sizes[number] == (1, 1)} - set(_used(tree))
 
 
 def _asked(tree: Tree, inside: bool = False) -> list[int]:

@@ -6,23 +6,21 @@ from pathlib import Path
 
 import numpy as np
 from openpyxl import Workbook
-from openpyxl.formatting.rule import FormulaRule
-from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, id_headers
 from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
-from cf_excel.sheets.exercise import answers_title, exercise_line, leave_blank
+from cf_excel.sheets.exercise import exercise_line
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
+from cf_excel.sheets.lesson.grid_formulas import color_predictions, write_answers, write_predictions
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
 from cf_excel.sheets.lesson.solver_names import solver_names
 from cf_excel.sheets.page_setup import (
     fit_to_page,
     heights_of_texts,
-    rating_steps,
     set_widths,
     shortened,
     width_of_texts,
@@ -34,7 +32,7 @@ from cf_excel.xlsx.write.buttons import Macros
 from cf_excel.xlsx.write.charts import Chart, Curve
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
-from cf_excel.xlsx.write.styles import QUIET_INK, style_ids
+from cf_excel.xlsx.write.styles import style_ids
 
 _LEGEND_ROOM = 11  # characters of a small text that a column of factors shows
 _WIDEST_TITLES = 72
@@ -111,10 +109,10 @@ def build_collab(
     for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
         worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
         _write_grid(worksheet, cells[sheet.title], sheet, table, start, nouns)
-        _write_predictions(worksheet, cells[sheet.title], sheet, predictions, rmse[sheet.title], exercise=exercise)
+        write_predictions(worksheet, cells[sheet.title], sheet, predictions, rmse[sheet.title], exercise=exercise)
         remark = memorising_remark(book, with_bias=sheet.with_bias)
         cells[sheet.title].put(sheet.remark, "note", [[remark]])
-        _color_predictions(worksheet, sheet, ratings.rating_range, may_be_blank=exercise)
+        color_predictions(worksheet, sheet, ratings.rating_range, may_be_blank=exercise)
     rows = book.movielens_emb
     worksheet, cells[rows.title] = workbook.create_sheet(rows.title), SheetCells(styles)
     charts = _write_embedding(worksheet, cells[rows.title], rows, table, start, products, rmse[rows.title], nouns)
@@ -124,7 +122,7 @@ def build_collab(
     _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
     if exercise:
         for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
-            _write_answers(workbook, cells, sheet, predictions, rmse[sheet.title])
+            write_answers(workbook, cells, sheet, predictions, rmse[sheet.title])
     macros = None
     if extend:
         titles = [
@@ -169,30 +167,6 @@ def _write_grid(
     worksheet.page_setup.fitToHeight = 1 if sheet.remark.bottom <= 60 else 0  # of larger ones a page is too small
 
 
-def _write_predictions(
-    worksheet: Worksheet, cells: SheetCells, sheet: GridSheet, predictions: np.ndarray, rmse: float, *, exercise: bool
-) -> None:
-    """Write the formulas of predictions and RMSE, or leave them to the reader."""
-    if exercise:
-        for block, check in zip(sheet.answers, sheet.checks, strict=True):
-            leave_blank(worksheet, cells, block, check)
-        set_widths(worksheet, dict.fromkeys(sheet.checks, 10.0))
-    else:
-        cells.fill(sheet.predictions, "prediction", sheet.formulas[sheet.predictions], predictions)
-        cells.fill(sheet.rmse, "result", sheet.formulas[sheet.rmse], [rmse])
-
-
-def _write_answers(
-    workbook: Workbook, cells: dict[str, SheetCells], sheet: GridSheet, predictions: np.ndarray, rmse: float
-) -> None:
-    """Write the hidden sheet that answers a grid."""
-    title = answers_title(sheet.title)
-    workbook.create_sheet(title).sheet_state = "hidden"
-    cells[title] = SheetCells(cells[sheet.title].styles)
-    cells[title].fill(sheet.predictions, "prediction", sheet.answers[sheet.predictions], predictions)
-    cells[title].fill(sheet.rmse, "result", sheet.answers[sheet.rmse], [rmse])
-
-
 def _write_headings(cells: SheetCells, sheet: GridSheet, table: Crosstab, nouns: Nouns) -> None:
     """Say what the sheet and its grids are, and what the movies above the ratings are called."""
     cells.put(sheet.heading, "title", [["Dot products and biases" if sheet.with_bias else "Dot products"]])
@@ -218,19 +192,6 @@ def _as_shown(table: Crosstab, nouns: Nouns) -> Crosstab:
         movie_ids=shown_ids(nouns.movies, table.movie_ids),
         titles=list(map(clean_text, table.titles)),
     )
-
-
-def _color_predictions(
-    worksheet: Worksheet, sheet: GridSheet, rating_range: tuple[float, float], *, may_be_blank: bool
-) -> None:
-    """Colour the predictions of ratings that are there; in steps, because programs colour all cells of a scale."""
-    blanks = [sheet.blank_rule, sheet.unwritten_rule] if may_be_blank else [sheet.blank_rule]
-    rules = [FormulaRule(formula=[rule], font=Font(color=QUIET_INK), stopIfTrue=True) for rule in blanks]
-    for bound, color in rating_steps(rating_range):
-        fill = PatternFill("solid", bgColor=color)
-        rules.append(FormulaRule(formula=[sheet.below_rule(bound)], fill=fill, stopIfTrue=True))
-    for rule in rules:
-        worksheet.conditional_formatting.add(sheet.predictions.address, rule)
 
 
 def _write_embedding(

@@ -10,6 +10,7 @@ from cf_excel.sheets.bands import Area, Bands, MaybeArea
 from cf_excel.xlsx.cells import Block, cell, check_size, one_cell
 
 NOT_FOUND = "not in the table"
+SHOWN, HIDDEN = "Yes", "No"  # whether predictions of blank ratings are shown
 MOST_PRINTED_RATINGS, MOST_PRINTED_MOVIES = 300, 100  # rows: more are left out of print
 
 
@@ -58,6 +59,8 @@ class GridSheet:
     rmse = Area("rmse", "movies", column=-1)
     rmse_label = Area("rmse", "movies", column=-2)
     remark = Area("remark", "movies", column=0)  # the line that counts the numbers to fit
+    switch = Area("space", "ids")  # Yes where blank ratings are predicted, too
+    switch_note = Area("space", "movies", column=0)
     rating_corner = Area("ids", "ids")
     prediction_corner = Area("labels", "ids")
     _movie_numbers = Area("bias factors", "movies")
@@ -107,16 +110,19 @@ class GridSheet:
         return {
             self.prediction_users: cell(self.rating_users.top, self.rating_users.left, fix_column=True),
             self.prediction_movies: cell(self.rating_movies.top, self.rating_movies.left, fix_row=True),
-            **self._model_formulas(""),
+            **self._model_formulas("", f'AND({self.blank_rule},{self.switch.fixed}<>"{SHOWN}")'),
         }
 
     @property
     def answers(self) -> dict[Block, str]:
         """Formulas of predictions and RMSE for a sheet that has these alone, in the same cells."""
-        return self._model_formulas(f"{self.title}!")
+        return self._model_formulas(f"{self.title}!", f"{self.title}!{self.blank_rule}")
 
-    def _model_formulas(self, sheet: str) -> dict[Block, str]:
-        """Return the formulas of predictions and RMSE from ratings and numbers on a sheet, such as "dotprod!"."""
+    def _model_formulas(self, sheet: str, left_out: str) -> dict[Block, str]:
+        """Return the formulas of predictions and RMSE from ratings and numbers on a sheet, such as "dotprod!".
+
+        left_out: the condition, for the first prediction, that it is 0.
+        """
         user_row = sheet + self.user_factors.row(0).span(fix_columns=True)
         movie_column = sheet + self.movie_factors.column(0).span(fix_rows=True)
         product = f"MMULT({user_row},{movie_column})"
@@ -126,7 +132,7 @@ class GridSheet:
             product += f"+{sheet}{user_bias}+{sheet}{movie_bias}"
         ratings, predictions = sheet + self.ratings.address, self.predictions.address
         return {
-            self.predictions: f'IF({sheet}{self.ratings.first}="",0,{product})',
+            self.predictions: f"IF({left_out},0,{product})",
             # SUMXMY2 would count blanks in some programs and not in others
             self.rmse: f'SQRT(SUMPRODUCT(({ratings}<>"")*({ratings}-{predictions})^2)/MAX(1,COUNT({ratings})))',
         }
