@@ -10,6 +10,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.sheets.lesson.intro import TextLine
 from cf_excel.sheets.lesson.lesson_layout import IntroSheet
 from cf_excel.xlsx.cells import Block, column_letters
+from cf_excel.xlsx.edit.printed_part import FOOTER
 from cf_excel.xlsx.texts import CellValue
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE
@@ -83,8 +84,9 @@ def _between(start: str, end: str, share: float) -> str:
 
 
 def fit_to_page(worksheet: Worksheet) -> None:
-    """Print in landscape, as wide as one page."""
+    """Print in landscape, as wide as one page, with the sheet's name and the page's number below."""
     worksheet.page_setup.orientation = "landscape"
+    worksheet.oddFooter.center.text = FOOTER
     worksheet.page_setup.fitToHeight = 0
     worksheet.sheet_properties.pageSetUpPr.fitToPage = True
 
