@@ -1,18 +1,15 @@
 """Write answers as a workbook: one of Excel's tables, its rows streamed."""
 
-from html import unescape
 from pathlib import Path
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment
-from openpyxl.worksheet.filters import AutoFilter
-from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.sheets.answers.answer_table import RANKS, SCORES, AnswerTable
 from cf_excel.sheets.answers.answers_layout import MOST_PRINTED, AnswersSheet
-from cf_excel.sheets.page_setup import fit_to_page, heights_of_texts, set_widths
-from cf_excel.xlsx.texts import CellValue, xml_text
+from cf_excel.sheets.page_setup import excel_table, fit_to_page, heights_of_texts, set_widths
+from cf_excel.xlsx.texts import CellValue
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import STYLES, style_ids
@@ -43,7 +40,7 @@ def write_book(path: Path, table: AnswerTable) -> None:
     worksheet.print_title_rows = sheet.rows_on_every_page
     worksheet.print_area = sheet.head.address if sheet.head else None
     _set_page(worksheet, table)
-    worksheet.add_table(_excel_table(table, sheet))
+    worksheet.add_table(excel_table(table.title, sheet.table, table.headers))
     cells = SheetCells(style_ids(workbook, _STYLES))
     looks: list[tuple[str, str]] = []
     wrapped: list[tuple[list[CellValue], float]] = []
@@ -92,12 +89,3 @@ def _longest(table: AnswerTable, name: str) -> int:
         return _NARROWEST
     ends = (column.min(), column.max()) if column.dtype.kind == "i" else set(column.tolist()) - {None}
     return max((len(str(value)) for value in ends), default=0)
-
-
-def _excel_table(table: AnswerTable, sheet: AnswersSheet) -> Table:
-    columns = [TableColumn(id=i, name=unescape(xml_text(header))) for i, header in enumerate(table.headers, 1)]
-    style = TableStyleInfo(name="TableStyleLight1", showRowStripes=True)
-    area = sheet.table.address
-    found = Table(displayName=table.title, ref=area, tableColumns=columns, tableStyleInfo=style)
-    found.autoFilter = AutoFilter(ref=area)
-    return found
