@@ -3,14 +3,19 @@
 import re
 import textwrap
 from collections.abc import Iterable
+from html import unescape
 
 from openpyxl.formatting.rule import ColorScaleRule
+from openpyxl.worksheet.filters import AutoFilter
+from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.sheets.lesson.intro import TextLine
 from cf_excel.sheets.lesson.lesson_layout import IntroSheet
 from cf_excel.xlsx.cells import Block, column_letters
-from cf_excel.xlsx.texts import CellValue
+from cf_excel.xlsx.edit.added_table import TABLE_STYLE
+from cf_excel.xlsx.edit.printed_part import FOOTER
+from cf_excel.xlsx.texts import CellValue, xml_text
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import HIGH, LOW, MIDDLE
 
@@ -82,9 +87,19 @@ def _between(start: str, end: str, share: float) -> str:
     return "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 
 
+def excel_table(name: str, block: Block, headers: list[str]) -> Table:
+    """Return one of Excel's tables, with filters; headers: what the cells of its first row hold, no two alike."""
+    columns = [TableColumn(id=i, name=unescape(xml_text(header))) for i, header in enumerate(headers, 1)]
+    style = TableStyleInfo(name=TABLE_STYLE, showRowStripes=True)
+    table = Table(displayName=name, ref=block.address, tableColumns=columns, tableStyleInfo=style)
+    table.autoFilter = AutoFilter(ref=block.address)
+    return table
+
+
 def fit_to_page(worksheet: Worksheet) -> None:
-    """Print in landscape, as wide as one page."""
+    """Print in landscape, as wide as one page, with the sheet's name and the page's number below."""
     worksheet.page_setup.orientation = "landscape"
+    worksheet.oddFooter.center.text = FOOTER
     worksheet.page_setup.fitToHeight = 0
     worksheet.sheet_properties.pageSetUpPr.fitToPage = True
 

@@ -222,7 +222,7 @@ def _functions(vba: VbaSources | None, path: Path, build: str) -> Check:
         return Check("VBA", "wrong", f"{path.name} has VBA, but not the functions", build)
     if _installed() is None:
         return Check("VBA", "unknown", "the functions are there; of which version, only xlwings can tell")
-    if not has_functions(vba, with_addin=True):
+    if not has_functions(vba, with_addin=True, with_wizard=False):
         return Check("VBA", "wrong", "the functions are those of another version", build)
     addin = "" if "xlwings" in vba.modules else ", through xlwings' add-in"
     return Check("VBA", "ok", f"the functions of this version{addin}")

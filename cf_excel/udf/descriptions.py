@@ -6,6 +6,7 @@ from collections.abc import Callable
 from cf_excel.udf.functions import Functions
 from cf_excel.udf.values import Value
 
+CATEGORY = "cf_excel"  # of the functions, in Excel's Function Wizard
 ARGUMENTS = {
     "user": "Id of a user (customer), or a range of ids",
     "users": "Id of a user (customer), or a column or row of ids",

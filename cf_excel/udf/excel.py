@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 import xlwings
 
-from cf_excel.udf.descriptions import ARGUMENTS, as_function, signatures
+from cf_excel.udf.descriptions import ARGUMENTS, CATEGORY, as_function, signatures
 from cf_excel.udf.functions import Functions
 from cf_excel.udf.values import Value, is_range
 
-CATEGORY = "cf_excel"
 _functions = Functions()
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from cf_excel.udf.functions_vba import UDF_MODULE, functions_project
+from cf_excel.udf.functions_vba import UDF_MODULE, WIZARD_MODULE, functions_project
 from cf_excel.xlsx.vba.read_project import VbaSources
 from cf_excel.xlsx.vba.vba_project import VbaProject
 
@@ -22,13 +22,16 @@ def is_ours(vba: VbaSources) -> bool:
     return f'CallUDF("{UDF_MODULE}"' in vba.modules.get("xlwings_udfs", "")
 
 
-def has_functions(vba: VbaSources, *, with_addin: bool = False) -> bool:
+def has_functions(vba: VbaSources, *, with_addin: bool = False, with_wizard: bool = True) -> bool:
     """Whether a project holds the functions as this version has them, whoever saved it.
 
-    with_addin: whether xlwings' add-in may stand in for its modules.
+    with_addin: whether xlwings' add-in may stand in for its modules. with_wizard: whether what helps in the Function
+    Wizard must be there, too, which whoever imports the functions does otherwise.
     """
     project = own_project()
     wanted = project.modules | project.classes
+    if not with_wizard:
+        del wanted[WIZARD_MODULE]
     if with_addin and "xlwings" not in vba.modules:
         wanted = {"xlwings_udfs": wanted["xlwings_udfs"]}
     return all(_compared(vba.modules.get(name, "")) == _compared(source) for name, source in wanted.items())
@@ -36,7 +39,7 @@ def has_functions(vba: VbaSources, *, with_addin: bool = False) -> bool:
 
 def others_in(vba: VbaSources) -> list[str]:
     """Return the names of the modules, and of the workbook and its sheets, that hold VBA which is not ours."""
-    ours = {"xlwings", "xlwings_udfs", "Dictionary"} if is_ours(vba) else set()
+    ours = {"xlwings", "xlwings_udfs", WIZARD_MODULE, "Dictionary"} if is_ours(vba) else set()
     if set(re.findall(r'CallUDF\("([^"]*)"', vba.modules.get("xlwings_udfs", ""))) - {UDF_MODULE}:
         ours.discard("xlwings_udfs")  # functions of somebody else were imported, too
     with_code = [name for name, source in vba.documents.items() if _BLANK.sub("", source.replace("\r", "")).strip()]

@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cf_excel.errors import FileError
-from cf_excel.udf.descriptions import help_of, signatures
+from cf_excel.udf.descriptions import ARGUMENTS, CATEGORY, help_of, signatures
 from cf_excel.xlsx.vba.vba_project import VbaProject
 
 UDF_MODULE = "cf_excel.udf.excel"
+WIZARD_MODULE = "cf_excel_wizard"
 BUILT_WITH = "cf_excel: built with xlwings"  # a line of xlwings.conf that xlwings passes over
 INTERPRETERS = {"win32": "Interpreter_Win", "darwin": "Interpreter_Mac"}  # the setting that names a system's Python
 MACROS = {
@@ -37,6 +38,29 @@ _WRAPPER = """Function {name}({declared})
 failed:
     {name} = Err.Description
 End Function
+"""
+# what a text file of VBA can't say: Excel is told when it opens the workbook. Saved: nobody changed anything by that
+_WIZARD = """Option Explicit
+
+Sub Auto_Open()
+    Dim wasSaved As Boolean
+    On Error Resume Next
+    wasSaved = ThisWorkbook.Saved
+{calls}
+    ThisWorkbook.Saved = wasSaved
+End Sub
+
+Private Sub Describe(macroName As String, about As String, Optional given As Variant)
+    Const group = "{category}"
+    Dim place As String
+    On Error Resume Next
+    place = "'" & Replace(ThisWorkbook.Name, "'", "''") & "'!" & macroName
+    If IsMissing(given) Then
+        Application.MacroOptions Macro:=place, Description:=about, Category:=group
+    Else
+        Application.MacroOptions Macro:=place, Description:=about, Category:=group, ArgumentDescriptions:=given
+    End If
+End Sub
 """
 _MACROS = """Option Explicit
 
@@ -83,8 +107,19 @@ def wrappers(*, with_help: bool = True) -> str:
     return "".join(parts)
 
 
+def wizard() -> str:
+    """Return the module that gives the Function Wizard a category for the functions, and help for each argument."""
+    calls = []
+    for name, signature in sorted(signatures().items()):
+        given = ", ".join(f'"{ARGUMENTS[argument]}"' for argument in signature.parameters)
+        calls.append(f'    Describe "{name}", "{help_of(name)}"' + (f", _\n        Array({given})" if given else ""))
+    return _WIZARD.replace("{calls}", "\n".join(calls)).replace("{category}", CATEGORY)
+
+
 def functions_project(train: Sequence[str] = ()) -> VbaProject:
-    """Return the project: xlwings, wrappers and macros. train: the options that TrainModel gives the command train.
+    """Return the project: xlwings, wrappers, their help and macros.
+
+    train: the options that TrainModel gives the command train.
 
     Raises FileError where xlwings is not installed or lacks its VBA sources.
     """
@@ -96,6 +131,7 @@ def functions_project(train: Sequence[str] = ()) -> VbaProject:
         {
             "xlwings": _source(folder / "xlwings.bas"),
             "xlwings_udfs": wrappers(),
+            WIZARD_MODULE: wizard(),
             "cf_excel_macros": _MACROS.replace("{train}", _train_command(train)),
         },
         {"Dictionary": _source(folder / "addin" / "Dictionary.cls")},

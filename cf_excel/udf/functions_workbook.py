@@ -70,7 +70,7 @@ def add_functions(
     if BUILT_WITH not in dict(conf or []) and CONF in (title.lower() for title in book.all_titles):
         raise FileError(f"{path.name} has a sheet {CONF} of its own, which is left alone: {_ADDIN}")
     others = [] if vba is None else others_in(vba)
-    is_current = vba is not None and has_functions(vba)
+    is_current = vba is not None and has_functions(vba, with_wizard=not others)
     if others and not is_current:
         raise FileError(_refusal(path, others))
     hidden = [name for name in signatures() if name.lower() in book.names]

@@ -25,7 +25,7 @@ from cf_excel.sheets.find.find_sheet import find_sheet
 from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.look_up import MATCHES
 from cf_excel.sheets.find.sheet import MODEL_TITLE, holds_model
-from cf_excel.udf.live_cells import area_of, put_formula, put_values, saved_copy
+from cf_excel.udf.live_cells import area_of, put_formula, put_values, saved_copy, set_pages
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.new_values import rectangles
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
@@ -210,11 +210,13 @@ class LiveChanges:
     def add_model(self, sheets: list[FoundSheet], factors: Factors, chosen: Chosen) -> tuple[str, float]:
         """Add the sheet `model`; return its name and the RMSE of the predictions of the workbook's ratings."""
         book = self.book.book
-        target = _sheet_for_model(book, self.book.notes)
+        target, is_new = _sheet_for_model(book, self.book.notes)
         layout = model_layout(target.name, factors, chosen)
         rmse = write_model_cells(_LiveCells(target, _looks(book, sheets)), layout, factors, chosen)
         for block, width in layout.widths.items():
             area_of(target, block).column_width = width
+        if is_new:
+            set_pages(target, layout.printed)
         return layout.title, rmse
 
     def add_history(self, sheets: list[FoundSheet], histories: dict[str, list[float]], optimizer: str) -> str:
@@ -240,14 +242,17 @@ def _refuse_history(path: Path) -> NoReturn:
     raise InputError(f"--history adds a sheet to the file: close {path} in Excel, or pass --out for a copy")
 
 
-def _sheet_for_model(book: "xlwings.Book", notes: list[str]) -> "xlwings.Sheet":
-    """Return the sheet that an earlier call filled, emptied, or else a new one; notes: gets why it stays as it is."""
+def _sheet_for_model(book: "xlwings.Book", notes: list[str]) -> "tuple[xlwings.Sheet, bool]":
+    """Return the sheet that an earlier call filled, emptied, or else a new one, and whether it is new.
+
+    notes: gets why a former one stays as it is.
+    """
     titles = [sheet.name for sheet in book.sheets]
     if MODEL_TITLE in titles and _may_be_replaced(book, notes):
         sheet = book.sheets[MODEL_TITLE]
         sheet.clear()
-        return sheet
-    return book.sheets.add(free_title(MODEL_TITLE, titles), after=book.sheets[len(book.sheets) - 1])
+        return sheet, False
+    return book.sheets.add(free_title(MODEL_TITLE, titles), after=book.sheets[len(book.sheets) - 1]), True
 
 
 def _may_be_replaced(book: "xlwings.Book", notes: list[str]) -> bool:

@@ -2,18 +2,20 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cf_excel.errors import CfExcelError, InputError
 from cf_excel.xlsx.cells import Block
+from cf_excel.xlsx.edit.printed_part import FOOTER, PrintedPart
 from cf_excel.xlsx.texts import CellValue, typed_value
 
 if TYPE_CHECKING:
     import xlwings
 
 _ROWS_AT_ONCE = 5_000  # Excel refuses very large blocks
+_PORTRAIT, _LANDSCAPE = 1, 2  # Excel's numbers
 
 
 @contextmanager
@@ -55,6 +57,25 @@ def put_values(sheet: "xlwings.Sheet", block: Block, rows: Sequence[Sequence[Cel
         part = Block(block.top + start, block.left, block.top + start + len(some) - 1, block.right)
         with naming_refusals(f"{sheet.name}!{part.address}"):
             area_of(sheet, part).value = [[typed_value(value) for value in row] for row in some]
+
+
+def set_pages(sheet: "xlwings.Sheet", printed: PrintedPart) -> None:
+    """Let a sheet print as wide as a page, as in a file; where Excel can't, as without a printer, it stays."""
+    with suppress(Exception):  # each host has exceptions of its own, and what is printed is no reason to stop
+        page = sheet.api.PageSetup
+        page.Orientation = _PORTRAIT if printed.is_upright else _LANDSCAPE
+        page.Zoom, page.FitToPagesWide, page.FitToPagesTall = False, 1, 1 if printed.on_one_page else False
+        page.CenterFooter = FOOTER
+        if printed.titles:
+            page.PrintTitleRows = printed.title_rows
+        set_print_area(sheet, printed)
+
+
+def set_print_area(sheet: "xlwings.Sheet", printed: PrintedPart) -> None:
+    """Let a sheet print its head, where that is said; where Excel can't, it stays."""
+    with suppress(Exception):
+        if printed.area:
+            sheet.api.PageSetup.PrintArea = printed.area.fixed
 
 
 def put_formula(sheet: "xlwings.Sheet", block: Block, formula: str) -> None:

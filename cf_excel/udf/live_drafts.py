@@ -16,8 +16,9 @@ from cf_excel.sheets.own.put_drafts import (
     find_former,
     former_styles,
     look_of,
+    printed_anew,
 )
-from cf_excel.udf.live_cells import area_of, naming_refusals, put_values
+from cf_excel.udf.live_cells import area_of, naming_refusals, put_values, set_pages, set_print_area
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_styles import GENERAL, PERCENT, THOUSANDS, TWO_DECIMALS, WHOLE, Look
 from cf_excel.xlsx.edit.added_table import TABLE_STYLE, free_table_name
@@ -84,7 +85,9 @@ class LiveDrafts:
         title = former.title if former else free_title(draft.title, self._titles)
         with naming_refusals(f"sheet {title}"), _quiet(self._book):
             if former:
+                is_first, printed = printed_anew(self._copy, former, draft)
                 _fill_in(self._book.sheets[title], draft, former)
+                (set_pages if is_first else set_print_area)(self._book.sheets[title], printed)
             else:
                 self._titles.append(title)
                 last = self._book.sheets[len(self._book.sheets) - 1]
@@ -109,6 +112,7 @@ class LiveDrafts:
         for row, height in draft.heights.items():
             sheet.range((row, 1)).row_height = height
         _freeze(sheet, draft.freeze)
+        set_pages(sheet, draft.printed)
 
 
 @contextmanager

@@ -113,9 +113,14 @@ def _write(book: "xlwings.Book", title: str, rows: Sequence[Sequence[CellValue]]
         sheet = book.sheets[title]
         sheet.clear_contents()
     else:
+        from cf_excel.sheets.answers.answers_layout import AnswersSheet
+        from cf_excel.udf.live_cells import set_pages
+        from cf_excel.xlsx.edit.printed_part import PrintedPart
         from cf_excel.xlsx.edit.workbook_file import free_title
 
         sheet = book.sheets.add(free_title(title, titles), after=book.sheets[len(book.sheets) - 1])
+        layout = AnswersSheet(len(rows[0]), len(rows) - 1)
+        set_pages(sheet, PrintedPart(layout.headers, layout.head))
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         sheet.range((start + 1, 1)).value = [
             [typed_value(value) for value in row] for row in rows[start : start + _ROWS_AT_ONCE]

@@ -248,7 +248,7 @@ def test_solver_presets_are_hidden_names_of_their_sheets(tmp_path, lesson_rating
     for title, target in (("dotprod", "V$41"), ("bias", "V$42"), ("movielens_emb", "AA$3")):
         names = workbook[title].defined_names
         assert names["solver_opt"].attr_text == f"{title}!${target}"
-        assert all(name.hidden for name in names.values())
+        assert all(one.hidden for name, one in names.items() if name.startswith("solver_"))
 
 
 def test_the_movies_sheet_lists_every_movie(tmp_path, lesson_ratings):
@@ -352,3 +352,36 @@ def test_the_first_sheet_heads_its_numbers(tmp_path, lesson_ratings):
     sheet = openpyxl.load_workbook(tmp_path / "c.xlsx")["intro"]
     assert sheet.cell(4, 3).value == "RMSE"
     assert sheet.row_dimensions[5].height == 31
+
+
+def test_the_movies_are_one_of_excels_tables(tmp_path, lesson_ratings):
+    build_collab(lesson_ratings, tmp_path / "c.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "c.xlsx")["movies"]
+    (table,) = sheet.tables.values()
+    assert (table.displayName, table.ref, table.autoFilter.ref) == ("movies", "A1:F9067", "A1:F9067")
+    assert [column.name for column in table.tableColumns] == [cell.value for cell in sheet[1]]
+    assert not sheet.auto_filter.ref  # a sheet's own filter and a table's would be two over the same cells
+
+
+@pytest.mark.libreoffice
+def test_blocks_have_names_that_say_what_they_are(tmp_path, lesson_ratings, office):
+    path = tmp_path / "c.xlsx"
+    build_collab(lesson_ratings, path)
+    book = openpyxl.load_workbook(path)
+    blocks = {"ratings", "user_ids", "movie_ids", "predictions", "user_factors", "movie_factors", "rmse"}
+    for title, more in (("dotprod", set()), ("bias", {"user_bias", "movie_bias"}), ("movielens_emb", set())):
+        sheet = book[title]
+        named = {name: one for name, one in sheet.defined_names.items() if not name.startswith(("solver", "_xlnm"))}
+        assert named.keys() == blocks | more
+        assert all(0 < len(one.comment) <= 255 for one in named.values())
+        last = sheet.max_row + 2
+        squares = f"({title}!ratings-{title}!predictions)^2"
+        root = f'SQRT(SUMPRODUCT(({title}!ratings<>"")*{squares})/COUNT({title}!ratings))'
+        sheet.cell(last, 1).value = f"={root}-{title}!rmse"
+        sheet.cell(last, 2).value = f"=ROWS({title}!user_factors)+COLUMNS({title}!user_ids)+COUNT({title}!movie_ids)"
+    book.save(path)
+    for title, sheet in office.recalculate(path).items():
+        if title not in ("intro", "movies"):
+            zero, counted = sheet["values"][-1][:2]
+            assert abs(zero) < 1e-9
+            assert counted == 15 + 1 + 15

@@ -147,6 +147,7 @@ class Sheet(base_classes.Sheet):
     tables = property(lambda self: Tables(self))
     Cells = property(lambda self: self)
     FormatConditions = property(lambda self: Conditions(self))
+    PageSetup = property(lambda self: PageSetup(self))
 
     def Activate(self):
         self._book.call("activate", self._name)
@@ -254,6 +255,16 @@ class Range(base_classes.Range):
     @wrap_text.setter
     def wrap_text(self, value):
         self._call("wrapped", value)
+
+
+class PageSetup:
+    """How a sheet is printed, with Excel's properties."""
+
+    def __init__(self, sheet):
+        vars(self).update(sheet=sheet)
+
+    def __setattr__(self, name, value):
+        self.sheet.book.call("page", self.sheet.name, name, value)
 
 
 class Dressed:

@@ -273,3 +273,32 @@ def move_condition(desktop, context, path, sheet, edges, index):
     ranges = document.createInstance("com.sun.star.sheet.SheetCellRanges")
     ranges.addRangeAddress(_area(path, sheet, edges).RangeAddress, False)
     document.Sheets.getByName(sheet).ConditionalFormats.ConditionalFormats[index].Range = ranges
+
+
+def page(desktop, context, path, sheet, name, value):
+    """Set one of the properties of Excel's PageSetup in a page style that only this sheet has."""
+    document = documents[path]
+    styles, target = document.StyleFamilies.getByName("PageStyles"), document.Sheets.getByName(sheet)
+    if not styles.hasByName(f"of {sheet}"):
+        styles.insertByName(f"of {sheet}", document.createInstance("com.sun.star.style.PageStyle"))
+        target.PageStyle = f"of {sheet}"
+    style, place = styles.getByName(f"of {sheet}"), target.RangeAddress.Sheet
+    if name == "Orientation":
+        style.IsLandscape = value == 2
+        short, long = sorted((style.Width, style.Height))
+        style.Width, style.Height = (long, short) if value == 2 else (short, long)
+    elif name == "Zoom":
+        assert value is False  # Excel fits to pages only then
+    elif name in ("FitToPagesWide", "FitToPagesTall"):
+        setattr(style, "ScaleToPagesX" if name == "FitToPagesWide" else "ScaleToPagesY", int(value))
+    elif name == "CenterFooter":
+        content = style.RightPageFooterContent
+        content.CenterText.setString(value)
+        style.RightPageFooterContent = content
+    elif name == "PrintTitleRows":
+        top, bottom = (int(number) - 1 for number in value.replace("$", "").split(":"))
+        target.setTitleRows(CellRangeAddress(place, 0, top, 0, bottom))
+    elif name == "PrintArea":
+        target.setPrintAreas((target.getCellRangeByName(value.replace("$", "")).RangeAddress,))
+    else:
+        raise AttributeError(name)

@@ -19,13 +19,15 @@ def with_modules(**modules):
 def test_the_functions_of_this_version():
     vba = read(own_project())
     assert (is_ours(vba), has_functions(vba), others_in(vba)) == (True, True, [])
-    assert set(vba.modules) == {"xlwings", "xlwings_udfs", "Dictionary"}
+    assert set(vba.modules) == {"xlwings", "xlwings_udfs", "cf_excel_wizard", "Dictionary"}
 
 
 def test_what_excel_writes_otherwise_does_not_count():
     udfs = own_project().modules["xlwings_udfs"]
     written = udfs.replace("TypeOf", "typeof").replace("    ", "\t").replace(", ", ",")
     assert has_functions(read(with_modules(xlwings_udfs=written)))
+    without = read(with_modules(cf_excel_wizard=""))  # as whoever imports the functions has them
+    assert (has_functions(without), has_functions(without, with_wizard=False)) == (False, True)
     assert not has_functions(read(with_modules(xlwings_udfs=udfs.replace("CF_TOP", "CF_BEST"))))
 
 

@@ -1,8 +1,9 @@
 """Numbers into a workbook that is open, through the real xlwings, with LibreOffice in Excel's place."""
 
 import numpy as np
+import openpyxl
 import pytest
-from support.live_office import open_live
+from support.live_office import PageSetup, open_live
 from support.models import RATED, model_of, saved, values_in
 from support.owned import BIAS, DOT, EMB, MOVIES, RATINGS, USERS, make
 
@@ -71,6 +72,28 @@ def test_a_model_goes_into_the_open_workbook(book):
     assert values_in(shown(book, "bias"), BIAS.user_bias)[0, 0] == pytest.approx(
         3.4 + bayes.user_bias[bayes.user_ids.tolist().index(USERS[0])], abs=1e-6
     )
+
+
+def test_new_sheets_are_printed_as_in_a_file(book, tmp_path):
+    write_learned(book, Predictor(model_of("bayes")))
+    book.api.SaveCopyAs(str(tmp_path / "copy.xlsx"))
+    saved_book = openpyxl.load_workbook(tmp_path / "copy.xlsx")
+    layout = ModelSheet("model", len(USERS), len(MOVIES), 2, "bayes")
+    assert saved_book["model"].print_area.replace("'", "") == f"model!{layout.page.fixed}"
+    for title, height in (("model", 1), ("user_factors", 0), ("movie_factors", 0)):
+        sheet = saved_book[title]
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", height)
+        assert sheet.print_title_rows == (None if title == "model" else "$1:$1")
+
+
+def test_without_a_printer_the_numbers_come_all_the_same(book, monkeypatch):
+    def refuse(*_):
+        raise OSError("unable to set the property")
+
+    monkeypatch.setattr(PageSetup, "__setattr__", refuse)
+    write_learned(book, Predictor(model_of("bayes")))
+    assert [sheet.name for sheet in book.sheets][3:] == ["model", "user_factors", "movie_factors"]
 
 
 def noted(sheet):

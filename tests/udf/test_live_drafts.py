@@ -58,6 +58,13 @@ def widths(sheet):
     return {n: column.width for column in columns for n in range(column.min, column.max + 1) if n <= sheet.max_column}
 
 
+def pages(sheet):
+    """Return how a sheet is printed."""
+    setup, fits = sheet.page_setup, bool(sheet.sheet_properties.pageSetUpPr.fitToPage)
+    area = (sheet.print_area or "").replace("'", "")
+    return sheet.print_title_rows, area, setup.orientation, fits, int(setup.fitToHeight), setup.fitToWidth or 1
+
+
 def check_same_sheets(path, expected):
     """Check that two files have the same sheets of ours: values, looks, tables and widths."""
     mine, theirs = openpyxl.load_workbook(path), openpyxl.load_workbook(expected)
@@ -70,6 +77,8 @@ def check_same_sheets(path, expected):
         assert sheet.tables.items() == other.tables.items()
         assert sheet.merged_cells == other.merged_cells
         assert widths(sheet) == pytest.approx(widths(other), abs=0.1)
+        assert pages(sheet) == pages(other)
+        assert "page &P of" in sheet.oddFooter.center.text.replace("&&", "&")
         for row in (1, 2):
             height = other.row_dimensions[row].height
             assert height is None or sheet.row_dimensions[row].height == pytest.approx(height, abs=0.5)

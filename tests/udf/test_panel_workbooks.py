@@ -23,7 +23,7 @@ from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.sheets.panel.panel_layout import PanelSheet
 from cf_excel.udf import functions_vba as vba
-from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.descriptions import ARGUMENTS, help_of, signatures
 from cf_excel.udf.functions import Functions
 from cf_excel.udf.functions_vba import INTERPRETERS, MACROS, UDF_MODULE, functions_project, wrappers
 from cf_excel.udf.panel_workbooks import excel_extension, libreoffice_extension, settings
@@ -70,7 +70,7 @@ def modules(path):
 def test_olevba_reads_every_module_as_written(workbooks):
     project, found = functions_project(TRAIN), modules(workbooks[0])
     written = project.modules | project.classes
-    assert set(written) == {"xlwings", "xlwings_udfs", "cf_excel_macros", "Dictionary"}
+    assert set(written) == {"xlwings", "xlwings_udfs", "cf_excel_wizard", "cf_excel_macros", "Dictionary"}
     for name, source in written.items():
         body = re.sub(r"\A(Attribute VB_\w+ = .*\n)+", "", found[name])
         assert body.strip("\n").splitlines() == source.strip("\n").splitlines()
@@ -386,6 +386,48 @@ def test_libreoffice_compiles_the_macros_and_runs_them(office, tmp_path):
     write_workbook(path, workbook, {}, macros=Macros(VbaProject({"Running": RUNNING, "cf_excel_macros": asked})))
     ((ran,),) = office.call("recalculate_with_macros", str(path), script=SCRIPTS)["Sheet"]["values"]
     assert ran == "".join(f"{command}|" for command in commands)
+
+
+NOTING = """Public Noted As String
+Public Sub MacroOptions(Macro, Description, Category, Optional ArgumentDescriptions)
+    Noted = Noted & Macro & "|" & Description & "|" & Category
+    If Not IsMissing(ArgumentDescriptions) Then Noted = Noted & "|" & Join(ArgumentDescriptions, "|")
+    Noted = Noted & Chr(10)
+End Sub
+Public Function OPENED()
+    Noted = ""
+    Auto_Open
+    OPENED = Noted & "open"
+End Function
+"""
+
+
+@pytest.mark.libreoffice
+def test_the_wizard_is_told_of_every_function_and_a_refusal_stops_nothing(office, tmp_path):
+    workbook = Workbook()
+    workbook.active.cell(1, 1).value = "=OPENED()"
+    path = tmp_path / "wizard.xlsm"
+    source = functions_project().modules["cf_excel_wizard"]
+    said = [
+        "|".join([f"'copy.xlsm'!{name}", help_of(name), "cf_excel", *(ARGUMENTS[one] for one in signature.parameters)])
+        for name, signature in sorted(signatures().items())
+    ]
+    # LibreOffice has no MacroOptions, as Excel has none for a hidden workbook
+    for text, expected in (
+        (source.replace("Application.MacroOptions", "MacroOptions"), [*said, "open"]),
+        (source, ["open"]),
+    ):
+        write_workbook(path, workbook, {}, macros=Macros(VbaProject({"Noting": NOTING, "cf_excel_wizard": text})))
+        ((noted,),) = office.call("recalculate_with_macros", str(path), script=SCRIPTS)["Sheet"]["values"]
+        assert noted.split("\n") == expected
+
+
+def test_the_wizards_module_is_what_vba_takes():
+    """A line has 1,023 characters at most, one statement 24 continuations."""
+    lines = functions_project().modules["cf_excel_wizard"].splitlines()
+    assert max(map(len, lines)) <= 1023
+    assert all(len(text) <= 255 for text in ARGUMENTS.values())
+    assert not any('"' in text for text in ARGUMENTS.values())
 
 
 def test_the_layout_fits_any_book(workbooks):

@@ -1,23 +1,22 @@
 """Write answers as a workbook: one of Excel's tables, its rows streamed."""
 
-from html import unescape
 from pathlib import Path
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment
-from openpyxl.worksheet.filters import AutoFilter
-from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
+from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.sheets.answers.answer_table import RANKS, SCORES, AnswerTable
-from cf_excel.sheets.answers.answers_layout import AnswersSheet
-from cf_excel.sheets.page_setup import fit_to_page, heights_of_texts, set_widths
-from cf_excel.xlsx.texts import CellValue, xml_text
+from cf_excel.sheets.answers.answers_layout import MOST_PRINTED, AnswersSheet
+from cf_excel.sheets.page_setup import excel_table, fit_to_page, heights_of_texts, set_widths
+from cf_excel.xlsx.texts import CellValue
 from cf_excel.xlsx.write.new_workbook import write_workbook
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 from cf_excel.xlsx.write.styles import STYLES, style_ids
 
 _WIDEST, _NARROWEST = 60, 9
 _FOR_BUTTON = 6  # characters that the button of a filter takes, on both sides of a header in the middle
+_MARGIN = 0.6  # inches
 _LONGEST_TEXT = 255  # beyond, Excel shows a text as #### in the format of texts
 _WORDS = {"alignment": Alignment(horizontal="left", indent=1)}
 _LONG = {"alignment": Alignment(horizontal="left", indent=1, wrap_text=True)}
@@ -39,8 +38,9 @@ def write_book(path: Path, table: AnswerTable) -> None:
     worksheet.title = table.title
     worksheet.freeze_panes = sheet.freeze
     worksheet.print_title_rows = sheet.rows_on_every_page
-    fit_to_page(worksheet)
-    worksheet.add_table(_excel_table(table, sheet))
+    worksheet.print_area = sheet.head.address if sheet.head else None
+    _set_page(worksheet, table)
+    worksheet.add_table(excel_table(table.title, sheet.table, table.headers))
     cells = SheetCells(style_ids(workbook, _STYLES))
     looks: list[tuple[str, str]] = []
     wrapped: list[tuple[list[CellValue], float]] = []
@@ -57,10 +57,22 @@ def write_book(path: Path, table: AnswerTable) -> None:
     write_workbook(path, workbook, {table.title: cells}, title=table.title.capitalize())
 
 
+def _set_page(worksheet: Worksheet, table: AnswerTable) -> None:
+    """Print upright, the numbers of the pages below; a long table says that its head is printed, and how to get all."""
+    fit_to_page(worksheet)
+    worksheet.page_setup.orientation = "portrait"
+    for side in ("left", "right", "top", "bottom"):
+        setattr(worksheet.page_margins, side, _MARGIN)
+    worksheet.page_margins.header = worksheet.page_margins.footer = _MARGIN / 2
+    if len(table) > MOST_PRINTED:
+        of_all = f"The first {MOST_PRINTED:,} of {len(table):,} rows"
+        worksheet.oddFooter.center.text = f"{of_all}, page &P of &N. All: Page Layout, Print Area, Clear"
+
+
 def _look(table: AnswerTable, name: str, longest: int) -> tuple[str, str]:
     """Return the styles of a column's header and of its cells."""
     kind = table.kinds[name]
-    if name in RANKS:
+    if name in RANKS or name == "n_ratings":
         return "header", "point"
     if name in SCORES:
         return "header", "mean"
@@ -77,12 +89,3 @@ def _longest(table: AnswerTable, name: str) -> int:
         return _NARROWEST
     ends = (column.min(), column.max()) if column.dtype.kind == "i" else set(column.tolist()) - {None}
     return max((len(str(value)) for value in ends), default=0)
-
-
-def _excel_table(table: AnswerTable, sheet: AnswersSheet) -> Table:
-    columns = [TableColumn(id=i, name=unescape(xml_text(header))) for i, header in enumerate(table.headers, 1)]
-    style = TableStyleInfo(name="TableStyleLight1", showRowStripes=True)
-    area = sheet.table.address
-    found = Table(displayName=table.title, ref=area, tableColumns=columns, tableStyleInfo=style)
-    found.autoFilter = AutoFilter(ref=area)
-    return found

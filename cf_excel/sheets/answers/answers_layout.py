@@ -6,6 +6,8 @@ from functools import cached_property
 from cf_excel.sheets.bands import Area, Bands
 from cf_excel.xlsx.cells import Block
 
+MOST_PRINTED = 400  # rows
+
 
 @dataclass(frozen=True)
 class AnswersSheet:
@@ -36,6 +38,11 @@ class AnswersSheet:
         """What is printed on top of every page."""
         top = self.headers.top
         return f"{top}:{top}"
+
+    @property
+    def head(self) -> Block | None:
+        """What is printed of a long table, a few pages; None for all of another."""
+        return Block(1, 1, MOST_PRINTED + 1, self.n_columns) if self.n_rows > MOST_PRINTED else None
 
     def width_of(self, column: int) -> Block:
         """Return the cells by which a column's width is set."""

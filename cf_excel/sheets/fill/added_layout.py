@@ -6,8 +6,10 @@ from functools import cached_property
 from cf_excel.model.kinds import KINDS
 from cf_excel.sheets.bands import Area, Bands
 from cf_excel.xlsx.cells import Block, cell, check_size
+from cf_excel.xlsx.edit.printed_part import PrintedPart
 
 _MOST_PRINTED_MOVIES, _MOST_PRINTED_STEPS = 40, 36  # what one page shows
+_ROWS_ON_A_PAGE = 60
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ class ModelSheet:
         """What is printed: predictions, and the movies' numbers below them."""
         right = self.predictions.left + min(self.n_movies, _MOST_PRINTED_MOVIES) - 1
         return Block(self.note.top, self.note.left, self.movie_factors.bottom, max(right, self.settings.right))
+
+    @property
+    def printed(self) -> PrintedPart:
+        """What is printed, and how: of a larger one a single page would be too small."""
+        return PrintedPart(area=self.page, on_one_page=self.page.bottom <= _ROWS_ON_A_PAGE)
 
     @property
     def freeze(self) -> Block:

@@ -15,6 +15,7 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.sheets.fill.added_layout import ModelSheet
 from cf_excel.sheets.find.sheet import MODEL_NOTE, MODEL_TITLE
+from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula
@@ -69,6 +70,24 @@ def former_frame(book: OpenedBook) -> bytes | None:
     return frame
 
 
+def former_page(book: OpenedBook) -> Block:
+    """Return what is printed of the sheet that an earlier call wrote, as that call chose it."""
+    layout = _layout_of(str(book.sheet(MODEL_TITLE).value((1, 1))))
+    assert layout is not None  # former_frame has seen to it
+    return layout.page
+
+
+def _layout_of(note: str) -> ModelSheet | None:
+    """Return where everything is on a sheet with this note, None where it is not one that write writes."""
+    named = _NOTE.fullmatch(note)
+    if not named or named[1] not in KINDS:
+        return None
+    try:
+        return ModelSheet(MODEL_TITLE, int(named[2]), int(named[3]), int(named[4]), named[1])
+    except InputError:
+        return None
+
+
 def _is_usual(frame: bytes) -> bool:
     """Whether there is nothing in a sheet's XML but what every program writes, in the way that sheet_xml reads."""
     names = {child.tag.rpartition("}")[2] for child in ElementTree.fromstring(frame)}
@@ -77,16 +96,12 @@ def _is_usual(frame: bytes) -> bool:
 
 def _is_as_written(sheet: SheetXml, note: str) -> bool:
     """Whether the cells, their formulas and looks are those that the note was written for."""
-    named = _NOTE.fullmatch(note)
-    if not named or named[1] not in KINDS:
-        return False
-    try:
-        layout = ModelSheet(MODEL_TITLE, int(named[2]), int(named[3]), int(named[4]), named[1])
-    except InputError:
+    layout = _layout_of(note)
+    if layout is None:
         return False
     first = layout.note.top, layout.note.left
     cells = ((a, sheet.formula(a) or sheet.value(a)) for a in sheet.addresses if a != first)
-    return _mark(cells) == named[5] and _is_dressed_evenly(sheet, layout)
+    return _mark(cells) == note.rpartition(_MARK)[2] and _is_dressed_evenly(sheet, layout)
 
 
 def _mark(cells: Written) -> str:

@@ -6,7 +6,8 @@ from cf_excel.sheets.fill.added_layout import HistorySheet
 from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
 from cf_excel.xlsx.cells import on_sheet
 from cf_excel.xlsx.edit.added_styles import AddedStyles, Look
-from cf_excel.xlsx.edit.new_sheet import PrintedPart, add_sheet
+from cf_excel.xlsx.edit.new_sheet import add_sheet
+from cf_excel.xlsx.edit.printed_part import PrintedPart
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.write.charts import Chart, Curve
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -29,7 +30,7 @@ def add_history(book: OpenedBook, sheets: list[FoundSheet], histories: dict[str,
     cells.styles["rmse"] = AddedStyles(book).number(Look(_RMSE_FORMAT))
     cells.put(layout.rmse, "rmse", table)
     chart = _chart(layout, table, list(histories))
-    printed = PrintedPart(area=layout.page)
+    printed = PrintedPart(area=layout.page, on_one_page=True)
     add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths, chart=chart, printed=printed)
     return layout.title
 

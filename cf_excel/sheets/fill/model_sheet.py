@@ -10,13 +10,14 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.fill.added_layout import ModelSheet
-from cf_excel.sheets.fill.former_model import former_frame, marked_note
+from cf_excel.sheets.fill.former_model import former_frame, former_page, marked_note
 from cf_excel.sheets.fill.matching import Chosen
 from cf_excel.sheets.find.found_sheet import FoundSheet, looks_of
 from cf_excel.sheets.find.sheet import MODEL_TITLE
 from cf_excel.sheets.lesson.embeddings import sheet_rmse
-from cf_excel.xlsx.cells import Block
-from cf_excel.xlsx.edit.new_sheet import PrintedPart, add_sheet, replace_sheet
+from cf_excel.xlsx.cells import Block, on_sheet
+from cf_excel.xlsx.edit.new_sheet import add_sheet, replace_sheet
+from cf_excel.xlsx.edit.printed_part import PRINT_AREA, has_settings
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.formulas import CellFormula
@@ -51,12 +52,15 @@ def add_model_sheet(book: OpenedBook, sheets: list[FoundSheet], factors: Factors
     rmse = write_model_cells(cells, layout, factors, chosen)
     tall = any("upright" in sheet.looks for sheet in sheets)
     cells.row_heights[layout.titles(layout.predictions).top] = 120 if tall else 15
-    printed = PrintedPart(area=layout.page)
     if former:
-        replace_sheet(book, layout.title, cells, former, widths=layout.widths)
-        book.add_names(layout.title, printed.names_on(layout.title))
+        own = book.names_on(layout.title).get(PRINT_AREA, "")
+        is_first = not own and not has_settings(former)
+        frame = layout.printed.put_into(former) if is_first else former
+        if is_first or own.replace("'", "") == on_sheet(layout.title, former_page(book)):  # another is somebody's
+            book.add_names(layout.title, layout.printed.names_on(layout.title))
+        replace_sheet(book, layout.title, cells, frame, widths=layout.widths)
     else:
-        add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths, printed=printed)
+        add_sheet(book, layout.title, cells, freeze=layout.freeze, widths=layout.widths, printed=layout.printed)
     return layout.title, rmse
 
 

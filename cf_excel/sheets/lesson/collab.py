@@ -10,13 +10,15 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.model.parameters import Parameters
-from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, id_headers
-from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab, most_rated
+from cf_excel.ratings.nouns import Nouns, id_headers
+from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab
 from cf_excel.sheets.exercise import exercise_line
+from cf_excel.sheets.lesson.block_names import block_names
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
 from cf_excel.sheets.lesson.grid_formulas import color_predictions, write_answers, write_predictions
 from cf_excel.sheets.lesson.intro import intro_lines, memorising_remark
 from cf_excel.sheets.lesson.lesson_layout import NOT_FOUND, CollabBook, EmbeddingSheet, GridSheet, MoviesSheet
+from cf_excel.sheets.lesson.movies_table import write_movies
 from cf_excel.sheets.lesson.solver_names import solver_names
 from cf_excel.sheets.page_setup import (
     fit_to_page,
@@ -26,7 +28,7 @@ from cf_excel.sheets.page_setup import (
     width_of_texts,
     write_intro,
 )
-from cf_excel.xlsx.cells import column_letters, on_sheet
+from cf_excel.xlsx.cells import on_sheet
 from cf_excel.xlsx.texts import clean_text, shown_ids
 from cf_excel.xlsx.write.buttons import Macros
 from cf_excel.xlsx.write.charts import Chart, Curve
@@ -119,7 +121,7 @@ def build_collab(
     cells[rows.title].put(rows.remark, "note", [[memorising_remark(book, with_bias=False)]])
     movies = MoviesSheet(ratings.n_movies)
     cells[movies.title] = SheetCells(styles)
-    _write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
+    write_movies(workbook.create_sheet(movies.title), cells[movies.title], movies, ratings)
     if exercise:
         for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
             write_answers(workbook, cells, sheet, predictions, rmse[sheet.title])
@@ -163,7 +165,7 @@ def _write_grid(
     cells.row_heights[sheet.movie_titles.top] = 120
     worksheet.freeze_panes = sheet.freeze
     set_widths(worksheet, {sheet.user_labels: 8, sheet.rating_users: 15, sheet.ratings: 7.5})
-    _finish(worksheet, sheet)
+    _finish(worksheet, sheet, nouns)
     worksheet.page_setup.fitToHeight = 1 if sheet.remark.bottom <= 60 else 0  # of larger ones a page is too small
 
 
@@ -264,7 +266,7 @@ def _write_embedding(
     worksheet.print_area = ",".join(sheet.printed)
     worksheet.page_margins.top = worksheet.page_margins.bottom = 0.3  # inches: both tables are on one page
     worksheet.print_title_rows = sheet.print_titles
-    _finish(worksheet, sheet)
+    _finish(worksheet, sheet, nouns)
     if not len(rating):
         return []
     actual, shown = sheet.charted(sheet.ratings.column(2)), sheet.charted(sheet.predictions)
@@ -276,45 +278,10 @@ def _write_embedding(
     return [Chart("Predicted against actual rating", "rating", "prediction", [curve], sheet.chart)]
 
 
-def _write_movies(worksheet: Worksheet, cells: SheetCells, sheet: MoviesSheet, ratings: Ratings) -> None:
-    count = np.bincount(ratings.movie_idx, minlength=ratings.n_movies)
-    # ratings are multiples of a half, or few: a float64 sum in file order is the same on every machine
-    total = np.bincount(ratings.movie_idx, weights=ratings.rating, minlength=ratings.n_movies)
-    order = most_rated(count, ratings.movie_ids)
-    years = [int(year) or None for year in ratings.years[order]]
-    titles = ratings.titles[order].tolist()
-    if ratings.nouns != USUAL_NOUNS:  # people pick from them
-        titles = [title or movie_id for title, movie_id in zip(titles, ratings.movie_ids[order].tolist(), strict=True)]
-    columns = (
-        ratings.movie_ids[order].tolist(),
-        titles,
-        years,
-        [genres.replace("|", ", ") for genres in ratings.genres[order]],
-        count[order].tolist(),
-        (total[order] / count[order]).tolist(),
-    )
-    cells.put(
-        sheet.headers,
-        "header_left",
-        [[id_headers(ratings.nouns)[1], "title", "year", "genres", "ratings", "mean rating"]],
-    )
-    styles = ("id_left", "text", "id_left", "text", "plain", "mean")
-    widths = (10, 60, 8, 48, 10, 13)
-    for i, (values, style) in enumerate(zip(columns, styles, strict=True)):
-        cells.put(sheet.table.column(i), style, [[value] for value in values])
-    cells.row_heights = heights_of_texts(sheet.table.top, *zip(columns, widths, strict=True))
-    for i in (2, 3):  # years and genres
-        if not any(columns[i]):
-            worksheet.column_dimensions[column_letters(sheet.table.column(i).left)].hidden = True
-    worksheet.freeze_panes = sheet.freeze
-    worksheet.auto_filter.ref = sheet.whole.address
-    set_widths(worksheet, {sheet.table.column(i): width for i, width in enumerate(widths)})
-    worksheet.print_area = sheet.printed
-    worksheet.print_title_rows = f"{sheet.headers.top}:{sheet.headers.bottom}"
-    fit_to_page(worksheet)
-
-
-def _finish(worksheet: Worksheet, sheet: GridSheet | EmbeddingSheet) -> None:
+def _finish(worksheet: Worksheet, sheet: GridSheet | EmbeddingSheet, nouns: Nouns) -> None:
+    """Name the blocks that people refer to, for Solver and for themselves; set the page."""
     for name, value in solver_names(sheet).items():
         worksheet.defined_names.add(DefinedName(name, attr_text=value, hidden=True))
+    for defined in block_names(sheet, nouns):
+        worksheet.defined_names.add(defined)
     fit_to_page(worksheet)

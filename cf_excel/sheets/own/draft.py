@@ -10,6 +10,7 @@ from cf_excel.ratings.workbooks import FILLED
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_styles import PERCENT, THOUSANDS, TWO_DECIMALS, WHOLE, Look
 from cf_excel.xlsx.edit.added_table import TableArea
+from cf_excel.xlsx.edit.printed_part import PrintedPart, is_upright
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.texts import CellValue, shown_value
 from cf_excel.xlsx.write.styles import HEADER_FILL, QUIET_INK
@@ -96,9 +97,18 @@ class SheetDraft:
     @property
     def page(self) -> Block | None:
         """What is printed of a large sheet, a few pages: its head; None for all of others."""
+        return printed_head(self.extent)
+
+    @property
+    def extent(self) -> Block:
+        """The rectangle of its cells."""
         bottom, right = (max(getattr(part.block, side) for part in self.parts) for side in ("bottom", "right"))
-        head = Block(self.note.top, self.note.left, min(bottom, _PRINTED_ROWS), min(right, _PRINTED_COLUMNS))
-        return None if (head.bottom, head.right) == (bottom, right) else head
+        return Block(self.note.top, self.note.left, bottom, right)
+
+    @property
+    def printed(self) -> PrintedPart:
+        """What a new sheet prints, and how."""
+        return PrintedPart(self.titles, self.page, is_upright(self.widths))
 
     @property
     def note_look(self) -> str:
@@ -122,6 +132,12 @@ class SheetDraft:
                 f"<colorScale>{points}{colors}</colorScale></cfRule></conditionalFormatting>"
             )
         return xml
+
+
+def printed_head(extent: Block) -> Block | None:
+    """Return what is printed of so many cells, a few pages: their head; None for all of others."""
+    head = Block(1, 1, min(extent.bottom, _PRINTED_ROWS), min(extent.right, _PRINTED_COLUMNS))
+    return None if (head.bottom, head.right) == (extent.bottom, extent.right) else head
 
 
 SCALE = "F8BBAF", "FFF6D6", "A9D8AC"

@@ -9,12 +9,13 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.workbooks import FILLED
-from cf_excel.sheets.own.draft import LOOKS, DraftPart, SheetDraft, is_marked
+from cf_excel.sheets.own.draft import LOOKS, DraftPart, SheetDraft, is_marked, printed_head
 from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_styles import AddedStyles, Look
 from cf_excel.xlsx.edit.added_table import filtered_out, resize_table, table_of
 from cf_excel.xlsx.edit.markup import attributes_of
-from cf_excel.xlsx.edit.new_sheet import PrintedPart, add_sheet
+from cf_excel.xlsx.edit.new_sheet import add_sheet
+from cf_excel.xlsx.edit.printed_part import PRINT_AREA, PRINT_TITLES, PrintedPart, has_settings
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue, SheetXml
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
@@ -127,13 +128,19 @@ class FileDrafts:
                 widths=draft.widths,
                 table=draft.table,
                 rules=draft.rules_xml,
-                printed=PrintedPart(draft.titles, draft.page),
+                printed=draft.printed,
             )
             return title, None
         cells.row_heights |= {row: height for row in (1, 2, 3) if (height := former.height(row)) is not None}
         if draft.table:
             _fit_table(book, former.title, draft, cells)
         frame = _resized(former, draft)
+        is_first, printed = printed_anew(book, former, draft)
+        if is_first:
+            frame = printed.put_into(frame)
+        names = printed.names_on(former.title)
+        if names:
+            book.add_names(former.title, names)
         book.replace_sheet(former.title, b"".join(sheet_xml(frame, cells)))
         return former.title, former
 
@@ -214,6 +221,21 @@ def _fit_table(book: OpenedBook, title: str, draft: SheetDraft, cells: SheetCell
     if hidden is None:
         book.notes.append(f"sheet {title}: apply its filter again, it is not of the kind that is followed here")
     cells.hidden_rows = {block.top + 1 + i for i in hidden or ()}
+
+
+def printed_anew(book: OpenedBook, former: FormerSheet, draft: SheetDraft) -> tuple[bool, PrintedPart]:
+    """Return what of a former sheet is to be printed otherwise, and whether nobody has said anything of it before.
+
+    Its area follows the cells as long as it is the one that an earlier call chose: what somebody set stays.
+    """
+    own = {name: text for name, text in book.names_on(former.title).items() if name in (PRINT_AREA, PRINT_TITLES)}
+    if not own and not has_settings(former.frame):
+        return True, draft.printed
+    before, after = printed_head(former.extent), draft.page
+    chosen = PrintedPart(area=before).names_on(former.title).get(PRINT_AREA, "")
+    if before == after or own.get(PRINT_AREA, "").replace("'", "") != chosen.replace("'", ""):
+        return False, PrintedPart()
+    return False, PrintedPart(area=after or draft.extent)
 
 
 def _resized(former: FormerSheet, draft: SheetDraft) -> bytes:

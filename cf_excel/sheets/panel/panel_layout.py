@@ -94,6 +94,15 @@ class PanelSheet:
         return names | {RATINGS_NAME: on_sheet(compared.title, rated)}
 
     @property
+    def name_comments(self) -> dict[str, str]:
+        """What the Name Manager says beside each of them."""
+        return {
+            USERS_NAME: "The {users} of the predictions: the button that writes predictions asks for these.",
+            MOVIES_NAME: "The {movies} of the predictions: the button that writes predictions asks for these.",
+            RATINGS_NAME: f"The ratings of the sheet {self.compared.title}, with their {{users}} and {{movies}}.",
+        }
+
+    @property
     def user_choices(self) -> str:
         """Source of the dropdown of users."""
         return on_sheet(self.compared.title, self.compared.rating_users)

@@ -59,7 +59,8 @@ def add_predict_sheet(draft: Draft, functions: Any, rating_range: tuple[float, f
     for grid in sheet.grids:
         worksheet.conditional_formatting.add(grid.predictions.address, rating_scale(rating_range))
     for name, address in sheet.names.items():
-        draft.workbook.defined_names.add(DefinedName(name, attr_text=address))
+        comment = sheet.name_comments[name].format(users=draft.nouns.users, movies=draft.nouns.movies)
+        draft.workbook.defined_names.add(DefinedName(name, attr_text=address, comment=comment))
     set_widths(worksheet, sheet.widths)
     cells.row_heights[sheet.button(0).top] = 24
     worksheet.merged_cells.add(sheet.model_room.address)

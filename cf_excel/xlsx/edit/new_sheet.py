@@ -1,33 +1,15 @@
 """Add a whole sheet to a workbook that somebody owns, in the looks of the sheets that are there."""
 
 import re
-from dataclasses import dataclass
 
-from cf_excel.xlsx.cells import Block, on_sheet
+from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.added_table import TableArea, add_table
+from cf_excel.xlsx.edit.printed_part import PrintedPart
 from cf_excel.xlsx.edit.workbook_file import OpenedBook
 from cf_excel.xlsx.opc import CHART_TYPE, DRAWING_TYPE, MAIN, OFFICE
 from cf_excel.xlsx.write.charts import Chart, anchor_xml
 from cf_excel.xlsx.write.frame import drawing_xml
 from cf_excel.xlsx.write.sheet_cells import SheetCells, sheet_xml
-
-_UPRIGHT = 95  # characters that are as wide as an upright page, without its margins
-
-
-@dataclass(frozen=True)
-class PrintedPart:
-    """What is printed of a sheet. titles: its rows are on top of each page. area: all there is, where it is None."""
-
-    titles: Block | None = None
-    area: Block | None = None
-
-    def names_on(self, title: str) -> dict[str, str]:
-        """Return what the names stand for by which a workbook says so."""
-        names = {"_xlnm.Print_Area": on_sheet(title, self.area)} if self.area else {}
-        if self.titles:
-            sheet = on_sheet(title, self.titles).rpartition("!")[0]
-            names["_xlnm.Print_Titles"] = f"{sheet}!${self.titles.top}:${self.titles.bottom}"
-        return names
 
 
 def add_sheet(
@@ -37,24 +19,22 @@ def add_sheet(
     *,
     freeze: Block,
     widths: dict[Block, float],
+    printed: PrintedPart,
     chart: Chart | None = None,
     table: TableArea | None = None,
     rules: str = "",
-    printed: PrintedPart = PrintedPart(),
 ) -> None:
     """Add a sheet with its cells.
 
     freeze: top left cell of what scrolls. widths: of the columns that a block stands in, in characters. table: which of
-    its cells are one of Excel's tables. rules: XML of merged cells and of formats that depend on values. Pages are as
-    wide as the sheet, and upright where it is narrow.
+    its cells are one of Excel's tables. rules: XML of merged cells and of formats that depend on values.
     """
     part = book.free_name("worksheets", "sheet")
     last = _add_drawing(book, part, chart) if chart else ""
     last += add_table(book, part, table) if table else ""
     if cells.formulas:
         book.drop_calculation_chain()
-    is_narrow = not chart and sum(width * block.n_columns for block, width in widths.items()) <= _UPRIGHT
-    frame = _frame(freeze, widths, last, rules, "portrait" if is_narrow else "landscape")
+    frame = _frame(freeze, widths, last, rules, printed)
     book.add_sheet(title, part, b"".join(sheet_xml(frame, cells)))
     names = printed.names_on(title)
     if names:
@@ -83,8 +63,8 @@ def _add_drawing(book: OpenedBook, sheet: str, chart: Chart) -> str:
     return f'<drawing xmlns:r="{OFFICE}" r:id="{identity}"/>'
 
 
-def _frame(freeze: Block, widths: dict[Block, float], last: str, rules: str, orientation: str) -> bytes:
-    """Return the XML of a sheet without cells, to be printed as wide as one page."""
+def _frame(freeze: Block, widths: dict[Block, float], last: str, rules: str, printed: PrintedPart) -> bytes:
+    """Return the XML of a sheet without cells."""
     rows, columns = freeze.top - 1, freeze.left - 1
     pane = "bottomRight" if rows and columns else "bottomLeft" if rows else "topRight"
     splits = "".join(f' {name}="{n}"' for name, n in (("xSplit", columns), ("ySplit", rows)) if n)
@@ -94,7 +74,7 @@ def _frame(freeze: Block, widths: dict[Block, float], last: str, rules: str, ori
         f'<pane{splits} topLeftCell="{freeze.address}" activePane="{pane}" state="frozen"/>'
         f'<selection pane="{pane}"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/>'
         f'{_cols(widths).decode()}<sheetData/>{rules}<pageMargins left="0.75" right="0.75" top="1" bottom="1" '
-        f'header="0.5" footer="0.5"/><pageSetup orientation="{orientation}" fitToHeight="0"/>{last}</worksheet>'
+        f'header="0.5" footer="0.5"/>{printed.xml.decode()}{last}</worksheet>'
     ).encode()
 
 

@@ -192,6 +192,12 @@ class OpenedBook:
                     tables[table.get("displayName", "").lower()] = title, area[0].block
         return tables
 
+    def names_on(self, title: str) -> dict[str, str]:
+        """Return what the names stand for that belong to a sheet, as the file has them."""
+        place = str(self.all_titles.index(title))
+        defined = self._workbook.iter(f"{_MAIN}definedName")
+        return {one.get("name", ""): one.text or "" for one in defined if one.get("localSheetId") == place}
+
     def calculate_on_load(self) -> None:
         """Let whoever opens the workbook calculate it anew."""
         xml = self.archive.read(self.root)
