@@ -18,6 +18,7 @@ from cf_excel.sheets.panel.panel_layout import ConfSheet
 from cf_excel.udf.descriptions import signatures
 from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours, others_in, own_project
 from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS
+from cf_excel.udf.open_books import refuse_open_in_cloud
 from cf_excel.udf.panel_workbooks import settings
 from cf_excel.xlsx.edit.code_names import code_name, give_code_names, take_code_names_back
 from cf_excel.xlsx.edit.drop_sheet import drop_sheet
@@ -154,6 +155,7 @@ def _opened(path: Path, endings: tuple[str, ...], out: Path | None, ending: str)
     if out is None and path.suffix.lower() == ending:
         target = path
     check_target(target, [] if target == path else [path])
+    refuse_open_in_cloud(target)
     book = OpenedBook(path)
     if any("_xmlsignatures/" in name or "vbaprojectsignature" in name.lower() for name in book.archive.names):
         raise FileError(f"{path.name} is signed, and would no longer be: remove the signature in Excel first")
