@@ -37,9 +37,11 @@ def find_in_cloud(path: Path) -> "xlwings.Book | None":
     is_synced = sys.platform == "win32" or any(part.startswith("OneDrive") for part in path.absolute().parts)
     if not (is_synced and path.is_file()):
         return None
+    import xlwings
+
     try:
         return find_open_book(path)
-    except (ImportError, AttributeError):  # without pywin32 xlwings can't ask
+    except (ImportError, AttributeError, xlwings.XlwingsError):  # without pywin32 xlwings can't ask
         return None
     except OpenInExcelError:
         raise
