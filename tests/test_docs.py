@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 RESULTS = ROOT / "benchmarks" / "results"
-COMMAND = re.compile(r"^(?:.*\$\(|\W*)(?:(?:[\w.\\]+ )?-m )?cf_excel ([a-z].*)$")
+COMMAND = re.compile(r"^(?:.*\$\(|\W*)(?:(?:[\w.\\]+ )?-m |uvx --from \S+ )?(?:cf_excel|run\.bat) ([a-z].*)$")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 

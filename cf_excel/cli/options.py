@@ -11,6 +11,7 @@ from cf_excel.cli.messages import note, say
 from cf_excel.cli.working import doing
 from cf_excel.errors import FileError
 from cf_excel.files import check_target, followed, replacing
+from cf_excel.udf.open_books import refuse_open_in_cloud
 
 if TYPE_CHECKING:
     from cf_excel.ratings.table import Ratings
@@ -215,6 +216,8 @@ def check_outputs(args: argparse.Namespace, *paths: Path, is_ours: Callable[[Pat
     inputs = _input_files(args)
     for path in paths:
         check_target(path, inputs)
+        if path.suffix.lower() in _WORKBOOKS:
+            refuse_open_in_cloud(path)
         if not getattr(args, "force", True) and not args.backup:
             _check_unchanged(path, is_ours, "DIR" if path.parent == args.out else "FILE")
 

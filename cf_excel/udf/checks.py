@@ -19,6 +19,7 @@ from pathlib import Path
 from cf_excel.errors import CfExcelError, FileError
 from cf_excel.files import check_source
 from cf_excel.model.file import default_model_path, load_factors
+from cf_excel.udf.environments import PythonEnvironment, environment_of, interpreter_of
 from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours
 from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS, UDF_MODULE
 from cf_excel.xlsx.vba.read_project import VbaSources, read_project
@@ -80,10 +81,15 @@ class Machine:
 
     platform: str = sys.platform
     executable: str = sys.executable
+    prefix: Path = Path(sys.prefix)
     bits: int = struct.calcsize("P") * 8
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     registry: Callable[[str, str, str], object | None] = read_registry
     has_package: Callable[[str], bool | None] = has_package
+
+    @property
+    def python(self) -> PythonEnvironment:
+        return environment_of(self.prefix, self.environment)
 
     @property
     def is_windows(self) -> bool:
@@ -109,13 +115,26 @@ def _python(machine: Machine) -> Iterator[Check]:
             "install Python from python.org: Excel can't start it",
         )
         return
-    yield Check("Python", "ok", found)
+    python = machine.python
+    if python.kind:
+        found += f", {python}"
+    if python.kind == "uvx":
+        do = "uv venv --seed, activate it, uv pip install ., and build workbooks from there"
+        yield Check("Python", "wrong", f"{found}: workbooks that name it lose it when uv's cache is cleaned", do)
+    elif machine.is_windows and not python.is_active:
+        do = f"conda activate {python.conda_env}".rstrip()
+        yield Check("Python", "wrong", f"{found}: what numpy needs may not be found", do)
+    elif machine.is_windows and python.kind == "conda" and not python.settings:
+        do = "make the environment without a space in its path, by a conda that has condabin\\conda.bat"
+        yield Check("Python", "unknown", f"{found}: Excel starts it without activating it", do)
+    else:
+        yield Check("Python", "ok", found)
 
 
 def _xlwings(machine: Machine) -> Iterator[Check]:
     installed = _installed()
     if installed is None:
-        yield Check("xlwings", "wrong", "not installed", "python -m pip install xlwings")
+        yield Check("xlwings", "wrong", "not installed", f"{machine.python.pip} xlwings")
         return
     yield Check("xlwings", "ok", installed)
     if not machine.is_windows:
@@ -128,14 +147,15 @@ def _xlwings(machine: Machine) -> Iterator[Check]:
     if place:
         yield Check("xlwings' library", "ok", str(place / library))
     else:
+        again = "--reinstall" if machine.python.kind == "uv" else "--force-reinstall"
         yield Check(
             "xlwings' library",
             "wrong",
             f"{library} is not in {folders[0]} or above it",
-            "python -m pip install --force-reinstall xlwings, in the Python that the workbook names",
+            f"{machine.python.pip} {again} xlwings, in the Python that the workbook names",
         )
     if find_spec("win32com") is None:
-        yield Check("pywin32", "wrong", "not installed", "python -m pip install pywin32")
+        yield Check("pywin32", "wrong", "not installed", f"{machine.python.pip} pywin32")
 
 
 def _installed() -> str | None:
@@ -248,7 +268,7 @@ def _interpreter(settings: dict[str, str] | None, machine: Machine, build: str) 
     name = INTERPRETERS.get(machine.platform)
     if name is None:
         return  # no Excel runs here
-    interpreter = settings.get(name.upper(), "")
+    interpreter = interpreter_of(settings) if machine.is_windows else settings.get(name.upper(), "")
     is_path = "/" in interpreter or "\\" in interpreter
     if is_path and not Path(interpreter).exists():
         yield Check(name, "wrong", f"{interpreter} is not there", f"{build}, with the Python you use")

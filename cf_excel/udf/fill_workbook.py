@@ -266,15 +266,19 @@ def _opened(
     path, copy = Path(workbook), None if out is None else Path(out)
     target = _target(path, copy)
     if not dry_run:
+        from cf_excel.udf import open_books
+
         try:
             check_target(target, inputs)
         except OpenInExcelError:
-            from cf_excel.udf.live import find_open_book
-
-            book = None if copy else find_open_book(path)
+            book = None if copy else open_books.find_open_book(path)
             if book is None:
                 raise
             return path, book
+        if copy:
+            open_books.refuse_open_in_cloud(copy)
+        else:
+            return path, open_books.find_in_cloud(path)
     return path, None
 
 

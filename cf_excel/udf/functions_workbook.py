@@ -16,8 +16,10 @@ from cf_excel.sheets.fill.changes import Outcome
 from cf_excel.sheets.fill.write_back import save_book
 from cf_excel.sheets.panel.panel_layout import ConfSheet
 from cf_excel.udf.descriptions import signatures
+from cf_excel.udf.environments import CONDA_SETTINGS
 from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours, others_in, own_project
 from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS
+from cf_excel.udf.open_books import refuse_open_in_cloud
 from cf_excel.udf.panel_workbooks import settings
 from cf_excel.xlsx.edit.code_names import code_name, give_code_names, take_code_names_back
 from cf_excel.xlsx.edit.drop_sheet import drop_sheet
@@ -154,6 +156,7 @@ def _opened(path: Path, endings: tuple[str, ...], out: Path | None, ending: str)
     if out is None and path.suffix.lower() == ending:
         target = path
     check_target(target, [] if target == path else [path])
+    refuse_open_in_cloud(target)
     book = OpenedBook(path)
     if any("_xmlsignatures/" in name or "vbaprojectsignature" in name.lower() for name in book.archive.names):
         raise FileError(f"{path.name} is signed, and would no longer be: remove the signature in Excel first")
@@ -199,7 +202,9 @@ def _given_names(conf: Rows) -> dict[str, str]:
 
 def _put_conf(book: OpenedBook, former: Rows | None, given: dict[str, str]) -> None:
     """Write the settings; those that somebody added or changed stay, but for what this Python must set."""
-    ours = {name.upper() for name in (INTERPRETERS.get(sys.platform), "UDF Modules", BUILT_WITH) if name}
+    here = INTERPRETERS.get(sys.platform)
+    conda = CONDA_SETTINGS if here == "Interpreter_Win" else ()
+    ours = {name.upper() for name in (here, "UDF Modules", BUILT_WITH, *conda) if name}
     rows = {name.upper(): (name, value) for name, value in settings()}
     rows |= {name.upper(): (name, value) for name, value in former or [] if name.upper() not in ours}
     if given:

@@ -4,7 +4,6 @@ Excel calculates what follows from the new numbers and saves the workbook when i
 stays as it is.
 """
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -36,22 +35,6 @@ if TYPE_CHECKING:
     import xlwings
 
 T = TypeVar("T")
-
-
-def find_open_book(path: Path) -> "xlwings.Book | None":
-    """Return the workbook of a file that Excel has open on Windows or on a Mac, None where it has not."""
-    if sys.platform not in ("win32", "darwin"):
-        return None
-    import xlwings
-
-    for app in xlwings.apps:
-        for book in app.books:
-            try:
-                if Path(book.fullname).samefile(path):
-                    return book
-            except (OSError, xlwings.XlwingsError):  # a workbook that was never saved, or lies in the cloud
-                continue
-    return None
 
 
 class LiveSheet:

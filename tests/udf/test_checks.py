@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from support.machines import EXCEL, found, windows
 from support.own_books import list_book
 from support.zip_parts import rewritten
 
@@ -18,8 +19,6 @@ from cf_excel.udf.checks import Check, Machine, examine, has_package
 from cf_excel.udf.found_functions import own_project
 from cf_excel.udf.functions_workbook import add_functions
 from cf_excel.udf.panel_workbooks import excel_extension
-
-EXCEL = r"C:\Program Files\Microsoft Office\root\Office16\EXCEL.EXE"
 
 
 @pytest.fixture(autouse=True)
@@ -36,21 +35,6 @@ def workbook(tmp_path_factory, busy_ratings):
         patch.setattr(sys, "platform", "darwin")
         build_collab(busy_ratings, path, extend=excel_extension(busy_ratings.rating_range, ()))
     return path
-
-
-def windows(executable="C:\\Python\\python.exe", environment=None, **registry):
-    values = {"program": EXCEL, "Platform": "x64", "VersionToReport": "16.0.1"} | registry
-    return Machine(
-        platform="win32",
-        executable=executable,
-        bits=64,
-        environment=environment or {},
-        registry=lambda root, key, name: values.get(("policy" if "Policies" in key else "") + name or "program"),
-    )
-
-
-def found(checks, name):
-    return next(check for check in checks if check.name == name)
 
 
 def test_elsewhere_it_says_what_can_not_be_checked():

@@ -11,7 +11,7 @@ from cf_excel.cli import main
 from cf_excel.errors import InputError
 from cf_excel.model.predictor import Predictor
 from cf_excel.sheets.fill.added_layout import ModelSheet
-from cf_excel.udf import live
+from cf_excel.udf import open_books
 from cf_excel.udf.live import LiveBook, LiveSheet
 from cf_excel.udf.macros import write_learned
 
@@ -183,7 +183,7 @@ def test_a_protected_sheet_is_named(book):
 def is_open(path, book, monkeypatch):
     """The workbook lies there with Excel's mark beside it, and Excel has it open."""
     path.with_name(f"~${path.name}").write_bytes(b"me")
-    monkeypatch.setattr(live, "find_open_book", lambda wanted: book if wanted == path else None)
+    monkeypatch.setattr(open_books, "find_open_book", lambda wanted: book if wanted == path else None)
     return path
 
 
@@ -223,15 +223,15 @@ def test_a_copy_comes_from_the_file(is_open, tmp_path, capsys):
 def test_only_the_workbook_that_is_meant_is_found(path, book, monkeypatch, tmp_path):
     import xlwings
 
-    assert live.find_open_book(path) is None  # no Excel on this system
+    assert open_books.find_open_book(path) is None  # no Excel on this system
     other = make(tmp_path / "other.xlsx")
-    monkeypatch.setattr(live.sys, "platform", "win32")
+    monkeypatch.setattr(open_books.sys, "platform", "win32")
     apps = [type("App", (), {"books": [book]})]
     monkeypatch.setattr(xlwings, "apps", apps)
-    assert live.find_open_book(path) is book
-    assert live.find_open_book(other) is None
+    assert open_books.find_open_book(path) is book
+    assert open_books.find_open_book(other) is None
     apps[0].books.insert(0, type("Unsaved", (), {"fullname": "Book1"}))
-    assert live.find_open_book(path) is book
+    assert open_books.find_open_book(path) is book
 
 
 def test_what_can_not_be_followed_is_left_alone_and_named(book):

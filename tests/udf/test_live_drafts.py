@@ -11,7 +11,7 @@ from support.own_books import CUSTOMERS, grid_book, list_book
 import cf_excel
 from cf_excel.cli import main
 from cf_excel.errors import InputError
-from cf_excel.udf import live
+from cf_excel.udf import open_books
 from cf_excel.udf.macros import fill_shown_sheet, run_in_excel
 from cf_excel.xlsx.texts import CellValue
 
@@ -255,7 +255,7 @@ def test_the_command_fills_what_is_open(tmp_path, opened, monkeypatch, capsys):
     path = grid_book(tmp_path / "own.xlsx")
     book, before = opened(path), path.read_bytes()
     path.with_name(f"~${path.name}").write_bytes(b"me")
-    monkeypatch.setattr(live, "find_open_book", lambda wanted: book if wanted == path else None)
+    monkeypatch.setattr(open_books, "find_open_book", lambda wanted: book if wanted == path else None)
     assert main(["fill", str(path), "--top", "2"]) == 0
     assert f"wrote into {path}, which is open in Excel: save it there" in capsys.readouterr().out
     assert [sheet.name for sheet in book.sheets][2:] == OWN
