@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import warnings
+import zipfile
 from dataclasses import replace
 from datetime import date
 from importlib import import_module
@@ -136,6 +137,15 @@ def test_openxml_audit_finds_no_error(books):
     for name in books.keys() - {"recommender.xlsx"}:
         result = validator.validate(books[name])
         assert not [error for error in result.errors if error.severity.name == "ERROR"], name
+
+
+def test_properties_name_the_workbook_and_no_library(books):
+    for name in books.keys() - {"scores.xlsx", "scores.xlsm"}:  # of somebody's own
+        properties = openpyxl.load_workbook(books[name], read_only=True).properties
+        assert (properties.creator, bool(properties.title)) == ("cf_excel", True), name
+    for path in books.values():
+        with zipfile.ZipFile(path) as archive:
+            assert not any(b"openpyxl" in archive.read(part) for part in archive.namelist() if "docProps" in part)
 
 
 def check_equal(found: dict, expected: dict) -> None:

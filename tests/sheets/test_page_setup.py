@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import openpyxl
 import pytest
+from support.own_books import grid_book
 
+import cf_excel
 from cf_excel.sheets.answers.answer_book import write_book
 from cf_excel.sheets.answers.answer_table import AnswerTable
 from cf_excel.sheets.lesson.collab import build_collab
@@ -62,3 +64,18 @@ def test_long_titles_of_answers_wrap(tmp_path):
     assert sheet.row_dimensions[2].height == 60
     assert sheet.row_dimensions[3].height is None
     assert not sheet["A2"].alignment.wrap_text
+
+
+def test_long_names_wrap_in_a_workbook_of_ones_own(tmp_path):
+    path = grid_book(tmp_path / "scores.xlsx")
+    book = openpyxl.load_workbook(path)
+    for row in book["Stars"].iter_rows(min_row=3, max_row=4, max_col=2):
+        for cell in row:
+            cell.value = f"{cell.value}, of which nobody in the shop knows why it has a name as long as this one"
+    book["Stars"]["B4"] = 3
+    book.save(path)
+    cf_excel.fill(path)
+    book = openpyxl.load_workbook(path)
+    names = [book["predictions"]["B2"], book["predictions"]["A3"], book["recommendations"]["A3"]]
+    assert all("as long as this one" in cell.value and cell.alignment.wrap_text for cell in names)
+    assert all(not cell.parent.row_dimensions[cell.row].height for cell in names[1:])  # programs fit it themselves

@@ -152,3 +152,9 @@ def test_of_long_answers_the_head_is_printed_and_the_page_says_so(tmp_path):
         assert (area(sheet), sheet.print_title_rows, sheet.page_setup.orientation) == (printed, "$1:$1", "portrait")
         assert ("first 400 of 6,710 rows" in sheet.oddFooter.center.text) == bool(printed)
         assert "page &P of &N" in sheet.oddFooter.center.text
+
+
+def test_wide_answers_are_not_upright(tmp_path):
+    titles = {name: np.array(["x" * 80], object) for name in ("title", "similar_title", "genres")}
+    write_book(tmp_path / "answers.xlsx", AnswerTable("similar", titles))
+    assert openpyxl.load_workbook(tmp_path / "answers.xlsx").active.page_setup.orientation == "landscape"

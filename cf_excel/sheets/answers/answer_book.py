@@ -16,6 +16,7 @@ from cf_excel.xlsx.write.styles import STYLES, style_ids
 
 _WIDEST, _NARROWEST = 60, 9
 _FOR_BUTTON = 6  # characters that the button of a filter takes, on both sides of a header in the middle
+_UPRIGHT = 140  # characters that an upright page shows large enough to be read
 _MARGIN = 0.6  # inches
 _LONGEST_TEXT = 255  # beyond, Excel shows a text as #### in the format of texts
 _WORDS = {"alignment": Alignment(horizontal="left", indent=1)}
@@ -39,9 +40,9 @@ def write_book(path: Path, table: AnswerTable) -> None:
     worksheet.freeze_panes = sheet.freeze
     worksheet.print_title_rows = sheet.rows_on_every_page
     worksheet.print_area = sheet.head.address if sheet.head else None
-    _set_page(worksheet, table)
     worksheet.add_table(excel_table(table.title, sheet.table, table.headers))
     cells = SheetCells(style_ids(workbook, _STYLES))
+    total = 0.0
     looks: list[tuple[str, str]] = []
     wrapped: list[tuple[list[CellValue], float]] = []
     for i, (name, header) in enumerate(zip(table.columns, table.headers, strict=True)):
@@ -52,15 +53,18 @@ def write_book(path: Path, table: AnswerTable) -> None:
         set_widths(worksheet, {sheet.width_of(i): width})
         if width == _WIDEST:
             wrapped.append((table.columns[name].tolist(), width))
+        total += width
+    _set_page(worksheet, table, is_upright=total <= _UPRIGHT)
     cells.row_heights = heights_of_texts(sheet.cells.top, *wrapped)
     cells.put_pieces(sheet.cells, [style for _, style in looks], table.pieces())
     write_workbook(path, workbook, {table.title: cells}, title=table.title.capitalize())
 
 
-def _set_page(worksheet: Worksheet, table: AnswerTable) -> None:
-    """Print upright, the numbers of the pages below; a long table says that its head is printed, and how to get all."""
+def _set_page(worksheet: Worksheet, table: AnswerTable, *, is_upright: bool) -> None:
+    """Print with the numbers of the pages below; a long table says that its head is printed, and how to get all."""
     fit_to_page(worksheet)
-    worksheet.page_setup.orientation = "portrait"
+    if is_upright:
+        worksheet.page_setup.orientation = "portrait"
     for side in ("left", "right", "top", "bottom"):
         setattr(worksheet.page_margins, side, _MARGIN)
     worksheet.page_margins.header = worksheet.page_margins.footer = _MARGIN / 2

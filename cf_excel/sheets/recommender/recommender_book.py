@@ -185,7 +185,7 @@ def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommend
         numbers = np.column_stack([numbers, factors.n_seen, recommender.results.user_given])
         headers += [*LIST_USER_COLUMNS.values(), *_numbered("given", recommender.book.n_columns)]
     cells.put(sheet.headers, "header_left", [headers])
-    cells.put(sheet.columns(0), "plain", [[identity] for identity in recommender.user_ids])
+    cells.put(sheet.columns(0), "id_left", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
     set_widths(worksheet, {sheet.columns(0): 10})
 
@@ -206,10 +206,10 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
         headers += LIST_MOVIE_COLUMNS.values()
         headers += [name for of in ("given", "asked") for name in _numbered(of, recommender.book.n_columns)]
     cells.put(sheet.headers, "header_left", [headers])
-    widths = (10, 50, 8, 34)
+    widths, looks = (10, 50, 8, 34), ("id_left", "text", "id_left", "text", "plain")
     cells.row_heights = heights_of_texts(sheet.table.top, *zip(columns, widths, strict=False))
     for i, values in enumerate(columns):
-        cells.put(sheet.columns(i), "text" if i in (1, 3) else "plain", [[value] for value in values])
+        cells.put(sheet.columns(i), looks[i], [[value] for value in values])
     cells.put(sheet.columns(len(columns), numbers.shape[1]), "plain", numbers)
     set_widths(worksheet, {sheet.columns(i): width for i, width in enumerate(widths)})
     for i in (2, 3):  # years and genres
