@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cf_excel.cli import make_parser
+from cf_excel.cli.answers import plain
 from cf_excel.errors import CfExcelError, FileError, InputError, WorkerError
 
 
@@ -30,7 +31,7 @@ def train_on_spark(options: Sequence[str], n_workers: int, *, attempts: int = 3)
             continue
         if isinstance(answer, CfExcelError):
             raise answer
-        return dict(answer)
+        return dict(plain(answer))
     raise WorkerError(f"{n_workers} workers on Spark: one was lost in each of {attempts} attempts") from lost
 
 
