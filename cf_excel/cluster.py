@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cf_excel.errors import CfExcelError, InputError, WorkerError
+from cf_excel.cli import make_parser
+from cf_excel.cli.answers import plain
+from cf_excel.errors import CfExcelError, FileError, InputError, WorkerError
 
 
 def train_on_spark(options: Sequence[str], n_workers: int, *, attempts: int = 3) -> dict[str, Any]:
@@ -13,8 +15,9 @@ def train_on_spark(options: Sequence[str], n_workers: int, *, attempts: int = 3)
     executors see; cf_excel, torch, pandas and pyarrow are installed there. n_workers: so many tasks run at a time, in
     the session that is there. attempts: where a worker is lost, all begin again, with "--checkpoint" among the options
     from the last epoch. Raises InputError and FileError as the command says them, and WorkerError when no attempt is
-    left.
+    left; options that there are not end in SystemExit.
     """
+    make_parser().parse_args(["train", *options])
     from pyspark.ml.torch.distributor import TorchDistributor
 
     if n_workers < 2 or attempts < 1:
@@ -28,21 +31,20 @@ def train_on_spark(options: Sequence[str], n_workers: int, *, attempts: int = 3)
             continue
         if isinstance(answer, CfExcelError):
             raise answer
-        return dict(answer)
+        return dict(plain(answer))
     raise WorkerError(f"{n_workers} workers on Spark: one was lost in each of {attempts} attempts") from lost
 
 
 def train_here(options: list[str]) -> dict[str, Any] | CfExcelError | None:
     """Be one of the processes: rank 0 returns its answer, or what is wrong with the options, the others nothing."""
-    from cf_excel.cli import make_parser
     from cf_excel.cli.train import run
-    from cf_excel.cli.workers import follow_launcher
+    from cf_excel.cli.workers import follow_launcher, release_followers
 
     if follow_launcher():
         return None
+    args = make_parser().parse_args(["train", *options])
     try:
-        return run(make_parser().parse_args(["train", *options]))
-    except WorkerError:
-        raise
-    except CfExcelError as error:
+        return run(args)
+    except (InputError, FileError) as error:
+        release_followers(args)
         return error

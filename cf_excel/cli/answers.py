@@ -25,15 +25,15 @@ def _run(run: Callable[[argparse.Namespace], dict[str, Any]], args: argparse.Nam
     with redirect_stdout(io.StringIO()):
         answer = run(args)
     if args.json:
-        print(json.dumps(_plain(answer), indent=2, allow_nan=False))
+        print(json.dumps(plain(answer), indent=2, allow_nan=False))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON has it: null for what is no number, and other things by their names."""
     if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)

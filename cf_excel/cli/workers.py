@@ -47,6 +47,16 @@ def follow_launcher() -> bool:
     return True
 
 
+def release_followers(args: argparse.Namespace) -> None:
+    """Let the other processes of a launcher end where rank 0 has shared no fit with them."""
+    if getattr(args, "has_shared", False):
+        return
+    from cf_excel.learn.bayes.torch_comm import launched
+
+    with launched() as comm:
+        comm.shared(None)
+
+
 def settle_workers(args: argparse.Namespace) -> None:
     """Put in args how many processes there are: as a launcher says, where there is one.
 
@@ -72,18 +82,19 @@ def fit_function(args: argparse.Namespace, keep: tuple[str, ...]) -> "Callable[.
     from cf_excel.learn.bayes.factorization import fit_bayes
     from cf_excel.learn.bayes.tuning import fit_tuned
 
-    fit = partial(_fit_together, args.workers) if (args.workers or 1) > 1 else fit_bayes
+    fit = partial(_fit_together, args) if (args.workers or 1) > 1 else fit_bayes
     fit = partial(fit, checkpoint=args.checkpoint)
     return fit if args.no_tune else partial(fit_tuned, keep=keep, fit=fit)
 
 
-def _fit_together(n_workers: int, ratings: Any, *given: Any, **named: Any) -> "BayesFit":
+def _fit_together(args: argparse.Namespace, ratings: Any, *given: Any, **named: Any) -> "BayesFit":
     from cf_excel.learn.bayes.processes import started
     from cf_excel.learn.bayes.together import check_workers, fit_together
     from cf_excel.learn.bayes.torch_comm import launched
 
-    check_workers(n_workers, ratings)
-    processes: AbstractContextManager[TorchComm] = launched() if _launched("WORLD_SIZE") > 1 else started(n_workers)
+    check_workers(args.workers, ratings)
+    args.has_shared = True
+    processes: AbstractContextManager[TorchComm] = launched() if _launched("WORLD_SIZE") > 1 else started(args.workers)
     with processes as comm:
         return fit_together(ratings, *given, comm=comm, **named)
 

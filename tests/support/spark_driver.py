@@ -40,7 +40,7 @@ if __name__ == "__main__":
     spark = builder.getOrCreate()
     for attempts, options in json.loads(calls):
         try:
-            print("answer", json.dumps(cluster.train_on_spark(options, 2, attempts=attempts), default=str))
+            print("answer", json.dumps(cluster.train_on_spark(options, 2, attempts=attempts)))
         except CfExcelError as error:
             print("answer", type(error).__name__, error)
     spark.stop()

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 import torch.distributed as dist
 
-from cf_excel.errors import CfExcelError, WorkerError
+from cf_excel.errors import WorkerError
 from cf_excel.learn.bayes.together import follow
 from cf_excel.learn.bayes.torch_comm import TorchComm, joined
 
@@ -78,8 +78,6 @@ def work(rank: int, size: int, meeting: str) -> None:
             follow(comm)
     except WorkerError:
         sys.exit(_FOLLOWED)
-    except CfExcelError:
-        pass  # it is rank 0's, too
 
 
 def _who_ended(others: Sequence[BaseProcess], size: int) -> str:

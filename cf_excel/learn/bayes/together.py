@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cf_excel.errors import InputError
+from cf_excel.errors import FileError, InputError
 from cf_excel.learn.bayes.bayes_settings import BayesSettings
 from cf_excel.learn.bayes.comm import Comm
 from cf_excel.learn.bayes.factorization import BayesFit, fit_bayes
@@ -49,8 +49,15 @@ def fit_together(
 
 
 def follow(comm: Comm) -> None:
-    """Do this process's part of the fit that rank 0 tells of."""
+    """Do this process's part of the fit that rank 0 tells of, if there is one. Raises WorkerError alone.
+
+    What is wrong with the ratings or the checkpoint is so for all of them, and rank 0 says it.
+    """
     told = comm.shared(None)
-    if told is not None:
-        given, named = told
+    if told is None:
+        return
+    given, named = told
+    try:
         fit_bayes(*given, **named, comm=comm)
+    except (InputError, FileError):
+        return
