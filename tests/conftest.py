@@ -31,6 +31,14 @@ def ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_model_at_home(tmp_path_factory) -> Iterator[None]:
+    """Keep models where no other program looks, so that one that somebody trained on this machine changes nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def lesson_ratings() -> Ratings:
     """The lesson's 100,004 ratings."""
