@@ -16,7 +16,6 @@ from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.xlsx.cells import Block
 
-pytestmark = pytest.mark.libreoffice
 BOOK = CollabBook(15, 15, 5, 206)
 GRIDS = {sheet.title: dict(zip(sheet.answers, sheet.checks, strict=True)) for sheet in (BOOK.dotprod, BOOK.bias)}
 DESCENTS = {title: sheet_of(title, 4, 2).written for title in TITLES}
@@ -56,6 +55,7 @@ def checks_in(found: dict, blocks: dict) -> list[object]:
     return [block_values(found[title], check)[0, 0] for title, parts in blocks.items() for check in parts.values()]
 
 
+@pytest.mark.libreoffice
 def test_right_formulas_turn_every_check_green(pair, written, office):
     exercise, solved, blocks = pair
     path = written(lambda formula: formula)
@@ -70,6 +70,7 @@ def test_right_formulas_turn_every_check_green(pair, written, office):
     assert GREEN not in office.call("as_html", str(exercise))
 
 
+@pytest.mark.libreoffice
 @pytest.mark.parametrize("wrong", ["{}+0.001", '"text"', "1/0", "0*({})+1E9"])
 def test_no_wrong_formula_is_green(written, pair, office, wrong):
     path = written(lambda formula: "=" + wrong.format(formula[1:]))
@@ -78,6 +79,8 @@ def test_no_wrong_formula_is_green(written, pair, office, wrong):
     assert f'bgcolor="#{GREEN}"' not in office.call("as_html", str(path))
 
 
+@pytest.mark.libreoffice
+@pytest.mark.validator
 def test_blank_cells_are_counted_as_not_written(pair, office, validator_errors):
     """A prediction of a blank rating is 0, as a blank cell is."""
     exercise, _, blocks = pair
@@ -96,6 +99,7 @@ def test_blank_cells_are_counted_as_not_written(pair, office, validator_errors):
                     assert value == pytest.approx(cell.value, rel=1e-9, abs=1e-9), (sheet.title, cell.coordinate)
 
 
+@pytest.mark.libreoffice
 def test_answers_follow_the_inputs(pair, written, office):
     """Another learning rate, another factor: right formulas stay right, and typed numbers would not."""
     blocks = pair[2]
