@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import unescape
 
 from openpyxl.formatting.rule import ColorScaleRule
@@ -105,9 +105,9 @@ def fit_to_page(worksheet: Worksheet) -> None:
 
 
 def write_intro(
-    worksheet: Worksheet, cells: SheetCells, lines: list[TextLine], rmse: dict[str, tuple[str, float]]
+    worksheet: Worksheet, cells: SheetCells, lines: list[TextLine], rmse: Mapping[str, tuple[str, float | None]]
 ) -> None:
-    """Write the first sheet. rmse: by name of a sheet the address of its RMSE, and its value."""
+    """Write the first sheet. rmse: by name of a sheet the address of its RMSE, and its value, None if still blank."""
     sheet = IntroSheet(len(lines))
     first = next(i for i, line in enumerate(lines) if line.rmse_of)
     heading = max(i for i, line in enumerate(lines[:first]) if line.style == "heading")
@@ -117,7 +117,8 @@ def write_intro(
         cells.put(sheet.texts.row(i), "wrapped", [[line.text or None]])
         if line.rmse_of:
             address, value = rmse[line.rmse_of]
-            cells.fill(sheet.rmse(i), "result", address, [value])
+            formula = f'IF({address}="","",{address})' if value is None else address  # a blank cell would show as 0
+            cells.fill(sheet.rmse(i), "result", formula, ["" if value is None else value])
         # not every program fits the height of a row to its text
         cells.row_heights[i + 1] = (
             24 if line.style == "title" else 1 + 15 * max(1, len(textwrap.wrap(line.text, _LINE)))

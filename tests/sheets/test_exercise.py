@@ -80,6 +80,15 @@ def test_no_wrong_formula_is_green(written, pair, office, wrong):
 
 
 @pytest.mark.libreoffice
+def test_the_first_sheet_has_no_rmse_of_what_is_not_written(tmp_path, busy_ratings, office):
+    build_collab(busy_ratings, tmp_path / "exercise.xlsx", exercise=True)
+    values = office.recalculate(tmp_path / "exercise.xlsx")["intro"]["values"]
+    beside = {row[0]: row[2] for row in values}
+    assert [beside[title] for title in GRIDS] == ["", ""]
+    assert beside["movielens_emb"] > 1
+
+
+@pytest.mark.libreoffice
 @pytest.mark.validator
 def test_blank_cells_are_counted_as_not_written(pair, office, validator_errors):
     """A prediction of a blank rating is 0, as a blank cell is."""

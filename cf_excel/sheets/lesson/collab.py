@@ -104,9 +104,9 @@ def build_collab(
     )
     if exercise:
         lines.insert(2, exercise_line("beside them"))
-    shown = {s.title: (on_sheet(s.title, s.rmse), rmse[s.title]) for s in (book.dotprod, book.bias, book.movielens_emb)}
-    if exercise:  # blank cells count as 0
-        shown |= {s.title: (on_sheet(s.title, s.rmse), 0.0) for s in (book.dotprod, book.bias)}
+    places = {sheet.title: on_sheet(sheet.title, sheet.rmse) for sheet in (book.dotprod, book.bias, book.movielens_emb)}
+    to_write = (book.dotprod.title, book.bias.title) if exercise else ()
+    shown = {title: (place, None if title in to_write else rmse[title]) for title, place in places.items()}
     write_intro(workbook["intro"], cells["intro"], lines, shown)
     for sheet, predictions in ((book.dotprod, dot), (book.bias, biased)):
         worksheet, cells[sheet.title] = workbook.create_sheet(sheet.title), SheetCells(styles)
