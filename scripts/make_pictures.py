@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md and docs/own_workbook.md from workbooks that their commands write.
+"""Draw the pictures of README.md, docs/lesson.md and docs/own_workbook.md from workbooks that their commands write.
 
     python scripts/make_pictures.py [--out docs/pictures]
 
@@ -19,11 +19,11 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from PIL import Image, ImageChops, ImageOps
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
-DPI, MARGIN, COLORS = 96, 6, 96
+DPI, MARGIN, COLORS = 96, 6, 255
 # each sheet is a page, whatever its height
 PAGES = 'pdf:calc_pdf_Export:{"SinglePageSheets":{"type":"boolean","value":"true"}}'
-LOWER_HALF = 0.5  # of the sheet dotprod: factors and predictions, without the ratings above them
-UPPER_ROWS = {"scores": 382, "fill": 377, "recommendations": 362, "similar": 362, "fit": 400}  # pixels that are shown
+LOWER_HALF = 0.36  # of the sheet dotprod: factors and predictions, without the ratings above them
+UPPER_ROWS = {"scores": 382, "fill": 377, "recommendations": 362, "similar": 362, "fit": 400, "momentum": 560}  # pixels that are shown
 CUSTOMERS = (
     *("Ann", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal", "Ida", "Jo", "Kim", "Lea", "Max", "Nia", "Oz", "Pam"),
     *("Quin", "Rob", "Sue", "Tom", "Uma", "Val", "Wes", "Xia", "Yul", "Zoe"),
@@ -40,7 +40,9 @@ def main(out: Path) -> None:
     draw_months(out)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        cf_excel(home, "build", "--only", "collab")
+        cf_excel(home, "build")
+        drawn = page(home, "gradient_descent.xlsx", "momentum: Momentum")
+        save(drawn, out / "momentum.png", height=UPPER_ROWS["momentum"])
         save(page(home, "collab_filter.xlsx", "movie factor 1"), out / "before.png")
         cf_excel(home, "solve", "collab_filter.xlsx")
         save(page(home, "collab_filter.xlsx", "movie factor 1"), out / "after.png", top=LOWER_HALF)
