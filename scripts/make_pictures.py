@@ -23,7 +23,8 @@ DPI, MARGIN, COLORS = 96, 6, 255
 # each sheet is a page, whatever its height
 PAGES = 'pdf:calc_pdf_Export:{"SinglePageSheets":{"type":"boolean","value":"true"}}'
 LOWER_HALF = 0.36  # of the sheet dotprod: factors and predictions, without the ratings above them
-UPPER_ROWS = {"scores": 382, "fill": 377, "recommendations": 362, "similar": 362, "fit": 400, "momentum": 560}  # pixels that are shown
+# pixels that are shown
+UPPER_ROWS = {"scores": 382, "fill": 377, "recommendations": 362, "similar": 362, "fit": 400, "momentum": 560}
 CUSTOMERS = (
     *("Ann", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal", "Ida", "Jo", "Kim", "Lea", "Max", "Nia", "Oz", "Pam"),
     *("Quin", "Rob", "Sue", "Tom", "Uma", "Val", "Wes", "Xia", "Yul", "Zoe"),
