@@ -38,7 +38,7 @@ def train_on_spark(options: Sequence[str], n_workers: int, *, attempts: int = 3)
 def train_here(options: list[str]) -> dict[str, Any] | CfExcelError | None:
     """Be one of the processes: rank 0 returns its answer, or what is wrong with the options, the others nothing."""
     from cf_excel.cli.train import run
-    from cf_excel.cli.workers import follow_launcher, release_followers
+    from cf_excel.cli.workers import follow_launcher
 
     if follow_launcher():
         return None
@@ -46,5 +46,4 @@ def train_here(options: list[str]) -> dict[str, Any] | CfExcelError | None:
     try:
         return run(args)
     except (InputError, FileError) as error:
-        release_followers(args)
         return error

@@ -23,7 +23,7 @@ from cf_excel.cli.options import (
 )
 from cf_excel.cli.train_keep import add_keep_options, find_kept, kept_alone
 from cf_excel.cli.train_picks import settle_kind, train_picks
-from cf_excel.cli.workers import add_workers_options, fit_function, follow_launcher, settle_workers
+from cf_excel.cli.workers import add_workers_options, as_rank_0, fit_function, settle_workers
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
@@ -123,10 +123,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_answer_options(parser, run)
 
 
+@as_rank_0
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Train, show how it went, and write the model; return what was shown."""
-    if follow_launcher():
-        raise SystemExit(0)
     settle_kind(args)
     _check_options(args)
     settle_workers(args)

@@ -4,10 +4,11 @@ import argparse
 import os
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import partial
+from contextlib import AbstractContextManager, suppress
+from datetime import timedelta
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cf_excel.cli.options import whole
 from cf_excel.errors import InputError
@@ -15,6 +16,10 @@ from cf_excel.errors import InputError
 if TYPE_CHECKING:
     from cf_excel.learn.bayes.factorization import BayesFit
     from cf_excel.learn.bayes.torch_comm import TorchComm
+
+T = TypeVar("T")
+
+_TO_RELEASE = timedelta(minutes=1)  # for the others to get there; one that is gone never does
 
 
 def add_workers_options(group: argparse._ActionsContainer) -> None:
@@ -47,13 +52,27 @@ def follow_launcher() -> bool:
     return True
 
 
-def release_followers(args: argparse.Namespace) -> None:
-    """Let the other processes of a launcher end where rank 0 has shared no fit with them."""
-    if getattr(args, "has_shared", False):
-        return
+def as_rank_0(run: Callable[[argparse.Namespace], T]) -> Callable[[argparse.Namespace], T]:
+    """Return run as a launcher's rank 0 does it; another process follows it and exits, also where rank 0 fails."""
+
+    @wraps(run)
+    def run_or_follow(args: argparse.Namespace) -> T:
+        if follow_launcher():
+            raise SystemExit(0)
+        try:
+            return run(args)
+        except Exception:
+            if _launched("WORLD_SIZE") > 1 and not getattr(args, "has_shared", False):
+                _release_followers()
+            raise
+
+    return run_or_follow
+
+
+def _release_followers() -> None:
     from cf_excel.learn.bayes.torch_comm import launched
 
-    with launched() as comm:
+    with suppress(Exception), launched(_TO_RELEASE) as comm:  # what ended rank 0 is what a person is told
         comm.shared(None)
 
 

@@ -1,8 +1,10 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,39 @@ def test_a_launcher_says_how_many_there_are(
     assert "--workers 3: the launcher started 2; leave it out" in capsys.readouterr().err
     assert main([*command, "--kind", "dot"]) == 2
     assert "--workers is for --kind bayes: dot is trained by one process" in capsys.readouterr().err
+
+
+def test_a_worker_that_can_not_be_started_is_named(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(process: SpawnProcess) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(SpawnProcess, "start", start)
+    assert main([*TRAIN, "--ratings", table, "--workers", "2", "--out", str(tmp_path / "model")]) == 2
+    assert capsys.readouterr().err == (
+        "cf_excel train: worker 1 of 2 can't be started (Resource temporarily unavailable): pass fewer --workers\n"
+    )
+
+
+@pytest.mark.slow
+def test_what_rank_0_refuses_ends_the_others(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    for name, value in {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)  # of a launcher that leaves the others alone
+    command = [*TRAIN, "--ratings", table, "--out", str(tmp_path / "model"), "--factors", "0"]
+    with subprocess.Popen([sys.executable, "-m", "cf_excel", *command], stderr=-1, text=True) as other:
+        monkeypatch.setenv("RANK", "0")
+        try:
+            assert main(command) == 2
+            assert other.communicate(timeout=60) == (None, "")
+        finally:
+            other.kill()
+    assert other.returncode == 0
+    assert "factors 0: expected 1 to 256" in capsys.readouterr().err
 
 
 def test_picks_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,11 @@ def test_another_number_of_processes_goes_on(before: int, after: int, tmp_path: 
 def test_a_checkpoint_of_anything_else_is_refused(tmp_path: Path) -> None:
     folder = begun(1, tmp_path / "kept")
     others = {
-        "other ratings": (replace(RATINGS, rating=RATINGS.rating[::-1].copy()), HELD_BACK, SETTINGS),
+        "other ratings, or of these in another order": (
+            replace(RATINGS, rating=RATINGS.rating[::-1].copy()),
+            HELD_BACK,
+            SETTINGS,
+        ),
         "another split": (RATINGS, HELD_BACK[1:], SETTINGS),
         "other features": (replace(RATINGS, genres=RATINGS.genres[::-1].copy()), HELD_BACK, SETTINGS),
         r"other settings \(n_factors 3, and here 4\)": (RATINGS, HELD_BACK, replace(SETTINGS, n_factors=4)),
@@ -84,6 +88,30 @@ def test_a_checkpoint_of_anything_else_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=what):
             on_threads(2, work)
     assert (folder / "checkpoint.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("held_back", [HELD_BACK, HELD_BACK[:0]])
+def test_the_same_ratings_in_another_order_are_other_ratings(held_back: np.ndarray, tmp_path: Path) -> None:
+    columns = {"user_idx": RATINGS.user_idx, "movie_idx": RATINGS.movie_idx, "rating": RATINGS.rating}
+    turned = replace(RATINGS, **{name: column[::-1].copy() for name, column in columns.items()})
+    fit_bayes(RATINGS, held_back, SETTINGS, checkpoint=tmp_path)
+    with pytest.raises(InputError, match="is of other ratings, or of these in another order"):
+        fit_bayes(turned, held_back, SETTINGS, checkpoint=tmp_path)
+
+
+def test_a_part_that_one_process_can_not_read_is_the_fault_of_all(tmp_path: Path) -> None:
+    begun(2, tmp_path)
+    (tmp_path / "iteration-2" / "part-1-of-2.npz").write_bytes(b"PK")
+    found = []
+
+    def work(comm: ThreadComm) -> None:
+        try:
+            fit_bayes(RATINGS, HELD_BACK, SETTINGS, comm=comm, checkpoint=tmp_path)
+        except FileError as error:
+            found.append(str(error))
+
+    on_threads(2, work)
+    assert found == [f"the checkpoint in {tmp_path} can't be read: delete it, and start anew"] * 2
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

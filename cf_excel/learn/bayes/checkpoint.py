@@ -21,12 +21,12 @@ from cf_excel.learn.bayes.comm import Cut
 from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.learn.bayes.sides import Side
 from cf_excel.learn.progress import Epoch
-from cf_excel.ratings.table import Ratings, data_hash
+from cf_excel.ratings.table import Ratings
 
 _INDEX = "checkpoint.json"  # names the iteration whose parts are whole
 _WORDS = {
     "cf_excel": "another version of cf_excel",
-    "data": "other ratings",
+    "data": "other ratings, or of these in another order",
     "held_back": "another split",
     "features": "other features",
 }
@@ -45,10 +45,13 @@ class FitState(Protocol):
 def identity_of(
     ratings: Ratings, val_rows: np.ndarray, settings: BayesSettings, blocks: Sequence[FeatureBlock]
 ) -> dict[str, Any]:
-    """Return what a fit is of, ready for JSON: a checkpoint of anything else is none for it."""
+    """Return what a fit is of, ready for JSON: a checkpoint of anything else is none for it.
+
+    Its rows are those of the table's users and movies, in order of appearance: so the order of the ratings counts.
+    """
     of = {
         "cf_excel": __version__,
-        "data": data_hash(ratings),
+        "data": _digest(ratings.user_idx, ratings.movie_idx, ratings.rating, ratings.rating_range),
         "held_back": _digest(val_rows),
         "features": [_digest(m.matrix.data, m.matrix.indices, m.matrix.indptr, m.precision) for m in blocks],
     }
@@ -56,7 +59,10 @@ def identity_of(
 
 
 def _digest(*arrays: Any) -> str:
-    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 class Checkpoint:
@@ -101,27 +107,36 @@ class Checkpoint:
                 )
 
     def restore(self, fit: FitState) -> list[Epoch]:
-        """Put the fit where the checkpoint stands; return the epochs until there, none where there is none yet."""
-        epochs = [Epoch(**epoch | {"metrics": tuple(epoch["metrics"])}) for epoch in self.index["epochs"]]
-        if not epochs:
-            return []
+        """Put the fit where the checkpoint stands; return the epochs until there, none where there is none yet.
+
+        Raises FileError on each where one can't read what it needs.
+        """
+        epochs: list[Epoch] = []
+        cause = None
+        try:
+            epochs = [Epoch(**epoch | {"metrics": tuple(epoch["metrics"])}) for epoch in self.index["epochs"]]
+            if epochs:
+                self._read_parts(fit, len(epochs))
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            cause = error
+        if self.comm.total(cause is not None):
+            raise FileError(f"the checkpoint in {self.folder} can't be read: delete it, and start anew") from cause
+        return epochs
+
+    def _read_parts(self, fit: FitState, number: int) -> None:
         workers, dense = self.index["workers"], fit.arrays.dense
         ranks = [self.comm.rank] if workers == self.comm.size else range(workers)
-        try:
-            with ExitStack() as open_files:
-                files = [open_files.enter_context(open(self._part(len(epochs), rank, workers), "rb")) for rank in ranks]
-                parts = [np.load(file) for file in files]
-                fit.alpha, fit.usual_alpha = dense(self._of_users(parts, "alpha")), float(parts[0]["usual_alpha"])
-                means, covariances, users_weights = (
-                    self._of_movies(parts, name) for name in ("movies_mean", "movies_covariance", "users_weights")
-                )
-                fit.movies.mean, fit.movies.covariance = dense(means), dense(covariances)
-                movies_weights = self._of_users(parts, "movies_weights")
-                fit.users.weights = dense(np.concatenate([parts[0]["users_content"], users_weights]))
-                fit.movies.weights = dense(np.concatenate([parts[0]["movies_content"], movies_weights]))
-        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
-            raise FileError(f"the checkpoint in {self.folder} can't be read: delete it, and start anew") from error
-        return epochs
+        with ExitStack() as open_files:
+            files = [open_files.enter_context(open(self._part(number, rank, workers), "rb")) for rank in ranks]
+            parts = [np.load(file) for file in files]
+            fit.alpha, fit.usual_alpha = dense(self._of_users(parts, "alpha")), float(parts[0]["usual_alpha"])
+            means, covariances, users_weights = (
+                self._of_movies(parts, name) for name in ("movies_mean", "movies_covariance", "users_weights")
+            )
+            fit.movies.mean, fit.movies.covariance = dense(means), dense(covariances)
+            movies_weights = self._of_users(parts, "movies_weights")
+            fit.users.weights = dense(np.concatenate([parts[0]["users_content"], users_weights]))
+            fit.movies.weights = dense(np.concatenate([parts[0]["movies_content"], movies_weights]))
 
     def write(self, fit: FitState, epochs: Sequence[Epoch]) -> None:
         """Keep where the fit stands after these epochs, and drop what was kept before. Raises FileError on each."""

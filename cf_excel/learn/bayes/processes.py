@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 import torch.distributed as dist
 
-from cf_excel.errors import WorkerError
+from cf_excel.errors import InputError, WorkerError
 from cf_excel.learn.bayes.together import follow
 from cf_excel.learn.bayes.torch_comm import TorchComm, joined
 
@@ -27,15 +27,15 @@ _SECONDS_TO_END = 5.0
 def started(size: int) -> Iterator[TorchComm]:
     """Start the processes with the ranks 1 to size - 1, which follow this one; at the end of the block all are gone.
 
-    Raises WorkerError, which names the rank, where one of them ends before its time.
+    Raises WorkerError, which names the rank, where one of them ends before its time, and InputError where the machine
+    starts no more.
     """
     context = get_context("spawn")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder, _on_loopback():
         meeting = str(Path(folder) / "meeting")
         others = [context.Process(target=work, args=(rank, size, meeting), daemon=True) for rank in range(1, size)]
         try:
-            for process in others:
-                process.start()
+            _start(others)
             store = dist.FileStore(meeting, size)
             while store.add("ready", 0) < len(others):  # one that never gets there would keep the others waiting
                 if any(process.exitcode is not None for process in others):
@@ -52,6 +52,17 @@ def started(size: int) -> Iterator[TorchComm]:
                 if process.pid is not None:
                     process.kill()
                     process.join()
+
+
+def _start(others: Sequence[BaseProcess]) -> None:
+    for rank, process in enumerate(others, 1):
+        try:
+            process.start()
+        except OSError as error:
+            why = error.strerror or error
+            raise InputError(
+                f"worker {rank} of {len(others) + 1} can't be started ({why}): pass fewer --workers"
+            ) from error
 
 
 @contextmanager

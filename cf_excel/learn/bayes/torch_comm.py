@@ -66,10 +66,10 @@ class TorchComm:
 
 
 @contextmanager
-def joined(store: dist.Store, rank: int, size: int) -> Iterator[TorchComm]:
+def joined(store: dist.Store, rank: int, size: int, patience: timedelta = _PATIENCE) -> Iterator[TorchComm]:
     """Be one of the processes that meet in a store. Raises WorkerError where they do not."""
     try:
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=_PATIENCE)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=patience)
     except RuntimeError as error:
         raise WorkerError("the workers did not find each other: is one of them gone?") from error
     try:
@@ -79,17 +79,18 @@ def joined(store: dist.Store, rank: int, size: int) -> Iterator[TorchComm]:
 
 
 @contextmanager
-def launched() -> Iterator[TorchComm]:
+def launched(patience: timedelta = _PATIENCE) -> Iterator[TorchComm]:
     """Be one of the processes that a launcher such as torchrun has started, and told where they meet.
 
-    Being told to end, it ends at once: Python's own handler would wait for what the others never send.
+    patience: how long to wait for the others. Being told to end, it ends at once: Python's own handler would wait for
+    what the others never send.
     """
-    store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    store, rank, size = next(rendezvous("env://", timeout=patience))
     if os.environ.get("LOCAL_WORLD_SIZE") == str(size):  # restarted on one machine, they find the same store again
         store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        with joined(store, rank, size) as comm:
+        with joined(store, rank, size, patience) as comm:
             yield comm
     finally:
         signal.signal(signal.SIGTERM, before)
