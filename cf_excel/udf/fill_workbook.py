@@ -208,7 +208,7 @@ def fill(
 
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"--top {top}: expected a whole number, 1 or more")
-    path, is_open = _opened(workbook, out, [], dry_run=dry_run)
+    path, is_open = _opened(workbook, out, [], backup=backup, dry_run=dry_run)
     if is_open is not None:
         from cf_excel.udf.live import live_outcome, refuse_backup
         from cf_excel.udf.live_cells import saved_copy
@@ -222,7 +222,9 @@ def fill(
     target, book = _target(path, None if out is None else Path(out)), OpenedBook(path)
     if dry_run:
         return _fill(FileDrafts(book), book, top, reading, lambda: Outcome(("dry run: nothing was written",)))
-    return _fill(FileDrafts(book), book, top, reading, lambda: save_book(book, target, backup=backup))
+    return _fill(
+        FileDrafts(book), book, top, reading, lambda: save_book(book, target, backup=backup, is_known_again=True)
+    )
 
 
 def _fill(
@@ -252,7 +254,12 @@ def _fill(
 
 
 def _opened(
-    workbook: WorkbookOrPath, out: str | os.PathLike[str] | None, inputs: list[Path], *, dry_run: bool
+    workbook: WorkbookOrPath,
+    out: str | os.PathLike[str] | None,
+    inputs: list[Path],
+    *,
+    backup: bool,
+    dry_run: bool,
 ) -> "tuple[Path, xlwings.Book | None]":
     """Return what messages call a workbook, and what Excel has open of it, None where its file is to be changed.
 
@@ -267,6 +274,7 @@ def _opened(
     target = _target(path, copy)
     if not dry_run:
         from cf_excel.udf import open_books
+        from cf_excel.xlsx.edit.copies import check_copy
 
         try:
             check_target(target, inputs)
@@ -277,6 +285,8 @@ def _opened(
             return path, book
         if copy:
             open_books.refuse_open_in_cloud(copy)
+            if not backup:
+                check_copy(copy, path)
         else:
             return path, open_books.find_in_cloud(path)
     return path, None
@@ -296,7 +306,7 @@ def _changes(
 
     Raises FileError and InputError where the workbook can't be changed as it is wanted, or is none.
     """
-    path, is_open = _opened(workbook, out, inputs, dry_run=dry_run)
+    path, is_open = _opened(workbook, out, inputs, backup=backup, dry_run=dry_run)
     if is_open is not None:
         from cf_excel.udf.live import LiveBook, LiveChanges
 

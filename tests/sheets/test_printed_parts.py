@@ -144,6 +144,16 @@ def test_pages_go_into_any_sheets_xml_in_their_place():
         assert found.index(b"</headerFooter>") + len(b"</headerFooter>") == found.index(behind)
 
 
+def test_pages_do_not_go_into_the_bars_and_the_protection_of_a_sheet():
+    bars = '<conditionalFormatting sqref="A1"><cfRule type="dataBar"><extLst><ext/></extLst></cfRule>'
+    head, tail = '<sheetProtection sheet="1"/>', '<drawing r:id="rId1"/><tableParts/>'
+    frame = f'<worksheet xmlns="x">{head}{bars}</conditionalFormatting><pageMargins/>{tail}</worksheet>'.encode()
+    found = PrintedPart().put_into(frame)
+    assert found.startswith(b'<worksheet xmlns="x"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr><sheetProtection')
+    assert b"<extLst><ext/></extLst></cfRule></conditionalFormatting><pageMargins/><pageSetup " in found
+    assert found.endswith(b"</headerFooter>" + tail.encode() + b"</worksheet>")
+
+
 def test_of_long_answers_the_head_is_printed_and_the_page_says_so(tmp_path):
     for n, printed in ((400, ""), (6_710, "A1:B401")):
         table = AnswerTable("recommendations", {"user_id": np.arange(n), "rank": np.arange(n)})

@@ -18,6 +18,7 @@ from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import cell
 from cf_excel.xlsx.edit.change import change
+from cf_excel.xlsx.edit.copies import seal_copy
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.target import backup_path
@@ -103,7 +104,7 @@ class WriteBack:
             return Outcome(
                 (*map(_change_shown, changes), *self._computed(), "dry run: nothing was written"), None, None, changes
             )
-        outcome = save_book(self.book, self.target, backup=self.backup)
+        outcome = save_book(self.book, self.target, backup=self.backup, is_known_again=True)
         return replace(outcome, lines=(*self._taken(), *outcome.lines))
 
     def _changes(self) -> Iterator[CellChange]:
@@ -125,9 +126,15 @@ class WriteBack:
                 yield f"{title}: {n_taken:,} results of formulas to be calculated when the workbook opens"
 
 
-def save_book(book: OpenedBook, target: Path, *, backup: bool) -> Outcome:
-    """Write a workbook whole or not at all; backup: whether to keep a file that stands there beside it."""
+def save_book(book: OpenedBook, target: Path, *, backup: bool, is_known_again: bool = False) -> Outcome:
+    """Write a workbook whole or not at all.
+
+    backup: whether to keep a file that stands there beside it. is_known_again: whether a copy gets what check_copy
+    knows it by.
+    """
     target, archive = followed(target), book.archive
+    if is_known_again and not (os.path.exists(target) and os.path.samefile(target, book.path)):
+        seal_copy(book)
     kept = backup_path(target) if backup and os.path.exists(target) else None
     archive.save(target, backup=kept)
     if any(name.startswith("_xmlsignatures/") for name in archive.names):

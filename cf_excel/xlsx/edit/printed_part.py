@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from xml.parsers.expat import ParserCreate
 
 from cf_excel.xlsx.cells import Block, on_sheet
 
@@ -9,10 +10,19 @@ PRINT_AREA, PRINT_TITLES = "_xlnm.Print_Area", "_xlnm.Print_Titles"
 FOOTER = "&A, page &P of &N"  # the sheet's name and the page's number
 _UPRIGHT = 95  # characters that are as wide as an upright page, without its margins
 _OWN_SETTINGS = re.compile(rb"<(?:pageSetUpPr|pageSetup|headerFooter|printOptions|rowBreaks|colBreaks)\b")
-# what the schema wants behind the settings of a page
-_BEHIND = re.compile(
-    rb"<(?:customProperties|cellWatches|ignoredErrors|smartTags|drawing|legacyDrawing|legacyDrawingHF|drawingHF|picture|"
-    rb"oleObjects|controls|webPublishItems|tableParts|extLst)\b|</worksheet>"
+# what the schema wants behind the settings of a page; others of these are within what it wants before them
+_BEHIND = (
+    *("customProperties", "cellWatches", "ignoredErrors", "smartTags", "drawing", "legacyDrawing", "legacyDrawingHF"),
+    *(
+        "drawingHF",
+        "picture",
+        "oleObjects",
+        "controls",
+        "webPublishItems",
+        "tableParts",
+        "extLst",
+        "mc:AlternateContent",
+    ),
 )
 
 
@@ -55,12 +65,35 @@ class PrintedPart:
     def put_into(self, frame: bytes) -> bytes:
         """Return the XML of a sheet that has no settings of its pages, with these."""
         fits = b'<pageSetUpPr fitToPage="1"/>'
-        if b"<sheetPr" not in frame:
+        if not re.search(rb"<sheetPr\b", frame):  # a protected sheet has <sheetProtection>
             frame = re.sub(rb"(<worksheet\b[^>]*>)", rb"\1<sheetPr>%s</sheetPr>" % fits, frame, count=1)
         else:
             frame = re.sub(rb"<sheetPr\b([^>]*)/>", rb"<sheetPr\1></sheetPr>", frame, count=1)
             frame = frame.replace(b"</sheetPr>", fits + b"</sheetPr>", 1)
-        return _BEHIND.sub(lambda match: self.xml + match[0], frame, count=1)
+        place = _start_of_last(frame)
+        return frame[:place] + self.xml + frame[place:]
+
+
+def _start_of_last(frame: bytes) -> int:
+    """Return where the first child that stands behind the settings of a page begins, or the end of them all."""
+    parser = ParserCreate()
+    depth, places = 0, []
+
+    def begin(name: str, _: dict[str, str]) -> None:
+        nonlocal depth
+        if depth == 1 and name in _BEHIND:
+            places.append(parser.CurrentByteIndex)
+        depth += 1
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+        if depth == 0:
+            places.append(parser.CurrentByteIndex)
+
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    parser.Parse(frame, True)
+    return places[0]
 
 
 def has_settings(frame: bytes) -> bool:

@@ -53,6 +53,15 @@ class Archive(Package):
         """Names of the parts that were put."""
         return list(self._changed)
 
+    @property
+    def entries(self) -> list[zipfile.ZipInfo]:
+        """What the zip's directory will say of each part."""
+        return [part.entry for part in self._all_parts().values()]
+
+    def _all_parts(self) -> dict[str, Part]:
+        """Return the parts as they will be written, by name."""
+        return {name: self._changed[name].part() if name in self._changed else self._parts[name] for name in self.names}
+
     def read(self, name: str) -> bytes:
         """Return a part as it is now. Raises FileError where it is missing or damaged."""
         if name not in self._unpacked:
@@ -115,9 +124,7 @@ class Archive(Package):
         backup: where the file that is replaced is kept. Raises FileError, with the target as it was, where anything
         fails, and where the original changed since it was read.
         """
-        parts = {
-            name: self._changed[name].part() if name in self._changed else self._parts[name] for name in self.names
-        }
+        parts = self._all_parts()
         content = self._zip(parts)
         self._check(content, parts)
         for check in self._checks:
