@@ -23,6 +23,12 @@ class Crowd:
         """Return the same of the movies in these rows, in their order."""
         return replace(self, n_rated=self.n_rated[rows])
 
+    def with_factors(self, onto: np.ndarray) -> "Crowd":
+        """Return the same for users whose factors (n_factors,) a matrix (n, n_factors) turns into n others."""
+        turn = np.pad(onto, (0, 1))
+        turn[-1, -1] = 1  # biases stay
+        return replace(self, mean=turn @ self.mean, covariance=turn @ self.covariance @ turn.T)
+
 
 def moments(model: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean (n_factors + 1,) and the covariance of the users' factors and, last, their biases, float64."""

@@ -195,8 +195,3 @@ def _lists_of(head: dict, arrays: dict[str, np.ndarray]) -> ListFactors | None:
     if "lists" not in head:
         return None
     return ListFactors(**{name: arrays[f"lists.{name}"] for name in OF_LISTS}, by=head["lists"])
-
-
-def _list_arrays(factors: Factors) -> dict[str, np.ndarray]:
-    lists = factors.lists
-    return {} if lists is None else {f"lists.{name}": getattr(lists, name) for name in OF_LISTS}

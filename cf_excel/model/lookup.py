@@ -267,6 +267,7 @@ def _in_front(name: str) -> str:
 
 
 def fold(text: str) -> str:
+    """Return a text as names are compared: whatever the case, the width of letters and the spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

@@ -66,14 +66,22 @@ def keep_factors(factors: Factors, n: int) -> tuple[Factors, float]:
         movie_factors=_wide(movie_basis @ right.T, n, root),
         layers=_cut_variances(factors, n),
         record=factors.record | {"factors_before": factors.n_factors},
-        crowd=None,  # whose mean is one of the old factors
+        crowd=factors.crowd and factors.crowd.with_factors(_projection(movie_part.T @ right.T, n, root)),
     )
     return small, _change(factors, small)
 
 
 def _wide(vectors: np.ndarray, n: int, root: np.ndarray) -> np.ndarray:
-    vectors = np.pad(vectors, ((0, 0), (0, max(0, n - vectors.shape[1]))))[:, :n]
-    return (vectors * root).astype(np.float32)
+    return (_columns(vectors, n) * root).astype(np.float32)
+
+
+def _projection(vectors: np.ndarray, n: int, root: np.ndarray) -> np.ndarray:
+    """Return what turns the factors of any user into the n whose products with the movies' come closest."""
+    return np.divide(_columns(vectors, n), root, out=np.zeros((len(vectors), n)), where=root > 0).T
+
+
+def _columns(vectors: np.ndarray, n: int) -> np.ndarray:
+    return np.pad(vectors, ((0, 0), (0, max(0, n - vectors.shape[1]))))[:, :n]
 
 
 def _change(one: Factors, other: Factors) -> float:

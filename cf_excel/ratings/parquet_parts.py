@@ -1,4 +1,7 @@
-"""The part of one process in reading a folder of Parquet files with others: it ends up with its users' ratings."""
+"""The part of one process in reading a folder of Parquet files with others: it ends up with its users' ratings.
+
+For ratings that are more than one machine's memory. No command reads so yet: with --workers, too, rank 0 reads all.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -6,8 +6,9 @@ import pytest
 
 from cf_excel.cli import main
 from cf_excel.errors import InputError
+from cf_excel.model.crowd import moments
 from cf_excel.model.file import load_factors, save_factors
-from cf_excel.model.shrink import keep_movies, only_users, without_seen
+from cf_excel.model.shrink import keep_factors, keep_movies, only_users, without_seen
 from cf_excel.predictor import Predictor, load_predictor
 
 
@@ -100,6 +101,28 @@ def test_a_smaller_model_stays_one_when_saved_and_cut(table, tmp_path):
     few = keep_movies(again, 10)
     np.testing.assert_array_equal(np.sort(few.n_ratings), np.sort(factors.n_ratings)[-10:])
     assert len(Predictor(few).similar(int(few.movie_ids[0]), 3, min_ratings=0)) == 3
+
+
+def test_fewer_factors_leave_what_is_known_of_all_users(table, tmp_path, capsys):
+    factors = load_factors(table / "whole")
+    whole, _ = keep_factors(factors, 4)
+    few, _ = keep_factors(only_users(factors, np.arange(30)), 4)
+    mean, covariance = moments(whole)
+    np.testing.assert_allclose(few.crowd.mean, mean, atol=1e-6)
+    np.testing.assert_allclose(few.crowd.covariance, covariance, atol=1e-6)
+    few, _ = keep_factors(only_users(factors, np.array([1, 3])), 4)  # fewer users than factors
+    np.testing.assert_array_equal(few.n_ratings, factors.n_ratings)
+    assert few.crowd.mean.shape == (5,)
+    assert train(table, "unseen", "--no-seen") == 0
+    few, _ = keep_factors(load_factors(table / "unseen"), 4)
+    np.testing.assert_array_equal(few.n_ratings, factors.n_ratings)
+    capsys.readouterr()
+    options = ["--model", str(table / "unseen"), "--factors", "4", "--no-ratings", "--out", str(tmp_path / "r.xlsx")]
+    assert main(["export", *options]) == 2
+    printed = capsys.readouterr()
+    assert "the model does not say what each customer rated" in printed.err
+    assert printed.out == ""  # nothing has begun
+    assert not (tmp_path / "r.xlsx").exists()
 
 
 def test_export_of_kept_users_counts_what_the_workbook_shows(table, tmp_path):

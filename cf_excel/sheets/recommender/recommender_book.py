@@ -103,11 +103,11 @@ def check_model(factors: Factors, digits: int) -> None:
         )
     if not 1 <= digits <= 15:
         raise InputError(f"--digits {digits}: expected 1 to 15")
+    factors.check_seen()
 
 
 def _as_written(factors: Factors, digits: int) -> Factors:
     """Return the model with rounded numbers, float64, its users sorted by id and the movies of each sorted."""
-    factors.check_seen()
     factors = factors.of_users(np.argsort(factors.user_ids, kind="stable"))
     return replace(
         factors,
