@@ -4,6 +4,7 @@ from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cf_excel.sheets.find.sheet import ANSWERS
 from cf_excel.sheets.lesson.intro import TextLine
 from cf_excel.xlsx.cells import Block, on_sheet
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -15,7 +16,7 @@ _CLOSE = "0.000001"  # of the answer, and of 1 where that is smaller
 
 def answers_title(title: str) -> str:
     """Return the name of the hidden sheet that holds the answers to a sheet, each in its own cell."""
-    return f"{title} answers"
+    return title + ANSWERS
 
 
 def exercise_line(where: str) -> TextLine:

@@ -274,7 +274,7 @@ def _opened(
     target = _target(path, copy)
     if not dry_run:
         from cf_excel.udf import open_books
-        from cf_excel.xlsx.edit.copies import check_copy
+        from cf_excel.xlsx.edit.known_copies import check_copy
 
         try:
             check_target(target, inputs)

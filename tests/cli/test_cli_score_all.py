@@ -145,6 +145,16 @@ def test_a_workbook_of_somebody_is_not_replaced(shop, tmp_path, capsys):
     assert main([*ask[:-1], "scores.csv"]) == main([*ask[:-1], "scores.csv"]) == 0
 
 
+def test_predictions_that_another_model_left_beside_ratings_are_not_replaced(movies, tmp_path):
+    pairs, mine = "userId,movieId\n1,1\n", "userId,movieId,rating,prediction\n1,1,3,3.5\n"
+    (tmp_path / "pairs.csv").write_text(pairs)
+    (tmp_path / "mine.csv").write_text(mine)
+    assert main(["predict", "--pairs", "pairs.csv", "--out", "mine.csv"]) == 2
+    assert (tmp_path / "mine.csv").read_text() == mine
+    assert main(["predict", "--pairs", "pairs.csv", "--out", "new.csv"]) == 0
+    assert main(["predict", "--pairs", "pairs.csv", "--out", "new.csv"]) == 0
+
+
 @pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
 @pytest.mark.parametrize("ask", [["recommend", "--all"], ["similar", "--all"], ["predict", "--pairs", "pairs.csv"]])
 def test_a_table_of_somebody_is_not_replaced(shop, tmp_path, capsys, ask, ending):

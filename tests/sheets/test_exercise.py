@@ -9,6 +9,7 @@ import pytest
 from support.gradient_sheets import TITLES, sheet_of
 from support.models import block_values
 
+import cf_excel
 from cf_excel.cli import main
 from cf_excel.sheets.exercise import GREEN, RIGHT, answers_title
 from cf_excel.sheets.gradient.gradient_books import EXERCISE, build_gradient
@@ -120,6 +121,13 @@ def test_answers_follow_the_inputs(pair, written, office):
     blank = office.recalculate(pair[0], {title: {changed: 0.0002}})[answers_title(title)]
     first = next(iter(blocks[title])) if title == "dotprod" else list(blocks[title])[-1]
     assert block_values(blank, first).tolist() == block_values(found[title], first).tolist()
+
+
+@pytest.mark.parametrize("pair", ["collab"], indirect=True)
+def test_solve_fits_what_the_reader_wrote_and_says_nothing_of_the_answers(pair, written):
+    report = cf_excel.solve(written(str), steps=3)
+    assert report.notes == ()
+    assert [fit.sheet for fit in report.sheets] == ["dotprod", "bias", "movielens_emb"]
 
 
 def test_the_command(tmp_path, capsys):

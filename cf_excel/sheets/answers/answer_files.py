@@ -44,7 +44,7 @@ def is_answers(path: Path) -> bool:
     names = _first_names(path) if path.suffix.lower() == ".json" else column_names(path)
     names = [name.replace("_", " ") for name in names]
     ranked = "rank" in names[1:3] and names[-2] in {name.replace("_", " ") for name in SCORES}
-    return ranked or "prediction" in names[2:4]
+    return ranked or names[2:3] == ["prediction"] or names[2:4] == ["title", "prediction"]
 
 
 def _first_names(path: Path) -> list[str]:

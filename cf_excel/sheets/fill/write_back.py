@@ -18,7 +18,7 @@ from cf_excel.sheets.find.found_sheet import FoundSheet
 from cf_excel.sheets.find.lesson_book import LessonBook
 from cf_excel.xlsx.cells import cell
 from cf_excel.xlsx.edit.change import change
-from cf_excel.xlsx.edit.copies import seal_copy
+from cf_excel.xlsx.edit.known_copies import seal_copy
 from cf_excel.xlsx.edit.new_values import Results
 from cf_excel.xlsx.edit.sheet_xml import Address
 from cf_excel.xlsx.edit.target import backup_path

@@ -8,7 +8,7 @@ from cf_excel.errors import InputError, LayoutError
 from cf_excel.sheets.find.find_embedding import LOOK_UPS, find_embedding
 from cf_excel.sheets.find.find_grid import find_grid
 from cf_excel.sheets.find.found_sheet import FoundSheet
-from cf_excel.sheets.find.sheet import Sheet
+from cf_excel.sheets.find.sheet import ANSWERS, Sheet
 
 
 class Workbook(Protocol):
@@ -68,7 +68,8 @@ def lesson_sheets(
             )
         found = [sheet]
     else:
-        found, refused = _all_found(book, [title for title in book.titles if title not in skip])
+        answers = {title + ANSWERS for title in book.titles}
+        found, refused = _all_found(book, [title for title in book.titles if title not in answers.union(skip)])
         if not found and refused:
             raise refused[0]
         if not found:

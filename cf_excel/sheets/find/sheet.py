@@ -7,6 +7,7 @@ from cf_excel.xlsx.cells import Block
 from cf_excel.xlsx.edit.sheet_xml import Address, CellValue
 from cf_excel.xlsx.formulas import CellFormula, Fill
 
+ANSWERS = " answers"  # ends the name of a sheet that answers the one whose name is before it: no sheet to be fitted
 MODEL_TITLE, MODEL_NOTE = "model", "A trained model of kind "  # of the sheet that write adds, and its first words
 
 
