@@ -1,6 +1,8 @@
 """The notebooks run from start to end and reach the lesson's figures and the steps of its sheets."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -40,6 +42,13 @@ def test_the_loops_of_the_notebook_make_the_steps_of_the_sheets(tmp_path: Path) 
     assert rmse["0.0002"] == pytest.approx({"sgd": 24.206, "momentum": 16.840}, abs=1e-3)
     assert annealed["with annealing"] < 0.05 < 1 < annealed["without"]
     assert one_way == pytest.approx(0.01 * 64**2)
+
+
+def test_the_notebook_leaves_the_workbook_that_its_reader_changed(tmp_path: Path) -> None:
+    first = next(cell for cell in nbformat.read(LOOP, as_version=4).cells if cell.cell_type == "code")
+    (tmp_path / "gradient_descent.xlsx").write_bytes(b"mine")
+    subprocess.run([sys.executable, "-c", first.source], cwd=tmp_path, check=True)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("gradient_descent.xlsx", b"mine")]
 
 
 @pytest.mark.parametrize(("path", "n_pictures"), [(NOTEBOOK, 3), (LOOP, 4)])

@@ -167,8 +167,10 @@ def run_rate(args: argparse.Namespace) -> None:
         raise InputError('nothing is rated: give MOVIE=RATING, such as "Toy Story=5", or --from FILE')
     predictor = _predictor(args)
     noun, number = predictor.factors.nouns.movie, "count" if predictor.kind.of_picks else "rating"
-    named, head = rated_in_file(args.export, predictor) if args.export else ([], {})
-    named += _named_ratings(args.ratings, predictor)
+    filed, head = rated_in_file(args.export, predictor) if args.export else ([], {})
+    named = _named_ratings(args.ratings, predictor)
+    again = {movie_id for movie_id, _ in named}  # typed here, it counts in place of the file's
+    named = [*(pair for pair in filed if pair[0] not in again), *named]
     ids = [movie_id for movie_id, _ in named]
     movies = predictor.fold_in(
         ids, [rating for _, rating in named], args.n, min_ratings=args.min_ratings, explore=args.explore

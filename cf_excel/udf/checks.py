@@ -122,7 +122,7 @@ def _python(machine: Machine) -> Iterator[Check]:
         do = "uv venv --seed, activate it, uv pip install ., and build workbooks from there"
         yield Check("Python", "wrong", f"{found}: workbooks that name it lose it when uv's cache is cleaned", do)
     elif machine.is_windows and not python.is_active:
-        do = f"conda activate {python.conda_env}".rstrip()
+        do = f"conda activate {python.conda_env}"
         yield Check("Python", "wrong", f"{found}: what numpy needs may not be found", do)
     elif machine.is_windows and python.kind == "conda" and not python.settings:
         do = "make the environment without a space in its path, by a conda that has condabin\\conda.bat"

@@ -11,8 +11,8 @@ CONDA_SETTINGS = ("Conda Path", "Conda Env")  # of xlwings, whose VBA then activ
 class PythonEnvironment:
     """An environment: conda's, uv's, one that uv made for a single run, or "" for any other.
 
-    conda_path, conda_env: conda's own folder and the environment's name there, or its path elsewhere; "" where the
-    folder is not known. is_active: whether conda has made the libraries of the environment known.
+    conda_path, conda_env: conda's own folder, "" where that is not known, and the environment's name there, or its path
+    elsewhere. is_active: whether conda has made the libraries of the environment known.
     """
 
     kind: str = ""
@@ -34,7 +34,7 @@ class PythonEnvironment:
 
     def __str__(self) -> str:
         if self.kind == "conda":
-            return f"conda's environment {self.conda_env}".rstrip() + ("" if self.is_active else ", not active")
+            return f"conda's environment {self.conda_env}" + ("" if self.is_active else ", not active")
         return {"uv": "an environment of uv", "uvx": "an environment that uv made for this run"}.get(self.kind, "")
 
 
@@ -44,7 +44,7 @@ def environment_of(prefix: Path, variables: Mapping[str, str]) -> PythonEnvironm
         active = Path(variables.get("CONDA_PREFIX", "")) == prefix
         base = _conda_folder(prefix, variables)
         if base is None:
-            return PythonEnvironment("conda", is_active=active)
+            return PythonEnvironment("conda", conda_env=str(prefix), is_active=active)
         name = "base" if base == prefix else prefix.name if prefix.parent == base / "envs" else str(prefix)
         return PythonEnvironment("conda", str(base), name, active)
     try:

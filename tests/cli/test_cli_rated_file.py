@@ -50,6 +50,12 @@ def test_a_file_and_more_ratings_together(export, tiny_factors, capsys):
     assert [m["movie_id"] for m in found["rated"]] == [2571, 1, 4973, 10]
 
 
+def test_what_is_typed_counts_in_place_of_the_files(export, tiny_factors, capsys):
+    assert main(["rate", "1=2", "--from", str(export), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(m["movie_id"], m["rating"]) for m in found["rated"]] == [(2571, 4.5), (4973, 3.0), (1, 2.0)]
+
+
 def test_ids_and_titles_that_are_numbers(export, capsys):
     export.write_text("movieId,rating\n2571,4\n99,1\n", encoding="utf-8")
     assert main(["rate", "--from", str(export), "--json"]) == 0

@@ -43,6 +43,7 @@ def test_an_environment_of_conda(conda: Path, tmp_path: Path) -> None:
     assert not environment_of(conda, {}).is_active
     elsewhere = tmp_path / "work" / "env"
     (elsewhere / "conda-meta").mkdir(parents=True)
+    assert environment_of(elsewhere, {}) == PythonEnvironment("conda", conda_env=str(elsewhere), is_active=False)
     assert environment_of(elsewhere, {}).settings == []
     program = {"CONDA_EXE": str(conda / "Scripts" / "conda.exe"), "CONDA_PREFIX": str(elsewhere)}
     assert environment_of(elsewhere, program) == PythonEnvironment("conda", str(conda), str(elsewhere))
