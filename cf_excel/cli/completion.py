@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cf_excel.cli.options import add_command
+from cf_excel.cli.options import add_command, place
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -29,6 +29,6 @@ def run(args: argparse.Namespace) -> None:
     parser = make_parser()
     for command in parsers_of(parser).values():
         for action in command._actions:
-            if action.type is Path:
+            if action.type in (Path, place):
                 vars(action)["complete"] = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE
     print(shtab.complete(parser, args.shell))

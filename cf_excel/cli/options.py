@@ -81,7 +81,7 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     source = group.add_mutually_exclusive_group()
     source.add_argument(
         "--ratings",
-        type=_place,
+        type=place,
         metavar="PATH",
         help="workbook, CSV, TSV, JSON lines, Parquet or a folder or s3:// of it, or a MovieLens folder or zip",
     )
@@ -92,7 +92,8 @@ def add_ratings_options(parser: argparse.ArgumentParser) -> None:
     add_reading_options(group)
 
 
-def _place(text: str) -> Path | str:
+def place(text: str) -> Path | str:
+    """Return what --ratings names: a path, or an address such as s3://... as it is."""
     from cf_excel.ratings.sources import is_url
 
     return text if is_url(text) else Path(text)
