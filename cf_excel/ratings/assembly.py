@@ -1,6 +1,7 @@
 """Put the rows that were read together: each pair once, ids in order of appearance, titles beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,17 +30,8 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
             columns[name] = columns[name][kept]
         columns["user_idx"], user_ids = _by_first_appearance(columns["user_idx"], user_ids)
         columns["movie_idx"], movie_ids = _by_first_appearance(columns["movie_idx"], movie_ids)
-    info = [known.get(movie_id, Movie()) for movie_id in movie_ids]
     return Ratings(
-        user_ids=ids_as_array(user_ids),
-        movie_ids=ids_as_array(movie_ids),
-        user_idx=columns["user_idx"],
-        movie_idx=columns["movie_idx"],
-        rating=columns["rating"],
-        timestamp=columns.get("timestamp"),
-        titles=np.array([movie.title for movie in info], dtype=object),
-        years=np.array([movie.year for movie in info], dtype=np.int16),
-        genres=np.array([movie.genres for movie in info], dtype=object),
+        **arrays_of(columns, user_ids, movie_ids, known),
         source=source,
         n_duplicates=0 if how.implicit else n_read - len(columns["rating"]),
         declared_range=how.rating_range,
@@ -48,6 +40,27 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
         unrated=rows.unrated,
         implicit=bool(how.implicit),
     )
+
+
+def arrays_of(
+    columns: Mapping[str, np.ndarray],
+    user_ids: Sequence[int | str],
+    movie_ids: Sequence[int | str],
+    known: Mapping[int | str, Movie],
+) -> dict[str, Any]:
+    """Return the arrays of Ratings by name: the columns of the ratings, and who is rated by whom, with titles."""
+    info = [known.get(movie_id, Movie()) for movie_id in movie_ids]
+    return {
+        "user_ids": ids_as_array(user_ids),
+        "movie_ids": ids_as_array(movie_ids),
+        "user_idx": columns["user_idx"],
+        "movie_idx": columns["movie_idx"],
+        "rating": columns["rating"],
+        "timestamp": columns.get("timestamp"),
+        "titles": np.array([movie.title for movie in info], dtype=object),
+        "years": np.array([movie.year for movie in info], dtype=np.int16),
+        "genres": np.array([movie.genres for movie in info], dtype=object),
+    }
 
 
 def _add_up(

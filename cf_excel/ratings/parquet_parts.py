@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cf_excel.errors import CfExcelError, FileError, InputError
-from cf_excel.ratings.assembly import one_of_each_pair
+from cf_excel.ratings.assembly import arrays_of, one_of_each_pair
 from cf_excel.ratings.column_names import REQUIRED, find_columns, noun_of
 from cf_excel.ratings.hashes import content_sums, digest_of, id_hashes
 from cf_excel.ratings.movies import Movie
@@ -22,7 +22,7 @@ from cf_excel.ratings.parquet_files import Parquet, read_parquet
 from cf_excel.ratings.rating_rows import ReadRows, collect_rows, tell_left_out
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import Source, is_url, list_sources
-from cf_excel.ratings.table import Ratings, as_written, ids_as_array
+from cf_excel.ratings.table import Ratings, as_written
 
 T = TypeVar("T")
 
@@ -91,17 +91,8 @@ def read_part(
         movie_ids, columns["movie_idx"] = _renumbered(comm, movie_ids, columns["movie_idx"], columns["row"])
         columns = _moved(comm, columns)
     user, movie = (table.first_record[column[kind]] for kind in ("user", "movie"))
-    info = [(movies or {}).get(movie_id, Movie()) for movie_id in movie_ids]
     ratings = Ratings(
-        user_ids=ids_as_array(user_ids),
-        movie_ids=ids_as_array(movie_ids),
-        user_idx=columns["user_idx"],
-        movie_idx=columns["movie_idx"],
-        rating=columns["rating"],
-        timestamp=columns.get("timestamp"),
-        titles=np.array([one.title for one in info], object),
-        years=np.array([one.year for one in info], np.int16),
-        genres=np.array([one.genres for one in info], object),
+        **arrays_of(columns, user_ids, movie_ids, movies or {}),
         source=table.name if is_url(path) else Path(path).resolve().name,
         n_duplicates=n_read - n_ratings,
         declared_range=how.rating_range or _range(comm, columns["rating"]),
