@@ -1,100 +1,95 @@
-"""A real Spark cluster of a master and two workers, where Spark is installed."""
+"""Training on Spark: on a real cluster of a master and two workers, and with options that are wrong."""
 
 import json
-import os
-import re
-import shutil
-import subprocess
+import pickle
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.planted import low_rank_ratings
+from support.spark_cluster import SparkCluster
 
 from cf_excel.cli import main
+from cf_excel.cluster import train_on_spark
+from cf_excel.errors import InputError, WorkerError
 from cf_excel.model.file import load_factors
 
-HAS_SPARK = find_spec("pyspark") and shutil.which("java")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not HAS_SPARK, reason="Spark (pip install pyspark, Java) is missing"),
-]
-TESTS = Path(__file__).parent
-HOME = Path(find_spec("pyspark").submodule_search_locations[0]) if HAS_SPARK else Path()
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": os.pathsep.join(map(str, (TESTS.parent, TESTS, HOME.parent))),
-    "PYSPARK_PYTHON": sys.executable,
-    "SPARK_HOME": str(HOME),
-    "SPARK_LOCAL_IP": "127.0.0.1",
-    "SPARK_DAEMON_MEMORY": "256m",
-}
 PLANTED = low_rank_ratings(40, 30)
 
 
-@pytest.fixture(scope="module")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the cluster, and return its address."""
-    folder = tmp_path_factory.mktemp("spark")
-    running = []
-
-    def start(*command: str) -> Path:
-        log = folder / f"{len(running)}.log"
-        with log.open("w") as out:
-            daemon = [str(HOME / "bin" / "spark-class"), f"org.apache.spark.deploy.{command[0]}", *command[1:]]
-            running.append(subprocess.Popen(daemon, stdout=out, stderr=out, env=ENVIRONMENT, cwd=folder))
-        return log
-
-    def found(log: Path, pattern: str, n: int = 1) -> str:
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            matches = re.findall(pattern, log.read_text())
-            if len(matches) >= n:
-                return matches[0]
-            time.sleep(0.1)
-        raise TimeoutError(log.read_text())
-
-    local = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
-    with ExitStack() as stack:
-        stack.callback(lambda: [process.kill() or process.wait() for process in running])
-        log = start("master.Master", *local)
-        address = found(log, r"Starting Spark master at (spark://\S+)")
-        for _ in range(2):
-            start("worker.Worker", *local, "--cores", "1", "--memory", "1g", "--work-dir", str(folder), address)
-        found(log, "Registering worker", 2)
-        yield address
-
-
-def answers(master: str, deaths: int, *calls: tuple[int, list[str]]) -> list[str]:
-    command = [sys.executable, str(TESTS / "support" / "spark_driver.py"), master, json.dumps(calls)]
-    environment = ENVIRONMENT | {"DEATHS": str(deaths)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
-    found = re.findall("^answer (.*)$", done.stdout, re.MULTILINE)
-    assert len(found) == len(calls), done.stdout + done.stderr
-    return found
-
-
-def test_train_on_spark(master: str, tmp_path: Path) -> None:
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """Write ratings, and return the options that train a model of them."""
     table = tmp_path / "mine.csv"
     rows = zip(PLANTED.user_idx, PLANTED.movie_idx, PLANTED.rating, strict=True)
     table.write_text("user,movie,rating\n" + "".join(f"{user},{movie},{rating:.2f}\n" for user, movie, rating in rows))
+    return ["--ratings", str(table), "--split", "random", "--no-tune", "--lists", "rating", "--epochs", "5"]
+
+
+@pytest.fixture
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
+    """Start the cluster."""
+    cluster = SparkCluster(tmp_path_factory.mktemp("spark"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.slow
+def test_train_on_spark(spark: SparkCluster, options: list[str], tmp_path: Path) -> None:
     out, ours, lost = tmp_path / "model", tmp_path / "ours", tmp_path / "lost"
-    options = ["--ratings", str(table), "--split", "random", "--no-tune", "--lists", "rating", "--epochs", "5"]
-    found = answers(
-        master,
-        2,
-        (1, [*options, "--out", str(lost)]),
-        (2, [*options, "--out", str(out), "--checkpoint", str(tmp_path / "kept")]),
-        (2, [*options, "--out", str(lost), "--factors", "0"]),
-    )
+    keeping = [*options, "--checkpoint", str(tmp_path / "kept")]
+    with spark.answers([*keeping, "--out", str(lost)], [*keeping, "--out", str(out)]) as found:
+        assert main(["train", *options, "--workers", "2", "--out", str(ours)]) == 0  # while Spark starts
     assert found[0] == "WorkerError 2 workers on Spark: one was lost in each of 1 attempts"
-    assert json.loads(found[1])["model"] == str(out)
-    assert found[2].startswith("InputError factors 0: expected 1 to 256")
-    assert len(list(tmp_path.glob("death-*"))) == 2  # in the first call, and once in the second, which went on
     assert not lost.exists()
+    assert json.loads(found[1])["model"] == str(out)
     assert load_factors(out).record["workers"] == 2
-    assert main(["train", *options, "--workers", "2", "--out", str(ours)]) == 0
     assert out.read_bytes() == ours.read_bytes()
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Put this process in the place of Spark's, with the runs in which a worker is lost."""
+    lost, runs = [], count()
+
+    class Distributor:
+        def __init__(self, n_processes: int, *, local_mode: bool, use_gpu: bool) -> None:
+            assert (n_processes, local_mode, use_gpu) == (2, False, False)
+
+        def run(self, work: Callable, *given: object) -> object:
+            if next(runs) in lost:
+                raise RuntimeError("Barrier stage failed")
+            return pickle.loads(pickle.dumps(work(*given)))  # a copy, as from another process
+
+    monkeypatch.setitem(sys.modules, "pyspark.ml.torch.distributor", SimpleNamespace(TorchDistributor=Distributor))
+    return lost
+
+
+def test_a_lost_worker_takes_an_attempt(lost: list[int], options: list[str], tmp_path: Path) -> None:
+    options += ["--out", str(tmp_path / "model")]
+    lost += [0, 1]
+    with pytest.raises(WorkerError, match="2 workers on Spark: one was lost in each of 2 attempts"):
+        train_on_spark(options, 2, attempts=2)
+    lost += [2]
+    assert train_on_spark(options, 2, attempts=2)["model"] == str(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "n_workers", "attempts", "said"),
+    [
+        (["--factors", "0"], 2, 1, "factors 0: expected 1 to 256"),
+        ([], 1, 1, "1 workers, 1 attempts: expected 2 workers or more, and an attempt"),
+        ([], 2, 0, "2 workers, 0 attempts: expected 2 workers or more, and an attempt"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    wrong: list[str], n_workers: int, attempts: int, said: str, options: list[str], lost: list[int]
+) -> None:
+    with pytest.raises(InputError, match=said):
+        train_on_spark([*options, *wrong], n_workers, attempts=attempts)

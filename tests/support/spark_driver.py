@@ -1,4 +1,4 @@
-"""Train on a Spark cluster: arguments are its master and, in JSON, attempts and options of train, call by call."""
+"""Train on a Spark cluster: arguments are its master and, in JSON, the options of train, call by call."""
 
 import json
 import os
@@ -9,16 +9,19 @@ from pyspark.sql import SparkSession
 
 from cf_excel import cluster
 from cf_excel.errors import CfExcelError
-from support.dying_worker import die_in_the_third_iteration
 
 train_here = cluster.train_here
 
 
 def dying(options: list[str]) -> object:
-    """Train; the first so many times as DEATHS says, rank 1 is killed in the third iteration."""
-    folder = Path(options[options.index("--out") + 1]).parent
-    if os.environ["RANK"] == "1" and len(list(folder.glob("death-*"))) < int(os.environ["DEATHS"]):
-        (folder / f"death-{os.getpid()}").touch()
+    """Train; the first time rank 1 is killed in the third iteration, then there must be a checkpoint."""
+    death = Path(options[options.index("--out") + 1]).parent / "death"
+    if os.environ["RANK"] == "1" and death.exists():
+        assert any(Path(options[options.index("--checkpoint") + 1]).iterdir())
+    elif os.environ["RANK"] == "1":
+        death.touch()
+        from support.dying_worker import die_in_the_third_iteration  # brings torch, not where Spark calls this
+
         die_in_the_third_iteration()
     return train_here(options)
 
@@ -31,16 +34,16 @@ if __name__ == "__main__":
     settings = {
         "spark.executor.memory": "512m",
         "spark.ui.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.python.daemon.module": "support.spark_daemon",
         "spark.executorEnv.PYTHONPATH": os.environ["PYTHONPATH"],
-        "spark.executorEnv.DEATHS": os.environ["DEATHS"],
     }
-    builder = SparkSession.builder.master(master)
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    for attempts, options in json.loads(calls):
+    spark = SparkSession.builder.master(master).config(map=settings).getOrCreate()
+    for options in json.loads(calls):
         try:
-            print("answer", json.dumps(cluster.train_on_spark(options, 2, attempts=attempts)))
+            print("answer", json.dumps(cluster.train_on_spark(options, 2, attempts=1)))
         except CfExcelError as error:
             print("answer", type(error).__name__, error)
     spark.stop()
