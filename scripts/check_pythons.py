@@ -70,7 +70,7 @@ def main() -> None:
             f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('cf_excel', run_name='__main__')"
         )
         for command in COMMANDS:
-            run(inside, *WARNINGS, "-c", code, *command.split(), folder=work)
+            run(inside, "-B", *WARNINGS, "-c", code, *command.split(), folder=work)
     version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     print(f"pythons: {len(COMMANDS)} commands run with {version}")
 
