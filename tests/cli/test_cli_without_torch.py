@@ -64,6 +64,7 @@ def test_a_table_is_learnt_and_asked(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "recommender.xlsx").exists()
 
 
+@pytest.mark.slow
 def test_workbooks_are_built_and_filled(run: Run, tmp_path: Path, busy_factors: Callable) -> None:
     book = openpyxl.Workbook()
     for row in (("customer", "product", "rating"), *ROWS):
@@ -89,6 +90,7 @@ def test_what_needs_torch_says_so_in_a_line(run: Run, options: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_lesson_needs_no_numba(run: Run) -> None:
     assert run("train --ratings sales.csv --kind dot --epochs 1 --force", "numba").returncode == 0
     done = run("train --ratings sales.csv --kind dot --epochs 1 --engine lazy", "numba")

@@ -135,6 +135,7 @@ def test_most_rated_ranks_and_rates_nothing() -> None:
     assert results["user + movie bias"].mse < results["mean"].mse
 
 
+@pytest.mark.slow
 def test_our_models_beat_the_baselines_on_planted_factors() -> None:
     systems = [*make_systems(["bayes", "bayes-ratings"], Tables()), *baselines()[:2]]
     results = {result.system: result for result in evaluate(SMALL, "kfold", systems)}

@@ -267,6 +267,7 @@ for capability, real in ((75, "*fp64"), (90, "*fp64"), (90, "*fp32")):
 """
 
 
+@pytest.mark.slow
 def test_the_kernels_compile_for_gpus(tmp_path) -> None:
     try:
         development_tool("triton")

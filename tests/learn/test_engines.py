@@ -84,18 +84,9 @@ def fit_in_float64(
             step += 1
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """A second thread only gets into the way of small batches."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "most"), [("dot", 1e-6), ("dot-bias", 1e-5)])
-def test_six_lesson_epochs_end_where_float64_ends(kind: str, most: float, one_thread: None) -> None:
+def test_six_lesson_epochs_end_where_float64_ends(kind: str, most: float) -> None:
     ratings, settings = load_ratings(), lesson_settings(kind, device="cpu")
     data = make_data(ratings, lesson_split(len(ratings)))
     schedule = RECIPES[kind].schedule(settings.epochs, data.n_batches)

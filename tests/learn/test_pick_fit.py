@@ -57,6 +57,7 @@ def ease_quality(ratings: Ratings, training: np.ndarray, held_back: np.ndarray, 
     return list_quality(lambda rows: rated[rows] @ b, ratings, training, held_back)
 
 
+@pytest.mark.slow
 def test_planted_picks_are_found_as_well_as_by_neighbours_and_the_whole_autoencoder():
     scores = []
     for seed in range(2):
@@ -74,6 +75,7 @@ def test_planted_picks_are_found_as_well_as_by_neighbours_and_the_whole_autoenco
     assert ours > 1.3 * popular
 
 
+@pytest.mark.slow
 def test_movielens_without_its_stars():
     ratings = load_lesson_ratings()
     ratings = replace(ratings, rating=np.ones_like(ratings.rating), implicit=True)

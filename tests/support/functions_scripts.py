@@ -1,4 +1,4 @@
-"""What the tests of the functions ask of LibreOffice; runs inside office_worker.py."""
+"""What the tests of the functions ask of LibreOffice; runs inside office_inside.py."""
 
 import os
 import sys

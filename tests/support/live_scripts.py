@@ -1,4 +1,4 @@
-"""What a stand-in for Excel asks of LibreOffice: workbooks that stay open; runs inside office_worker.py."""
+"""What a stand-in for Excel asks of LibreOffice: workbooks that stay open; runs inside office_inside.py."""
 
 import uno
 from com.sun.star.beans import PropertyValue

@@ -2,11 +2,11 @@
 
 With --visible it has windows, on the display that the environment names.
 
-Requests: {"script": path of a Python file, "function": its function, "args": [...]}; the function gets the desktop, the
-component context and the arguments. Answers: {"result": ...} or {"error": traceback}.
+Requests: {"script": path of a Python file, "function": its function, "args": [...]}; the function runs in LibreOffice's
+process (office_inside.py) and gets the desktop, the component context and the arguments. Answers: {"result": ...} or
+{"error": traceback}.
 """
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -18,6 +18,7 @@ import time
 import traceback
 
 import uno
+from com.sun.star.beans import NamedValue
 
 
 def start(profile, visible):
@@ -51,21 +52,17 @@ def main():
     profile = given[0] if given else tempfile.mkdtemp(prefix="cf_excel_office_")
     process, context = start(profile, visible="--visible" in sys.argv)
     desktop = context.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", context)
-    print(json.dumps({"result": "ready"}), flush=True)
-    modules = {}
     try:
+        loader = context.ServiceManager.createInstanceWithContext("com.sun.star.loader.Python", context)
+        factory = loader.activate("Inside", "", pathlib.Path(__file__).with_name("office_inside.py").as_uri(), None)
+        inside = factory.createInstanceWithContext(context)
+        print(json.dumps({"result": "ready"}), flush=True)
         for line in sys.stdin:
-            request = json.loads(line)
             try:
-                path = request["script"]
-                if path not in modules:
-                    spec = importlib.util.spec_from_file_location(f"script{len(modules)}", path)
-                    modules[path] = importlib.util.module_from_spec(spec)
-                    spec.loader.exec_module(modules[path])
-                answer = {"result": getattr(modules[path], request["function"])(desktop, context, *request["args"])}
-            except Exception:
-                answer = {"error": traceback.format_exc()}
-            print(json.dumps(answer), flush=True)
+                answer = inside.execute((NamedValue("request", line),))
+            except Exception:  # LibreOffice has ended
+                answer = json.dumps({"error": traceback.format_exc()})
+            print(answer, flush=True)
     finally:
         try:
             desktop.terminate()

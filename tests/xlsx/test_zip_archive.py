@@ -267,6 +267,7 @@ def test_a_change_in_between_is_not_lost(path, monkeypatch):
     assert path.read_bytes() == newer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["solve", "write", "fill"])
 def test_ended_at_any_moment_the_workbook_is_old_or_new(tmp_path, path, command):
     copy = tmp_path / "work" / "copy.xlsx"

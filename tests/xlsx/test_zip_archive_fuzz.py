@@ -115,6 +115,7 @@ changes_of_bytes = st.tuples(st.booleans(), PLACES, st.binary(max_size=8), st.in
 changes_of_xml = st.tuples(PLACES, st.booleans(), st.sampled_from(PIECES), st.sampled_from([0, 0, 1, 5, 20]))
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.integers(0, 2), st.lists(changes_of_bytes, min_size=1, max_size=4), st.integers(0, 3))
 def test_any_bytes_in_the_zip(tmp_path, capsys, wholes, commands, which, changes, command):
@@ -129,6 +130,7 @@ def test_any_bytes_in_the_zip(tmp_path, capsys, wholes, commands, which, changes
     check(commands[command], file, capsys)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     st.integers(0, 2),
