@@ -75,6 +75,31 @@ def test_silence_is_filled_and_nothing_of_it_stays(tmp_path: Path) -> None:
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")  # the cursor is there again
 
 
+def test_a_bar_shows_the_share_where_it_is_known(tmp_path: Path) -> None:
+    rows = "".join(f"{u},{m},{1 + (u * m) % 5}\n" for u in range(2000) for m in range(50))
+    (tmp_path / "ratings.csv").write_text(f"user,movie,rating\n{rows}")
+    options = ["--only", "collab", "--top-users", "90", "--top-movies", "50"]
+    shown, _ = run(tmp_path, "build", "--ratings", "ratings.csv", *options)
+    for what in ("reading ratings.csv", "writing collab_filter.xlsx"):
+        shares = [int(share) for share in re.findall(rf" {what} [^%\r\n]*?(\d+)%", shown)]
+        assert shares
+        assert min(shares) < max(shares) < 100
+    assert screen(shown)[-4].startswith("wrote collab_filter.xlsx from ratings.csv")
+    assert "%" not in "".join(screen(shown))
+
+
+def test_a_bar_changes_nothing_that_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text(TABLE)
+    train = ["train", "--ratings", "ratings.csv", "--split", "random", "--no-tune"]
+    run(tmp_path, *train, to_terminal=False)
+    with_bar = run(tmp_path, "similar", "--all", to_terminal=False)
+    command = [sys.executable, "-m", "cf_excel", "similar", "--all"]
+    env = dict(os.environ, CF_EXCEL_MODEL=str(tmp_path / "model.safetensors"))
+    alone = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "cf_excel similar" in with_bar[0]
+    assert (alone.stdout, alone.stderr) == (with_bar[1], "")
+
+
 def test_it_never_comes_into_what_is_piped(tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text(TABLE)
     shown, printed = run(tmp_path, "train", "--ratings", "ratings.csv", "--split", "random", to_terminal=False)

@@ -270,6 +270,11 @@ class SheetCells:
         return [region.block for region in self._regions]
 
     @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return sum(block.n_rows * block.n_columns for block in self.blocks)
+
+    @property
     def formulas(self) -> list[Block]:
         """The blocks that have formulas."""
         parts = [part for one in self._regions for part in (one.parts if isinstance(one, _SideBySide) else [one])]
