@@ -9,6 +9,7 @@ import pytest
 from support.cell_texts import write
 
 from cf_excel.errors import FileError
+from cf_excel.sheets.gradient.gradient_books import build_gradient
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
@@ -22,6 +23,8 @@ def test_who_waits_hears_how_many_cells_are_written(tmp_path, lesson_ratings):
     build_collab(lesson_ratings, tmp_path / "a.xlsx", tell=lambda *share: heard.append(share))
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
     assert len(heard) > 10
+    assert heard[-1][0] == heard[-1][1]
+    build_gradient(tmp_path, tell=lambda *share: heard.append(share))
     assert heard[-1][0] == heard[-1][1]
 
 
