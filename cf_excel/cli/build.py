@@ -117,8 +117,8 @@ def _build_collab(args: argparse.Namespace, ratings: "Ratings") -> None:
     from cf_excel.sheets.lesson.collab import build_collab
 
     path = args.out / (EXERCISES if args.exercise else KINDS)["collab"][0]
-    with doing(f"writing {path}"):
-        rmse = build_collab(ratings, path, **_collab_options(args), exercise=args.exercise)
+    with doing(f"writing {path}") as tell:
+        rmse = build_collab(ratings, path, **_collab_options(args), exercise=args.exercise, tell=tell)
     say(f"wrote {path} from {ratings.source}")
     if args.exercise:
         return
@@ -132,11 +132,11 @@ def _build_functions(args: argparse.Namespace, ratings: "Ratings") -> None:
 
     options, scale = _collab_options(args), ratings.rating_range
     excel, calc = (args.out / name for name in KINDS["functions"])
-    with doing(f"writing {excel}"):
-        build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)))
+    with doing(f"writing {excel}") as tell:
+        build_collab(ratings, excel, **options, extend=excel_extension(scale, ratings_options(args)), tell=tell)
     say(f"wrote {excel}: functions and buttons in Excel on Windows")
-    with doing(f"writing {calc}"):
-        build_collab(ratings, calc, **options, extend=libreoffice_extension(scale))
+    with doing(f"writing {calc}") as tell:
+        build_collab(ratings, calc, **options, extend=libreoffice_extension(scale), tell=tell)
     say(f"wrote {calc}: the same functions in LibreOffice")
 
 
@@ -152,7 +152,9 @@ def _check_model(ratings: "Ratings") -> None:
 def _build_gradient(args: argparse.Namespace) -> None:
     from cf_excel.sheets.gradient.gradient_books import build_gradient
 
-    descents = build_gradient(args.out, **_gradient_options(args), seed=args.seed, exercise=args.exercise)
+    options = _gradient_options(args) | {"seed": args.seed, "exercise": args.exercise}
+    with doing(f"writing {args.out / (EXERCISES if args.exercise else KINDS)['gradient'][0]}") as tell:
+        descents = build_gradient(args.out, **options, tell=tell)
     if args.exercise:
         say(f"wrote {args.out / EXERCISES['gradient'][0]}")
         return

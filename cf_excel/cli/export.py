@@ -82,8 +82,9 @@ def run(args: argparse.Namespace) -> None:
         say(f"{args.factors} factors: predictions change by {change:.3f} rating points (RMS over all pairs)")
     made = date.fromtimestamp(path.stat().st_mtime)
     keep_former(args, args.out)
-    with doing(f"writing {args.out}"):
-        book = build_recommender(factors, args.out, digits=digits, with_ratings=not args.no_ratings, made=made).book
+    with_ratings = not args.no_ratings
+    with doing(f"writing {args.out}") as tell:
+        book = build_recommender(factors, args.out, digits=digits, with_ratings=with_ratings, made=made, tell=tell).book
     holds = f"{book.n_users:,} {factors.nouns.users}, {book.n_movies:,} {factors.nouns.movies}"
     holds += f", {book.n_factors} factors, {book.n_ratings:,} ratings"
     say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")

@@ -177,9 +177,10 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
     if args.download is not None:
         from cf_excel.ratings.download import download
 
-        path = download(args.download)
-    with doing(f"reading {path}"):
-        ratings = load_ratings(path, movies=args.movies, **how)
+        with doing(f"fetching {args.download}") as tell:
+            path = download(args.download, tell=tell)
+    with doing(f"reading {path}") as tell:
+        ratings = load_ratings(path, movies=args.movies, **how, tell=tell)
     for line in ratings.notes:
         note(line)
     if ratings.n_duplicates:

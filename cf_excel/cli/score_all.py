@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,9 +76,10 @@ def recommend_all(args: argparse.Namespace, lower_bound: float) -> None:
     factors, (user, movie) = predictor.factors, predictor.factors.nouns
     n_left = factors.n_movies - (0 if args.include_seen else 1) * factors.n_seen
     _check_rows(args, int(np.minimum(n_left, args.n).sum()))
-    columns = predictor.recommend_all(
-        args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore
-    )
+    with doing(f"listing for every {user}") as tell:
+        columns = predictor.recommend_all(
+            args.n, not args.include_seen, lower_bound, min_ratings=args.min_ratings, explore=args.explore, tell=tell
+        )
     if lower_bound:
         columns = {"lower_bound" if name == predictor.kind.score else name: column for name, column in columns.items()}
     n_without = factors.n_users - np.count_nonzero(columns["rank"] == 1)
@@ -104,7 +106,8 @@ def similar_all(args: argparse.Namespace) -> None:
     predictor = _predictor(args)
     n_rated = (predictor.n_ratings >= least_ratings(args, predictor)).sum()
     _check_rows(args, predictor.factors.n_movies * min(int(n_rated), args.n))
-    columns = predictor.similar_all(args.n, args.min_ratings)
+    with doing(f"listing for every {predictor.factors.nouns.movie}") as tell:
+        columns = predictor.similar_all(args.n, args.min_ratings, tell=tell)
     if not len(columns["rank"]):
         raise InputError(none_similar(args, predictor))
     _give(args, AnswerTable("similar", columns, predictor.factors.nouns, counted=predictor.kind.rows))
@@ -175,8 +178,8 @@ def _give(args: argparse.Namespace, table: "AnswerTable") -> None:
 
     if args.out is not None:
         keep_former(args, args.out, is_ours=_answers_without_digest(args.out))
-        with doing(f"writing {args.out}"):
-            write_answers(args.out, table)
+        with doing(f"writing {args.out}") as tell:
+            write_answers(args.out, replace(table, tell=tell))
         say(f"wrote {args.out}: {len(table):,} rows")
     elif args.json:
         print_json(sys.stdout, table)

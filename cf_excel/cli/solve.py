@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     """Fit every sheet and write the factors back."""
     from cf_excel.udf.fill_workbook import solve
 
-    with noting_faults(), doing(f"fitting {args.file}"):
+    with noting_faults(), doing(f"fitting {args.file}") as tell:
         report = solve(
             args.file,
             **workbook_options(args),
@@ -53,5 +53,6 @@ def run(args: argparse.Namespace) -> None:
             hold_out=args.hold_out,
             seed=args.seed,
             history=args.history,
+            tell=tell,
         )
     print_report(report)

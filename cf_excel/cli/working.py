@@ -1,7 +1,10 @@
-"""A line that says on a terminal what a command is at, once it was silent for a second; it goes when that is done."""
+"""A line that says on a terminal what a command is at, once it was silent for a second; it goes when that is done.
+
+Where it is known how much there is to do, a bar in it shows the share that is done.
+"""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Event, RLock, Thread
 from time import monotonic
@@ -15,13 +18,16 @@ if TYPE_CHECKING:
 
 SILENCE = 1.0  # seconds; no line is shown before
 _TICK = 0.1
+_BAR_WIDTH = 20
+
+Tell = Callable[[int, int], None]  # how much is done, and of how much
 
 
 class _Line:
     """What a thread shows on stderr; whoever prints takes it away first."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text, self.share = text, 0.0
         self._live: Live | None = None
         self._began = self._heard = monotonic()
         self._line_is_whole = True  # what is printed ends with one
@@ -74,11 +80,21 @@ class _Line:
                 self._live.refresh()
 
     def _drawn(self) -> "RenderableType":
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
 
-        seconds = int(monotonic() - self._began)
+        seconds, share = int(monotonic() - self._began), self.share
         sign = r"-\|/"[int(monotonic() / _TICK) % 4]
-        return Text(f"{sign} {seconds // 60}:{seconds % 60:02} {shown(self.text)}", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{sign} {seconds // 60}:{seconds % 60:02} {shown(self.text)}", no_wrap=True, overflow="ellipsis")
+        if not 0 < share < 1:
+            return line
+        row = Table.grid(padding=(0, 1))
+        row.add_column(no_wrap=True, overflow="ellipsis")
+        row.add_column(width=_BAR_WIDTH)
+        row.add_column(width=len("100%"), justify="right")
+        row.add_row(line, ProgressBar(1, share, _BAR_WIDTH), f"{int(100 * share)}%")
+        return row
 
     def _hide(self) -> None:
         if self._live is not None:
@@ -104,17 +120,22 @@ def working_line(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def doing(text: object) -> Iterator[None]:
-    """Let the line, where there is one, say another text."""
+def doing(text: object) -> Iterator[Tell]:
+    """Let the line, where there is one, say another text, with a bar once it is told how much of the work is done."""
     line = _lines[-1] if _lines else None
     if line is None:
-        yield
+        yield lambda done, of: None
         return
-    before, line.text = line.text, str(text)
+
+    def tell(done: int, of: int) -> None:
+        line.share = min(done / max(of, 1), 1.0)
+
+    before = line.text, line.share
+    line.text, line.share = str(text), 0.0
     try:
-        yield
+        yield tell
     finally:
-        line.text = before
+        line.text, line.share = before
 
 
 def line_hidden(whole: bool = True) -> AbstractContextManager[None]:

@@ -11,6 +11,8 @@ _SCORES_AT_ONCE = 1 << 21  # of all users' movies: 16 MB, and a few arrays of th
 
 # for n rows of a model, two arrays (n, n_movies): what their lists rank by, and what the lists tell
 Scores = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# hears how many of the lists are made, and of how many
+Tell = Callable[[int, int], None]
 # for rows of a model, pairs of the place of a row among them and a movie that its list can't have
 Closed = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -28,7 +30,14 @@ class Lists(NamedTuple):
 
 
 def lists_of_users(
-    factors: Factors, n: int, scores: Scores, *, exclude_seen: bool, min_ratings: int = 0, width: int = 1
+    factors: Factors,
+    n: int,
+    scores: Scores,
+    *,
+    exclude_seen: bool,
+    min_ratings: int = 0,
+    width: int = 1,
+    tell: Tell | None = None,
 ) -> Lists:
     """Return the n movies that rank highest for each user, ties in the model's order; fewer where there are fewer.
 
@@ -40,18 +49,24 @@ def lists_of_users(
         ends = factors.seen_offsets[[users[0], users[-1] + 1]] if exclude_seen else (0, 0)
         return np.repeat(users - users[0], factors.n_seen[users] * exclude_seen), factors.seen_movies[slice(*ends)]
 
-    return _lists(factors, factors.n_users, n, scores, closed, min_ratings, width)
+    return _lists(factors, factors.n_users, n, scores, closed, min_ratings, width, tell)
 
 
-def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int) -> Lists:
+def lists_of_movies(factors: Factors, n: int, scores: Scores, min_ratings: int, tell: Tell | None = None) -> Lists:
     """Return the n other movies that rank highest for each movie, of those with so many ratings or more."""
-    return _lists(
-        factors, factors.n_movies, n, scores, lambda movies: (np.arange(len(movies)), movies), min_ratings, width=1
-    )
+    itself = lambda movies: (np.arange(len(movies)), movies)  # noqa: E731
+    return _lists(factors, factors.n_movies, n, scores, itself, min_ratings, 1, tell)
 
 
 def _lists(
-    factors: Factors, n_owners: int, n: int, scores: Scores, closed: Closed, min_ratings: int, width: int
+    factors: Factors,
+    n_owners: int,
+    n: int,
+    scores: Scores,
+    closed: Closed,
+    min_ratings: int,
+    width: int,
+    tell: Tell | None,
 ) -> Lists:
     often = np.flatnonzero(factors.n_ratings >= min_ratings).astype(np.int32)
     if not len(often):
@@ -69,6 +84,8 @@ def _lists(
         is_open[rows[place[movies] >= 0], place[movies[place[movies] >= 0]]] = False
         part = best_lists(by if len(often) == factors.n_movies else by[:, often], is_open, n)
         parts.append(Lists(part.owners + start, part.ranks, often[part.movies], told[part.owners, often[part.movies]]))
+        if tell:
+            tell(start + len(owners), n_owners)
     return Lists(*map(np.concatenate, zip(*parts, strict=True)))
 
 

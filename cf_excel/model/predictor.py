@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
-from cf_excel.model.everyone import best_lists, columns_of, lists_of_movies, lists_of_users
+from cf_excel.model.everyone import Tell, best_lists, columns_of, lists_of_movies, lists_of_users
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, checked_rating, fit_user, user_prior
@@ -89,11 +89,12 @@ class Predictor:
         *,
         min_ratings: int = 0,
         explore: float = 0.0,
+        tell: Tell | None = None,
     ) -> dict[str, np.ndarray]:
         """Return what recommend does for every user, list after list, as columns of one length, which pandas takes.
 
         They are user_id, rank, movie_id, title (where the model has any) and prediction (score where it is of picks);
-        arguments and errors as there.
+        arguments and errors as there. tell: called with how many users have their lists, and how many there are.
         """
         scores = partial(self.row_scores.of_lists, lower_bound=lower_bound, explore=explore)
         lists = lists_of_users(
@@ -103,6 +104,7 @@ class Predictor:
             exclude_seen=exclude_seen,
             min_ratings=min_ratings,
             width=self.row_scores.width,
+            tell=tell,
         )
         return columns_of(
             self.factors, lists._replace(scores=self.row_scores.ratings(lists.scores)), "user", self.kind.score
@@ -133,14 +135,16 @@ class Predictor:
         rows = self._best(cosines, n, np.append(np.flatnonzero(self.n_ratings < min_ratings), row))
         return self._named(rows, cosines[0, rows])
 
-    def similar_all(self, n: int = 10, min_ratings: int | None = None) -> dict[str, np.ndarray]:
+    def similar_all(
+        self, n: int = 10, min_ratings: int | None = None, *, tell: Tell | None = None
+    ) -> dict[str, np.ndarray]:
         """Return what similar does for every movie, as columns: movie_id, rank, similar_movie_id and similarity.
 
-        Both movies have their titles beside them, where the model has any.
+        Both movies have their titles beside them, where the model has any. tell: as in recommend_all.
         """
         least = self.least_ratings if min_ratings is None else min_ratings
         scores = lambda movies: (self.row_scores.similarities(movies),) * 2  # noqa: E731
-        lists = lists_of_movies(self.factors, _count(n), scores, least)
+        lists = lists_of_movies(self.factors, _count(n), scores, least, tell)
         return columns_of(self.factors, lists, "movie", "similarity")
 
     def fold_in(

@@ -9,7 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
@@ -40,12 +40,19 @@ TERMS = (
 _BLOCK_BYTES = 2**18
 
 
-def download(name: str, *, base_url: str | None = None, cache: Path | None = None) -> Path:
+def download(
+    name: str,
+    *,
+    base_url: str | None = None,
+    cache: Path | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> Path:
     """Return the zip of a MovieLens data set in the cache folder, fetching it if it is not there.
 
     A zip gets its name in the cache only when it is whole and its checksum right (where GroupLens publishes one): a
     broken download leaves nothing. The cache is the user's cache folder or $CF_EXCEL_CACHE, the server GroupLens or
-    $CF_EXCEL_DOWNLOAD_URL; proxies come from the environment. Shows a progress bar where stderr is a terminal.
+    $CF_EXCEL_DOWNLOAD_URL; proxies come from the environment. tell: called with how
+    many bytes came, and how many there are, where the server says so.
     Raises InputError for an unknown name and FileError for everything that goes wrong on the way.
     """
     if name not in MD5:
@@ -62,7 +69,7 @@ def download(name: str, *, base_url: str | None = None, cache: Path | None = Non
         raise FileError(f"{cache}: {error.strerror}; set CF_EXCEL_CACHE to another folder") from error
     check_target(target)
     with replacing(target) as temporary:
-        digest = _fetch(url, name, temporary)
+        digest = _fetch(url, temporary, tell)
         _check(temporary, url, digest, MD5[name])
     print(TERMS, file=sys.stderr)
     return target
@@ -77,24 +84,11 @@ def cache_folder() -> Path:
     return user_cache_path("cf_excel", appauthor=False)
 
 
-def _fetch(url: str, name: str, path: Path) -> str:
+def _fetch(url: str, path: Path, tell: Callable[[int, int], None] | None) -> str:
     """Write what the server sends to a file and return its MD5."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
     digest = hashlib.md5(usedforsecurity=False)
-    console = Console(stderr=True)
-    bar = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*bar, console=console, disable=not console.is_terminal)
-    with _open(url) as response, open(path, "wb") as file, progress:
+    with _open(url) as response, open(path, "wb") as file:
         size = _declared_size(response, url)
-        task = progress.add_task(name, total=size)
         n_bytes = 0
         for block in _blocks(response, url):
             n_bytes += len(block)
@@ -102,7 +96,8 @@ def _fetch(url: str, name: str, path: Path) -> str:
                 raise _too_large(url, n_bytes)
             digest.update(block)
             file.write(block)
-            progress.update(task, completed=n_bytes)
+            if tell and size:
+                tell(n_bytes, size)
     if size is not None and n_bytes != size:
         raise FileError(f"{url} broke off after {n_bytes:,} of {size:,} bytes: try again")
     return digest.hexdigest()

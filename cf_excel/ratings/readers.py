@@ -1,6 +1,6 @@
 """Read ratings from files of every usual form into the ratings table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -50,6 +50,7 @@ def load_ratings(
     date_format: str | None = None,
     nouns: tuple[str, str] | None = None,
     implicit: bool | None = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Ratings:
     """Read ratings from a file, folder or zip; without a path the lesson's 100,004 that come with cf_excel.
 
@@ -71,6 +72,7 @@ def load_ratings(
     implicit: whether the rows are picks, such as orders, plays and clicks: they need no column of ratings, which counts
     them if there is one, and the counts of a pair are added up. None: where there is no such column, where all ratings
     are the same, or where they are counts.
+    tell: called, while a text is read, with how many of its bytes were, and how many it has.
     32 million ratings take less than three times the size of their arrays.
 
     Raises FileError for a file that can't be read and InputError, with the lines, for what is in it.
@@ -92,7 +94,7 @@ def load_ratings(
     )
     if path is None and how == Reading(implicit=implicit) and not movies and not implicit:
         return load_lesson_ratings()
-    sources = list_sources(LESSON_DATA if path is None else path)
+    sources = [replace(one, tell=tell) for one in list_sources(LESSON_DATA if path is None else path)]
     try:
         found = find_rows(_choose(sources, _RATINGS_FILES, path, "ratings"), how)
         column = _columns(found, how)

@@ -6,9 +6,9 @@ import io
 import lzma
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -42,12 +42,14 @@ class Source:
     """A file: one on disk, plain or compressed, or a member of a zip. kind: "text", "workbook" or "parquet".
 
     Parquet may be a folder of files, or url: the address of such a folder, whose last part is the path.
+    tell: called, while a text is read, with how many of its bytes were, and how many it has, both as they are packed.
     """
 
     path: Path
     member: str = ""
     kind: str = "text"
     url: str = ""
+    tell: Callable[[int, int], None] | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -58,6 +60,14 @@ class Source:
     def file_name(self) -> str:
         """The bare name in lower case, without .gz and the like."""
         return _PACKED_ENDING.sub("", (self.member or self.path.name).rsplit("/")[-1].lower())
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has, as they are packed."""
+        if not self.member:
+            return self.path.stat().st_size
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.getinfo(self.member).compress_size
 
     def read_bytes(self) -> bytes:
         """Return all bytes, of a workbook. Raises FileError for an encrypted one, and what zipfile raises."""
@@ -81,7 +91,7 @@ class Source:
                 raise
             except BROKEN_FILE as error:
                 raise FileError(f"{self.name} can't be read: {reason(error)}") from error
-            stream = io.BufferedReader(_Guarded(raw, file, self.name), _BLOCK_BYTES)
+            stream = io.BufferedReader(_Guarded(raw, file, self), _BLOCK_BYTES)
             refuse_binary(self.name, stream.peek(16))
             yield stream
 
@@ -162,9 +172,9 @@ def _kind_of(name: str) -> str:
 class _Guarded(io.RawIOBase):
     """The unpacked bytes of a source, counted against the packed ones; every fault of the file becomes a FileError."""
 
-    def __init__(self, raw: _Bytes, file: BinaryIO, name: str) -> None:
-        self._raw, self._file, self._name = raw, file, name
-        self._start = file.tell()
+    def __init__(self, raw: _Bytes, file: BinaryIO, source: Source) -> None:
+        self._raw, self._file, self._name, self._tell = raw, file, source.name, source.tell
+        self._start, self._size = file.tell(), source.size if source.tell else 0
         self._count = self._line_count = 0
 
     def readable(self) -> bool:
@@ -177,6 +187,8 @@ class _Guarded(io.RawIOBase):
         except BROKEN_FILE as error:
             raise FileError(f"{self._name} can't be read to its end: {reason(error)}") from error
         self._count += len(data)
+        if self._tell:
+            self._tell(self._file.tell() - self._start, self._size)
         if self._raw is not self._file:
             LIMITS.check(self._name, self._file.tell() - self._start, self._count)
         after_last_line = len(data) - 1 - max(data.rfind(b"\n"), data.rfind(b"\r"))

@@ -97,6 +97,7 @@ def solve(
     backup: bool = False,
     force: bool = False,
     dry_run: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> SolveReport:
     """Fit the factors of a workbook's sheets to its ratings, as the lesson does with Excel's Solver.
 
@@ -106,6 +107,7 @@ def solve(
     of all numbers. hold_out: the part of the ratings, between 0 and 1, that is not fitted and whose RMSE is shown, too;
     seed chooses them and the random numbers. history: add a sheet with the RMSE of every step. out: write a copy there.
     backup: keep the file that is replaced. force: put numbers over formulas in factor cells. dry_run: change nothing.
+    tell: called with how many sheets are fitted, and how many there are.
 
     Return how each sheet was fitted (RMSE in rating units), and what was written. Raises InputError for options that
     can't work, for a workbook without the lesson's sheets and for one that can't be fitted; FileError where a file
@@ -116,7 +118,7 @@ def solve(
     options = FitOptions(optimizer, steps, lr, l2, hold_out, seed, history)
     changes = _changes(workbook, out, [], backup=backup, force=force, dry_run=dry_run, history=history)
     with _telling(changes.book):
-        fits, added = fit_sheets(changes, options, sheet)
+        fits, added = fit_sheets(changes, options, sheet, tell)
         outcome = changes.finish()
     lines = [*fit_table(fits), *outcome.lines]
     if added and not dry_run:

@@ -21,6 +21,16 @@ from cf_excel.cli import main, working
 working.SILENCE, working._TICK = 0.0, 0.005
 sys.exit(main(sys.argv[1:]))
 """
+SHARES = """
+import time
+from cf_excel.cli import working
+working.SILENCE, working._TICK = 0.0, 0.005
+with working.working_line("cf_excel"), working.doing("reading a.csv") as tell:
+    for done in range(1, 5):
+        tell(done, 4)
+        time.sleep(0.3)
+print("done")
+"""
 TABLE = "user,movie,rating\n" + "".join(f"{u},{m},{1 + (u * m) % 5}\n" for u in range(100) for m in range(50))
 
 
@@ -43,11 +53,11 @@ def screen(shown: str) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def run(folder: Path, *options: str, to_terminal: bool = True) -> tuple[str, str]:
+def run(folder: Path, *options: str, to_terminal: bool = True, code: str = CODE) -> tuple[str, str]:
     """Run a command whose stderr is a terminal, and its stdout, too, or a pipe; return what both got."""
     leader, follower = pty.openpty()
     env = dict(os.environ, TERM="xterm", COLUMNS="80", LINES="24", CF_EXCEL_MODEL=str(folder / "model.safetensors"))
-    command = [sys.executable, "-c", CODE, *options]
+    command = [sys.executable, "-c", code, *options]
     stdout = follower if to_terminal else subprocess.PIPE
     with subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=follower, env=env) as running:
         os.close(follower)
@@ -73,6 +83,25 @@ def test_silence_is_filled_and_nothing_of_it_stays(tmp_path: Path) -> None:
     assert screen(shown)[0] == "wrote collab_filter.xlsx from MovieLens (ml-latest-small, 2016)"
     assert not [line for line in screen(shown) if " 0:0" in line]
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")  # the cursor is there again
+
+
+def test_a_bar_shows_the_share_where_it_is_known(tmp_path: Path) -> None:
+    shown, _ = run(tmp_path, code=SHARES)
+    assert {int(share) for share in re.findall(r" reading a\.csv [^%\r\n]*?(\d+)%", shown)} == {25, 50, 75}
+    assert screen(shown) == ["done"]
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")
+
+
+def test_a_bar_changes_nothing_that_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text(TABLE)
+    train = ["train", "--ratings", "ratings.csv", "--split", "random", "--no-tune"]
+    run(tmp_path, *train, to_terminal=False)
+    with_bar = run(tmp_path, "similar", "--all", to_terminal=False)
+    command = [sys.executable, "-m", "cf_excel", "similar", "--all"]
+    env = dict(os.environ, CF_EXCEL_MODEL=str(tmp_path / "model.safetensors"))
+    alone = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "cf_excel similar" in with_bar[0]
+    assert (alone.stdout, alone.stderr) == (with_bar[1], "")
 
 
 def test_it_never_comes_into_what_is_piped(tmp_path: Path) -> None:

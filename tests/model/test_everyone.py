@@ -102,6 +102,16 @@ def test_ties_stay_in_the_models_order(seed, n_rows, n_movies, n):
     assert found == ranked_slowly(scores, is_open, n)
 
 
+def test_who_waits_hears_how_many_lists_there_are(tiny_factors, monkeypatch):
+    monkeypatch.setattr(everyone, "_SCORES_AT_ONCE", 16)  # those of two rows
+    heard: list[tuple[int, int]] = []
+    predictor = Predictor(tiny_factors())
+    predictor.recommend_all(2, tell=lambda *share: heard.append(share))
+    assert heard == [(2, 5), (4, 5), (5, 5)]
+    predictor.similar_all(2, 0, tell=lambda *share: heard.append(share))
+    assert heard[3:] == [(2, 8), (4, 8), (6, 8), (8, 8)]
+
+
 def test_ids_are_those_of_the_model_and_titles_come_where_there_are_some(tiny_factors):
     factors = replace(tiny_factors(), titles=np.array([""] * 8, object))
     factors = replace(factors, user_ids=np.array(["007", "=1+1", "c", "d", "e"], object))

@@ -79,6 +79,12 @@ def test_a_data_set_is_fetched_once_and_read(server, tmp_path, capsys):
     assert load_ratings(path).rating.tolist() == [3]
 
 
+def test_who_waits_hears_how_much_has_come(server, tmp_path):
+    heard = []
+    download("ml-latest", base_url=server.url, cache=tmp_path, tell=lambda *share: heard.append(share))
+    assert heard[-1] == (len(server.body), len(server.body))
+
+
 def test_no_declared_length_is_no_fault(server, tmp_path):
     server.headers = {"Content-Length": None}
     assert download("ml-latest", base_url=server.url, cache=tmp_path).read_bytes() == server.body

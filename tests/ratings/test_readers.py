@@ -79,6 +79,18 @@ def test_the_default_is_the_zip_that_comes_with_cf_excel(lesson_ratings):
         np.testing.assert_array_equal(mine, general, err_msg=name)
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_who_waits_hears_how_much_is_read(tmp_path, ending):
+    path, heard = tmp_path / f"ratings.csv{ending}", []
+    rows = "".join(f"{u},{m},{(u * m) % 5 + 1}\n" for u in range(1000) for m in range(40))
+    table = f"user,movie,rating\n{rows}".encode()
+    path.write_bytes(gzip.compress(table) if ending else table)
+    load_ratings(path, tell=lambda *share: heard.append(share))
+    assert {size for _, size in heard} == {path.stat().st_size}
+    assert heard[-1][0] == path.stat().st_size
+    assert len({done for done, _ in heard}) > 1
+
+
 def test_the_default_takes_other_titles(tmp_path):
     (tmp_path / "titles.csv").write_text("movieId,title\n31,Minds\n")
     ratings = load_ratings(movies=tmp_path / "titles.csv")

@@ -52,6 +52,12 @@ def test_solve_reports_what_the_file_holds(path):
     assert (report.history_sheet, report.changes, report.notes) == (None, (), ())
 
 
+def test_who_waits_for_solve_hears_how_many_sheets_are_fitted(path):
+    heard: list[tuple[int, int]] = []
+    cf_excel.solve(path, dry_run=True, tell=lambda *share: heard.append(share))
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
 @pytest.mark.parametrize("options", [{}, {"sheet": "bias", "dry_run": True}, {"hold_out": 0.2, "out": "copy.xlsx"}])
 def test_a_report_reads_as_the_command_prints(path, tmp_path, capsys, monkeypatch, options):
     monkeypatch.chdir(tmp_path)

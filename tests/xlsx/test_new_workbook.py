@@ -9,12 +9,23 @@ import pytest
 from support.cell_texts import write
 
 from cf_excel.errors import FileError
+from cf_excel.sheets.gradient.gradient_books import build_gradient
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.xlsx.write.sheet_cells import SheetCells
 
 
 def test_same_inputs_same_bytes(tmp_path):
     assert write(tmp_path / "a.xlsx", [["x", 1]]).read_bytes() == write(tmp_path / "b.xlsx", [["x", 1]]).read_bytes()
+
+
+def test_who_waits_hears_how_many_cells_are_written(tmp_path, lesson_ratings):
+    heard: list[tuple[int, int]] = []
+    build_collab(lesson_ratings, tmp_path / "a.xlsx", tell=lambda *share: heard.append(share))
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)
+    assert len(heard) > 10
+    assert heard[-1][0] == heard[-1][1]
+    build_gradient(tmp_path, tell=lambda *share: heard.append(share))
+    assert heard[-1][0] == heard[-1][1]
 
 
 def test_properties_say_whose_it_is_and_nothing_is_protected(tmp_path, lesson_ratings):

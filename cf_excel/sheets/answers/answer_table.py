@@ -1,6 +1,6 @@
 """Answers as a table, as every kind of file and the terminal show it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ class AnswerTable:
 
     Ids are whole numbers or texts (object) as the model has them; a NaN or a None is a blank. The names are those of
     recommend_all and similar_all, `own` those of columns that somebody's file had. counted: what n_ratings
-    are called for people.
+    are called for people. tell: called with how many rows were taken for writing, and how many there are.
     """
 
     title: str
@@ -29,6 +29,7 @@ class AnswerTable:
     nouns: Nouns = USUAL_NOUNS
     own: frozenset[str] = frozenset()
     counted: str = "ratings"
+    tell: Callable[[int, int], None] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -50,6 +51,8 @@ class AnswerTable:
         """Yield the columns of some rows at a time, as Python's own values; a number as it was written: 3.7."""
         for start in range(0, len(self), n_rows):
             yield [_values(column[start : start + n_rows]) for column in self.columns.values()]
+            if self.tell:
+                self.tell(start + n_rows, len(self))
 
     def shown_rows(self) -> Iterator[tuple[str, ...]]:
         """Yield the rows as a terminal shows them: scores with two decimals."""

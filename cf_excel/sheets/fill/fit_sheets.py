@@ -1,5 +1,6 @@
 """Fit the sheets of a workbook to their ratings: the same for a file and for a workbook that is open in Excel."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,20 +76,27 @@ class SheetFit:
         return self.history[-1]
 
 
-def fit_sheets(changes: Changes, options: FitOptions, wanted: str = "all") -> tuple[tuple[SheetFit, ...], str | None]:
+def fit_sheets(
+    changes: Changes, options: FitOptions, wanted: str = "all", tell: Callable[[int, int], None] | None = None
+) -> tuple[tuple[SheetFit, ...], str | None]:
     """Fit sheets and put their numbers into the workbook; return how they fit, and the name of the sheet `history`.
 
-    wanted: a sheet's name or "all". Raises InputError where no sheet is of the lesson's kinds or one can't be fitted.
+    wanted: a sheet's name or "all". tell: called with how many sheets are fitted, and how many there are. Raises
+    InputError where no sheet is of the lesson's kinds or one can't be fitted.
     """
     notes = changes.book.notes
     sheets = lesson_sheets(changes.book, wanted, notes=notes)
     if options.hold_out:
         notes.append("--hold-out starts from random numbers: the sheets' may know the held-out ratings")
-    fits = tuple(_fit_sheet(changes, sheet, options) for sheet in sheets)
+    fits = []
+    for sheet in sheets:
+        fits.append(_fit_sheet(changes, sheet, options))
+        if tell:
+            tell(len(fits), len(sheets))
     changes.apply()
     if not options.history:
-        return fits, None
-    return fits, changes.add_history(sheets, {one.sheet: list(one.history) for one in fits}, options.optimizer)
+        return tuple(fits), None
+    return tuple(fits), changes.add_history(sheets, {one.sheet: list(one.history) for one in fits}, options.optimizer)
 
 
 def _fit_sheet(changes: Changes, sheet: FoundSheet, options: FitOptions) -> SheetFit:

@@ -1,6 +1,7 @@
 """Build the workbooks of gradient descent: all epochs by formulas, or one epoch and buttons that run it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -54,19 +55,21 @@ def build_gradient(
     intercept: float = 30.0,
     seed: int = 42,
     exercise: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> dict[str, Descent]:
     """Write gradient_descent.xlsx and gradient_descent.xlsm into a folder and return the descents by sheet.
 
-    exercise: write gradient_descent_exercise.xlsx in their place, which leaves formulas to the reader.
+    exercise: write gradient_descent_exercise.xlsx in their place, which leaves formulas to the reader. tell: called
+    with how many cells of the .xlsx are written, and how many there are.
     Raises InputError for numbers that make no workbook, FileError where a file can't be written.
     """
     check_options(n_epochs=n_epochs, n_points=n_points, slope=slope, intercept=intercept)
     line = Line.draw(n_points, slope, intercept, seed)
     descents = {optimizer.title: descend(optimizer, line, n_epochs) for optimizer in OPTIMIZERS}
     if exercise:
-        _write_book(folder / EXERCISE, line, descents, n_epochs, with_buttons=False, exercise=True)
+        _write_book(folder / EXERCISE, line, descents, n_epochs, with_buttons=False, exercise=True, tell=tell)
         return descents
-    _write_book(folder / "gradient_descent.xlsx", line, descents, n_epochs, with_buttons=False)
+    _write_book(folder / "gradient_descent.xlsx", line, descents, n_epochs, with_buttons=False, tell=tell)
     _write_book(folder / "gradient_descent.xlsm", line, descents, 1, with_buttons=True)
     return descents
 
@@ -79,6 +82,7 @@ def _write_book(
     *,
     with_buttons: bool,
     exercise: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> None:
     shown = {title: unwritten(descent) for title, descent in descents.items()} if exercise else descents
     workbook, data = Workbook(), DataSheet(len(line.x))
@@ -119,6 +123,7 @@ def _write_book(
         title="Gradient descent, step by step",
         charts=charts,
         macros=_macros(sheets) if with_buttons else None,
+        tell=tell,
     )
 
 

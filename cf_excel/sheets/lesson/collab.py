@@ -68,12 +68,14 @@ def build_collab(
     seed: int = 42,
     exercise: bool = False,
     extend: Callable[[Draft], Macros | None] | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
     """Write the workbook and return the RMSE of each sheet.
 
     n_users, n_movies: of the table, 15 or as many as there are unless given.
     exercise: leave the formulas of dotprod and bias to the reader, with the answers on hidden sheets.
     extend: may add sheets before the workbook is written, and returns its macros and buttons.
+    tell: called with how many cells are written, and how many there are.
     Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
     be too large, FileError where the file can't be written.
     """
@@ -131,7 +133,15 @@ def build_collab(
             clean_text(str(title or movie)) for title, movie in zip(ratings.titles, ratings.movie_ids, strict=True)
         ]
         macros = extend(Draft(workbook, cells, styles, book, titles, table, {"dotprod": dot, "bias": biased}, nouns))
-    write_workbook(path, workbook, cells, title="Collaborative filtering", charts={rows.title: charts}, macros=macros)
+    write_workbook(
+        path,
+        workbook,
+        cells,
+        title="Collaborative filtering",
+        charts={rows.title: charts},
+        macros=macros,
+        tell=tell,
+    )
     return rmse
 
 

@@ -52,7 +52,8 @@ def _change_of_grid(draft: SheetDraft, old: Values) -> str:
     parts = [f"{n_rated:,} {row}{'s' * (n_rated > 1)} new or changed"] * bool(n_rated)
     parts += [f"{n_gone:,} cells gone"] * bool(n_gone)
     parts += [f"{len(now) - len(before) + n_gone:,} cells more"] * (len(now) > len(before) - n_gone)
-    parts += [f"{score}s moved by {np.mean(moved):.2f} on average"] * bool(moved)
+    if moved:
+        parts.append(f"{score}s moved by {np.mean(moved):.2f} on average")
     return ", ".join(parts) or "in another order"
 
 

@@ -1,6 +1,7 @@
 """Write a trained model as a workbook in which people pick, rate and see predictions, by formulas alone."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -44,12 +45,19 @@ _EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0
 
 
 def build_recommender(
-    factors: Factors, path: Path, *, digits: int = 5, with_ratings: bool = True, made: date | None = None
+    factors: Factors,
+    path: Path,
+    *,
+    digits: int = 5,
+    with_ratings: bool = True,
+    made: date | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Recommender:
     """Write the workbook and return what it holds.
 
-    digits: decimals of factors and biases. made: the date of the model. Raises InputError for a model of kind net and
-    for one that does not fit on sheets or has ids that no cell tells apart, FileError where the file can't be written.
+    digits: decimals of factors and biases. made: the date of the model. tell: called with how many cells are written,
+    and how many there are. Raises InputError for a model of kind net and for one that does not fit on sheets or has ids
+    that no cell tells apart, FileError where the file can't be written.
     """
     check_model(factors, digits)
     written = _as_written(factors, digits)
@@ -90,7 +98,7 @@ def build_recommender(
     for name, text in (book.names | lambda_names(book, factors.kind, text_movies=recommender.text_movies)).items():
         comment = name_comment(name, book.blocks[name][0] if name in book.blocks else "", nouns)
         workbook.defined_names.add(DefinedName(name, attr_text=text, comment=comment))
-    write_workbook(path, workbook, cells, title="Recommender")
+    write_workbook(path, workbook, cells, title="Recommender", tell=tell)
     return recommender
 
 

@@ -6,6 +6,7 @@ carries its result. The bytes depend on nothing but the inputs.
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -32,12 +33,14 @@ def write_workbook(
     title: str = "",
     charts: dict[str, list[Chart]] | None = None,
     macros: Macros | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a workbook whose cells and charts are given by sheet name, whole or not at all.
 
     title: what the file's properties say. Every sheet of the openpyxl workbook that is named in cells must hold no cell
     of its own, and none of its sheets a chart. Every part that holds XML is parsed before the file is replaced, and the
-    last one has a digest of them all. Raises FileError.
+    last one has a digest of them all. tell: called with how many cells are written, and how many there are. Raises
+    FileError.
     """
     code_names = macros.name_sheets(workbook) if macros else []
     workbook.properties = DocumentProperties(creator="cf_excel", title=title or None)
@@ -54,6 +57,7 @@ def write_workbook(
     if macros:
         add_macros(frame, macros.project, code_names)
     sheets = {sheet_of(i): cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
+    n_written, n_cells = 0, sum(sheet.n_cells for sheet in cells.values())
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target:
         for name in sorted(frame.names, key=lambda name: name == CORE):
             content = frame.read(name)
@@ -70,3 +74,6 @@ def write_workbook(
                     check_part(name, content)
                 for chunk in [content] if sheet is None else sheet_xml(content, sheet, name):
                     part.write(chunk)
+                    if tell and sheet:
+                        n_written += chunk.count(b"<c ")
+                        tell(n_written, n_cells)

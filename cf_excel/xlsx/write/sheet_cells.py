@@ -270,10 +270,19 @@ class SheetCells:
         return [region.block for region in self._regions]
 
     @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+        return sum(part.block.n_rows * part.block.n_columns for part in self._parts)
+
+    @property
     def formulas(self) -> list[Block]:
         """The blocks that have formulas."""
-        parts = [part for one in self._regions for part in (one.parts if isinstance(one, _SideBySide) else [one])]
-        return [part.block for part in parts if isinstance(part, (_Filled, _OneArray))]
+        return [part.block for part in self._parts if isinstance(part, (_Filled, _OneArray))]
+
+    @property
+    def _parts(self) -> list["_Values | _Pieces | _Filled"]:
+        """The regions, with what is filled side by side one by one."""
+        return [part for one in self._regions for part in (one.parts if isinstance(one, _SideBySide) else [one])]
 
     @property
     def extent(self) -> Block:
