@@ -1,5 +1,11 @@
 """Train a model of any kind in one call."""
 
+from __future__ import annotations  # so that help() says Chooser, and not what that is
+
+from collections.abc import Collection
+from dataclasses import fields
+from difflib import get_close_matches
+
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
@@ -34,12 +40,13 @@ def train(
     progress is told the losses (MSE). lists: what lists rank by, one of LISTS. tune: fit the precisions of bayes to
     these ratings, and where these are few n_factors and iterations, too (see fit_tuned); what settings name stays.
     settings: those of BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors, epochs, lr,
-    wd, ...). Raises InputError for another kind, split or lists, for values that can't work, and where a split says
-    anything but True or False of each rating, or True of all.
+    wd, ...). Raises InputError for another kind, split, lists or setting, for values that can't work, and where a split
+    says anything but True or False of each rating, or True of all.
     """
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
+    check_names(kind, settings)
     if callable(split):
         val_rows, split = chosen_rows(ratings, split), OWN_SPLIT
         if len(val_rows) == len(ratings):
@@ -59,3 +66,17 @@ def train(
         trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
         factors = to_factors(trained, ratings, split)
     return with_lists(factors, ratings, val_rows, lists, seed, str(settings.get("device", "auto")))
+
+
+def check_names(kind: str, settings: Collection[str]) -> None:
+    """Raise InputError for a setting that a kind of model does not have."""
+    if KINDS[kind].of_picks:
+        known = ["n_factors"]
+    else:
+        of = recipes.Settings if KINDS[kind].of_lesson else BayesSettings
+        known = [each.name for each in fields(of) if each.name not in ("kind", "seed")]
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise InputError(f"setting {name}: {kind} has {', '.join(known)}{hint}")
