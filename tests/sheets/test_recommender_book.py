@@ -356,6 +356,9 @@ def test_what_the_sheets_hold(tmp_path):
         for movie in factors.seen_movies[slice(*factors.seen_offsets[user : user + 2])]
     }
     assert {(int(factors.user_ids[order][user - 1]), movie - 1) for user, movie in pairs.tolist()} == by_id
+    best = book.predict.list_at("best")
+    shrunk = [workbook["predict"][best.column(i).address.split(":")[0]].alignment.shrink_to_fit for i in (1, 2)]
+    assert shrunk == [True, True]  # titles and genres
     notes = " ".join(row[0].value for row in workbook["predict"][book.predict.notes.span()])
     assert "bayes; 4 factors for each of 40 users and 120 movies" in notes
     assert "typical error 0.89 rating points (validation RMSE); trained 2026-01-02." in notes
