@@ -142,7 +142,7 @@ def test_what_lists_rank_by_needs_room_on_the_disk_too(
     options = ["--epochs", "1", "--out", str(tmp_path / "model")]
     assert train(*options, "--lists", "rating") == 0
     assert train(*options) == 2
-    assert "the model takes about 18 kB, and 14 kB are free there" in capsys.readouterr().err
+    assert "the model takes about 16 kB, and 14 kB are free there" in capsys.readouterr().err
 
 
 def test_the_optimizer_is_kept_with_the_model(small: Ratings, tmp_path: Path) -> None:
