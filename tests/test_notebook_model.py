@@ -2,10 +2,13 @@
 
 import pydoc
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.hosts import missing
 
 import cf_excel
 from cf_excel.errors import InputError, UnknownIdError
@@ -69,7 +72,9 @@ def test_other_tables_come_by_to_pandas(sales):
 
 @pytest.mark.parametrize(("package", "table"), [("pyarrow", "Table"), ("polars", "DataFrame")])
 def test_tables_of_polars_and_pyarrow(model, sales, package, table):
-    made = getattr(pytest.importorskip(package), table)
+    if find_spec(package) is None:
+        missing(package)
+    made = getattr(import_module(package), table)
     other = made.from_pandas(sales, preserve_index=False) if package == "pyarrow" else made(sales.to_dict("list"))
     ratings = cf_excel.Ratings.from_frame(other)
     assert (ratings.user_ids.tolist(), ratings.rating.tolist()) == (PEOPLE, sales.stars.tolist())

@@ -23,7 +23,7 @@ def test_its_lines_end_as_command_prompts_want_it() -> None:
 
 def test_a_network_path_gets_a_letter_for_as_long_as_it_runs() -> None:
     lines = SCRIPT.read_text().splitlines()
-    assert 'pushd "%~dp0"' in lines  # which cd can't do for \\\\server\\share, nor Wine give a letter
+    assert 'pushd "%~dp0"' in lines  # which cd can't do for \\server\share, nor Wine give a letter
     assert lines.count("popd") == sum(line.startswith("exit /b") for line in lines) == 3
 
 
