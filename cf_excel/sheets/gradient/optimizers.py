@@ -158,7 +158,8 @@ OPTIMIZERS = (
         "momentum",
         "Momentum",
         "The lesson moves by a running average of the gradient: avg = beta * avg + (1-beta) * gradient. PyTorch's form "
-        "v = beta * v + gradient makes the same steps at learning_rate * (1-beta). Its rate is twice sgd's: try it there.",
+        "v = beta * v + gradient makes the same steps at learning_rate * (1-beta). "
+        "Its rate is twice sgd's: try it there.",
         {"learning_rate": 0.0002, "beta": 0.9},
         (
             _pair("avg", "beta*{above[avg_b]}+(1-beta)*{de_db}", "avg"),
