@@ -12,7 +12,7 @@ from cf_excel.cli.messages import complain, lasting_output
 from cf_excel.cli.plain_text import shown
 from cf_excel.cli.signals import ending_in_order
 from cf_excel.cli.working import working_line
-from cf_excel.errors import CfExcelError
+from cf_excel.errors import CfExcelError, needs
 
 COMMANDS = (
     *("build", "solve", "train", "write", "fill", "score", "plot", "evaluate", "export"),
@@ -91,15 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{command}: done, but what it prints can't be written: {output.fault.strerror}")
         return 2
     return 0
-
-
-def needs(package: str) -> str:
-    """Return what to say where a package from outside is missing."""
-    if package == "torch":  # older ones, which Macs with Intel would get, can't work with NumPy 2
-        how = 'python -m pip install "torch>=2.6" (not to be had for Macs with Intel; kind bayes on the CPU needs none)'
-    else:
-        how = f"python -m pip install {package}"
-    return f"this needs {package}, which is not installed: {how}"
 
 
 def stopped(n_before: int = 0) -> str:

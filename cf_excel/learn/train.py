@@ -5,13 +5,12 @@ from __future__ import annotations  # so that help() says Chooser, and not what 
 from collections.abc import Collection
 from dataclasses import fields
 from difflib import get_close_matches
+from typing import Any
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, needs
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.learn.bayes.tuning import fit_tuned
-from cf_excel.learn.lesson import recipes
-from cf_excel.learn.lesson.lesson_factors import to_factors
 from cf_excel.learn.list_fit import check_lists, with_lists
 from cf_excel.learn.pick_fit import fit_picks
 from cf_excel.learn.progress import Progress
@@ -46,7 +45,14 @@ def train(
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
-    check_names(kind, settings)
+    if KINDS[kind].of_lesson:
+        try:  # torch is for these kinds alone
+            from cf_excel.learn.lesson import lesson_factors, recipes
+        except ModuleNotFoundError as error:
+            raise InputError(f"kind {kind}: {needs(error.name or 'torch')}") from error
+        check_names(kind, settings, recipes.Settings)
+    else:
+        check_names(kind, settings, BayesSettings)
     if callable(split):
         val_rows, split = chosen_rows(ratings, split), OWN_SPLIT
         if len(val_rows) == len(ratings):
@@ -64,17 +70,14 @@ def train(
         factors = bayes_to_factors(fit, ratings, split)
     else:
         trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
-        factors = to_factors(trained, ratings, split)
+        factors = lesson_factors.to_factors(trained, ratings, split)
     return with_lists(factors, ratings, val_rows, lists, seed, str(settings.get("device", "auto")))
 
 
-def check_names(kind: str, settings: Collection[str]) -> None:
-    """Raise InputError for a setting that a kind of model does not have."""
-    if KINDS[kind].of_picks:
-        known = ["n_factors"]
-    else:
-        of = recipes.Settings if KINDS[kind].of_lesson else BayesSettings
-        known = [each.name for each in fields(of) if each.name not in ("kind", "seed")]
+def check_names(kind: str, settings: Collection[str], known_by: type[Any]) -> None:
+    """Raise InputError for a setting that a kind of model does not have; known_by: the dataclass of its settings."""
+    known = [each.name for each in fields(known_by) if each.name not in ("kind", "seed")]
+    known = ["n_factors"] if KINDS[kind].of_picks else known
     for name in settings:
         if name not in known:
             close = get_close_matches(name, known, n=1)
