@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ def test_nothing_says_to_get_it_from_a_registry_that_lacks_it() -> None:
     texts = [*STUB.parent.rglob("*.py"), *(root / "docs").glob("*.md"), root / "README.md", root / "run.bat"]
     said = re.compile(r"pip install( -[-\w]+)* [\"']?cf.excel\b")
     assert {path.name for path in texts if said.search(path.read_text("utf-8"))} == set()
+
+
+def test_the_small_install_has_all_but_torch_and_numba() -> None:
+    root = STUB.parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    names = {re.match(r"[\w-]+", each)[0] for each in project["dependencies"]}
+    lines = re.findall("^python -m pip install (\\w.*)$", (root / "docs/python.md").read_text("utf-8"), re.MULTILINE)
+    assert set(" ".join(lines).split()) == names - {"torch", "numba"}
