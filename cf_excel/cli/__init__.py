@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cf_excel import __version__, files
 from cf_excel.cli.messages import complain, lasting_output
@@ -32,6 +32,15 @@ class _Parser(argparse.ArgumentParser):
             if close:
                 error.message += f": did you mean {close[0]}?"
             raise
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return what argparse does, but end here, where the command is known, with options that it lacks."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            close = [*get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, n=1, cutoff=0.75)]
+            hint = f": did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {shown(message)} (see {self.prog} --help)\n")
