@@ -3,7 +3,9 @@ rem Double click on Windows: makes a Python environment beside this file, once, 
 rem run.bat COMMAND ... runs another command of cf_excel, such as: run.bat fill scores.xlsx --backup
 setlocal DisableDelayedExpansion
 set "TYPED=%CD%"
-cd /d "%~dp0"
+rem from a network path it gets a letter of its own, until popd
+pushd "%~dp0"
+if errorlevel 1 goto failed
 set "HERE=%CD%"
 set "OURS=%CD%\.venv\Scripts\python.exe"
 if exist ".venv\installed" goto installed
@@ -18,7 +20,7 @@ echo There is no Python 3.11 or later for 64 bits: install one from https://www.
 goto failed
 
 :make
-echo Making a Python environment in %HERE%\.venv, once: about 250 MB to download, some minutes
+echo Making a Python environment, once, in "%HERE%\.venv": about 250 MB to download, some minutes
 %MAKE% -m venv .venv
 if errorlevel 1 goto failed
 "%OURS%" -m pip install --disable-pip-version-check --quiet .
@@ -30,16 +32,20 @@ if not "%~1"=="" goto command
 "%OURS%" -m cf_excel build --out lesson
 if errorlevel 1 goto failed
 echo.
-echo The lesson's workbooks are in %HERE%\lesson: open collab_filter.xlsx in Excel.
+echo The lesson's workbooks are in "%HERE%\lesson": open collab_filter.xlsx in Excel.
+popd
 if not defined CF_EXCEL_NO_PAUSE pause
 exit /b 0
 
 :command
 cd /d "%TYPED%"
 "%OURS%" -m cf_excel %*
-exit /b %errorlevel%
+set "CODE=%errorlevel%"
+popd
+exit /b %CODE%
 
 :failed
 echo Not done: what is wrong stands above.
+popd
 if not defined CF_EXCEL_NO_PAUSE pause
 exit /b 2

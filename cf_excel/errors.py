@@ -48,3 +48,12 @@ class OpenInExcelError(FileError):
 
 class WorkerError(CfExcelError):
     """One of the processes that share a fit is gone, and the fit with it."""
+
+
+def needs(package: str) -> str:
+    """Return what to say where a package from outside is missing."""
+    if package == "torch":  # older ones, which Macs with Intel would get, can't work with NumPy 2
+        how = 'python -m pip install "torch>=2.6" (not to be had for Macs with Intel; kind bayes on the CPU needs none)'
+    else:
+        how = f"python -m pip install {package}"
+    return f"this needs {package}, which is not installed: {how}"

@@ -16,12 +16,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike
-from torch import Tensor, optim
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, needs
+
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch import Tensor, optim
+except ModuleNotFoundError:
+    raise InputError(f"the lesson's code: {needs('torch')}") from None
+
 from cf_excel.files import make_folder, replacing
 from cf_excel.learn import trainer
 from cf_excel.learn.devices import pick_device

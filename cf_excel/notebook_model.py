@@ -1,5 +1,7 @@
 """A model for notebooks: tables in, tables out, around train() and Predictor."""
 
+from __future__ import annotations  # so that help() says ArrayLike, and not what that is
+
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
 from cf_excel.metrics import mae, mse, rmse
+from cf_excel.model.everyone import Lists, columns_of
 from cf_excel.model.factor_tables import factor_table
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors, save_factors
@@ -46,23 +49,24 @@ class FittedModel:
         """
         if users is None:
             return pd.DataFrame(self.predictor.recommend_all(n, exclude_seen))
-        lists = [(user, self.predictor.recommend(user, n, exclude_seen)) for user in _several(users)]
-        return self._table(lists, "user_id", "movie_id", self.predictor.kind.score)
+        rows = map(self.predictor.user_row, _several(users))
+        lists = [(row, self.predictor.recommend(self.factors.user_ids[row], n, exclude_seen)) for row in rows]
+        return self._table(lists, "user", self.predictor.kind.score)
 
     def similar(self, items: object = None, n: int = 10) -> pd.DataFrame:
         """Return the n items most like an item (by id or title), each of several, or (None) all: movie_id, rank ...
 
-        Raises UnknownIdError.
+        The columns are those of Predictor.similar_all. Raises UnknownIdError.
         """
         if items is None:
             return pd.DataFrame(self.predictor.similar_all(n))
-        lists = [(self.predictor.movie_id(item), self.predictor.similar(item, n)) for item in _several(items)]
-        return self._table(lists, "movie_id", "similar_movie_id", "similarity")
+        lists = [(self.predictor.movie_row(item), self.predictor.similar(item, n)) for item in _several(items)]
+        return self._table(lists, "movie", "similarity")
 
     def fold_in(self, items: ArrayLike, ratings: ArrayLike, n: int = 10) -> pd.DataFrame:
         """Return n recommendations for somebody who is not in the data; errors as in Predictor.fold_in."""
         found = self.predictor.fold_in(items, ratings, n)
-        return self._table([("", found)], "user_id", "movie_id", self.predictor.kind.score).drop(columns="user_id")
+        return self._table([(0, found)], "user", self.predictor.kind.score).drop(columns="user_id")
 
     def evaluate(
         self,
@@ -100,28 +104,22 @@ class FittedModel:
         save_factors(self.factors, path)
 
     def __repr__(self) -> str:
-        return f"<FittedModel: {self._summary()}>"
+        return f"<FittedModel: {self.factors.summary}>"
 
     def _repr_html_(self) -> str:
-        return f"<b>FittedModel</b>: {escape(self._summary())}{self.to_frame().head().to_html()}"
+        return f"<b>FittedModel</b>: {escape(self.factors.summary)}{self.to_frame().head().to_html()}"
 
-    def _summary(self) -> str:
-        nouns, factors = self.factors.nouns, self.factors
-        return (
-            f"{factors.kind}, {factors.n_users:,} {nouns.users}, {factors.n_movies:,} {nouns.movies}, "
-            f"{factors.user_factors.shape[1]} factors"
+    def _table(self, lists: Sequence[tuple[int, list[ScoredMovie]]], of: str, score: str) -> pd.DataFrame:
+        """Return lists of the users or movies in these rows, with the columns of the lists of all."""
+        counts = [len(movies) for _, movies in lists]
+        found = [movie for _, movies in lists for movie in movies]
+        columns = Lists(
+            owners=np.repeat([row for row, _ in lists], counts).astype(np.int64),
+            ranks=np.array([rank for n in counts for rank in range(1, n + 1)], np.int32),
+            movies=np.array([self.predictor.movie_row(movie.movie_id) for movie in found], np.int64),
+            scores=np.array([movie.score for movie in found], np.float32),
         )
-
-    def _table(
-        self, lists: Sequence[tuple[object, list[ScoredMovie]]], given: str, found: str, score: str
-    ) -> pd.DataFrame:
-        rows = [
-            (name, rank, movie.movie_id, movie.title, movie.score)
-            for name, movies in lists
-            for rank, movie in enumerate(movies, 1)
-        ]
-        table = pd.DataFrame(rows, columns=[given, "rank", found, "title", score])
-        return table if self.factors.titles.any() else table.drop(columns="title")
+        return pd.DataFrame(columns_of(self.factors, columns, of, score))
 
 
 def fit_model(

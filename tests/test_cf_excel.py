@@ -1,8 +1,10 @@
 """The public names: import cf_excel and use them."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,18 @@ def test_from_ratings_to_a_recommendation(kind: str, make_ratings, tmp_path: Pat
 def test_another_kind_is_refused(make_ratings) -> None:
     with pytest.raises(cf_excel.CfExcelError, match="kind 'forest': expected one of bayes, dot, dot-bias, net, collab"):
         cf_excel.train(make_ratings([(1, 1, 5)]), "forest")
+
+
+def test_nothing_says_to_get_it_from_a_registry_that_lacks_it() -> None:
+    root = STUB.parents[1]
+    texts = [*STUB.parent.rglob("*.py"), *(root / "docs").glob("*.md"), root / "README.md", root / "run.bat"]
+    said = re.compile(r"pip install( -[-\w]+)* [\"']?cf.excel\b")
+    assert {path.name for path in texts if said.search(path.read_text("utf-8"))} == set()
+
+
+def test_the_small_install_has_all_but_torch_and_numba() -> None:
+    root = STUB.parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    names = {re.match(r"[\w-]+", each)[0] for each in project["dependencies"]}
+    lines = re.findall("^python -m pip install (\\w.*)$", (root / "docs/python.md").read_text("utf-8"), re.MULTILINE)
+    assert set(" ".join(lines).split()) == names - {"torch", "numba"}

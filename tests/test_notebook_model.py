@@ -1,8 +1,14 @@
 """The model for notebooks: tables in, tables out, and the same answers as the predictor's."""
 
+import pydoc
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
+from support.hosts import missing
 
 import cf_excel
 from cf_excel.errors import InputError, UnknownIdError
@@ -66,7 +72,9 @@ def test_other_tables_come_by_to_pandas(sales):
 
 @pytest.mark.parametrize(("package", "table"), [("pyarrow", "Table"), ("polars", "DataFrame")])
 def test_tables_of_polars_and_pyarrow(model, sales, package, table):
-    made = getattr(pytest.importorskip(package), table)
+    if find_spec(package) is None:
+        missing(package)
+    made = getattr(import_module(package), table)
     other = made.from_pandas(sales, preserve_index=False) if package == "pyarrow" else made(sales.to_dict("list"))
     ratings = cf_excel.Ratings.from_frame(other)
     assert (ratings.user_ids.tolist(), ratings.rating.tolist()) == (PEOPLE, sales.stars.tolist())
@@ -84,6 +92,65 @@ def test_a_table_that_does_not_come_says_what_is_missing():
     for table, says in ((Lazy(), "call its collect"), (NoArrow(), "needs pyarrow: python -m pip install pyarrow")):
         with pytest.raises(InputError, match=says):
             cf_excel.Ratings.from_frame(table)
+
+
+def test_lists_for_some_have_the_columns_of_those_for_all(model, sales):
+    assert model.recommend("Ann", n=2).equals(model.recommend(n=2).query("user_id == 'Ann'").reset_index(drop=True))
+    assert model.fold_in(["mug 1"], [5], n=1).columns.tolist() == ["rank", "movie_id", "prediction", "n_ratings"]
+    alike = model.similar(n=2)
+    of_one = alike[alike.movie_id == "mug 1"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(model.similar("mug 1", n=2), of_one)
+    titles = np.array([f"Mug number {i}" for i in range(7)], dtype=object)
+    titled = cf_excel.FittedModel(replace(model.factors, titles=titles))
+    assert titled.similar("Mug number 1", n=1).columns.tolist() == titled.similar(n=1).columns.tolist()
+    assert titled.recommend("Ann", n=1).columns.tolist() == titled.recommend(n=1).columns.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"product": "thing to drink of"}, r'no column \'movieId\' .*: pass item="thing to drink of"$'),
+        ({"customer": "a", "product": "b"}, r'pass user="NAME" and item="NAME"$'),
+        ({"stars": None}, r'pass rating="NAME", or implicit=True \(kind="picks" to fit\) where each row is an order'),
+        ({"product": "b", "stars": "c"}, r"or melt\(\) the table where every movie has a column$"),
+    ],
+)
+def test_what_is_missing_is_said_in_pythons_words(sales, changed, says):
+    table = sales.drop(columns=[name for name, new in changed.items() if new is None]).rename(columns=changed)
+    with pytest.raises(InputError, match=says):
+        cf_excel.Ratings.from_frame(table)
+
+
+def test_times_that_are_none_are_said_in_pythons_words(model, sales):
+    for times, says in (("soon", r'or timestamp="none"\): mend or drop them$'), ("01/02/2020", "with pd.to_datetime")):
+        with pytest.raises(InputError, match=says):
+            cf_excel.fit(sales.assign(date=times))
+    with pytest.raises(InputError, match=r'pass item="stars"$'):
+        model.predict(sales[["customer", "stars"]])
+
+
+def test_columns_named_by_numbers(sales):
+    ratings = cf_excel.Ratings.from_frame(sales.set_axis([0, 1, 2], axis=1), user=0, item=1, rating=2)
+    assert repr(ratings).startswith(f"<Ratings: {len(sales)} by 6 users, 7 movies")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "says"),
+    [
+        ("bayes", "factors", "setting factors: bayes has n_factors, iterations, .*: did you mean n_factors"),
+        ("dot", "iterations", "setting iterations: dot has optimizer, epochs, "),
+        ("picks", "wd", "setting wd: picks has n_factors$"),
+    ],
+)
+def test_a_setting_that_is_none_is_said_in_one_line(sales, kind, name, says):
+    with pytest.raises(InputError, match=says):
+        cf_excel.fit(sales, kind, **{name: 3})
+
+
+def test_help_says_the_names_of_types() -> None:
+    shown = pydoc.render_doc(cf_excel, renderer=pydoc.plaintext)
+    assert "recommend(self, users: 'object' = None, n: 'int' = 10" in shown
+    assert "numpy._typing" not in shown
 
 
 def test_a_function_says_what_is_held_back(sales):
@@ -137,7 +204,7 @@ def test_predictions_are_the_predictors(model, sales):
 
 def test_lists_are_the_predictors(model):
     found = model.recommend(["Ann", "Eva"], n=1)
-    assert found.columns.tolist() == ["user_id", "rank", "movie_id", "prediction"]
+    assert found.columns.tolist() == ["user_id", "rank", "movie_id", "prediction", "n_ratings"]
     assert found.movie_id.tolist() == [model.predictor.recommend(who, 1)[0].movie_id for who in ("Ann", "Eva")]
     everybody = model.recommend(n=1)
     assert everybody[everybody.user_id.isin(["Ann", "Eva"])].movie_id.tolist() == found.movie_id.tolist()
@@ -166,8 +233,12 @@ def test_saved_and_loaded(model, sales, tmp_path):
     assert cf_excel.load(tmp_path / "model").predict(sales).equals(model.predict(sales))
 
 
-def test_how_it_shows_itself(model):
+def test_how_it_shows_itself(model, sales):
     assert repr(model) == "<FittedModel: bayes, 6 customers, 7 products, 2 factors>"
-    assert "6 customers" in model._repr_html_()
-    assert "<table" in model._repr_html_()
+    assert repr(model.factors) == "<Factors: bayes, 6 customers, 7 products, 2 factors>"
+    assert repr(model.predictor) == "<Predictor: bayes, 6 customers, 7 products, 2 factors>"
+    ratings = cf_excel.Ratings.from_frame(sales)
+    for shown in (model._repr_html_(), ratings._repr_html_()):
+        assert "6 customers" in shown
+        assert shown.partition("<tbody>")[2].count("<tr") == 5
     assert "cf_excel.fit(" in (cf_excel.__doc__ or "")

@@ -21,6 +21,12 @@ def test_its_lines_end_as_command_prompts_want_it() -> None:
     assert "*.bat text eol=crlf" in (ROOT / ".gitattributes").read_text().splitlines()
 
 
+def test_a_network_path_gets_a_letter_for_as_long_as_it_runs() -> None:
+    lines = SCRIPT.read_text().splitlines()
+    assert 'pushd "%~dp0"' in lines  # which cd can't do for \\server\share, nor Wine give a letter
+    assert lines.count("popd") == sum(line.startswith("exit /b") for line in lines) == 3
+
+
 @pytest.fixture
 def windows() -> Path:
     """The folder that tests/windows/setup.sh filled."""
@@ -51,7 +57,7 @@ def windows_path(path: Path) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the script, in a folder whose name wants quotes."""
-    folder = tmp_path / "my lesson (2)"
+    folder = tmp_path / "cups & pots (2)"
     folder.mkdir()
     shutil.copy(SCRIPT, folder)
     return folder
@@ -71,7 +77,7 @@ def test_without_a_python_it_says_which_to_install(windows: Path, folder: Path) 
 def test_a_python_that_makes_no_environment_ends_it(windows: Path, folder: Path) -> None:
     code, said = run(windows, folder, python=windows / "py")  # it has no module venv
     assert code == 2
-    assert f"Making a Python environment in {windows_path(folder)}\\.venv, once" in said
+    assert f'Making a Python environment, once, in "{windows_path(folder)}\\.venv"' in said
     assert said.rstrip().endswith("Not done: what is wrong stands above.")
     assert not (folder / ".venv" / "installed").exists()
 
@@ -90,7 +96,7 @@ def test_it_builds_the_workbooks_and_runs_other_commands(windows: Path, folder: 
     (folder / ".venv" / "installed").touch()
     code, said = run(windows, folder)
     assert code == 0, said
-    assert "The lesson's workbooks are in" in said
+    assert f'The lesson\'s workbooks are in "{windows_path(folder)}\\lesson"' in said
     assert {"collab_filter.xlsx", "gradient_descent.xlsm"} <= {path.name for path in (folder / "lesson").iterdir()}
     code, said = run(windows, folder, "build", "--only", "gradient", "--out", "my books")
     assert code == 0, said

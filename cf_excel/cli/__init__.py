@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cf_excel import __version__, files
 from cf_excel.cli.messages import complain, lasting_output
 from cf_excel.cli.plain_text import shown
 from cf_excel.cli.signals import ending_in_order
 from cf_excel.cli.working import working_line
-from cf_excel.errors import CfExcelError
+from cf_excel.errors import CfExcelError, needs
 
 COMMANDS = (
     *("build", "solve", "train", "write", "fill", "score", "plot", "evaluate", "export"),
@@ -32,6 +32,15 @@ class _Parser(argparse.ArgumentParser):
             if close:
                 error.message += f": did you mean {close[0]}?"
             raise
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return what argparse does, but end here, where the command is known, with options that it lacks."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            close = [*get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, n=1, cutoff=0.75)]
+            hint = f": did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {shown(message)} (see {self.prog} --help)\n")
@@ -91,15 +100,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{command}: done, but what it prints can't be written: {output.fault.strerror}")
         return 2
     return 0
-
-
-def needs(package: str) -> str:
-    """Return what to say where a package from outside is missing."""
-    if package == "torch":  # older ones, which Macs with Intel would get, can't work with NumPy 2
-        how = 'python -m pip install "torch>=2.6" (not to be had for Macs with Intel; kind bayes on the CPU needs none)'
-    else:
-        how = f"python -m pip install {package}"
-    return f"this needs {package}, which is not installed: {how}"
 
 
 def stopped(n_before: int = 0) -> str:

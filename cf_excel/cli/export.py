@@ -13,6 +13,7 @@ from cf_excel.cli.options import (
     keep_former,
     whole,
 )
+from cf_excel.cli.plain_text import size_of
 from cf_excel.cli.working import doing
 from cf_excel.errors import InputError
 
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
         book = build_recommender(factors, args.out, digits=digits, with_ratings=with_ratings, made=made, tell=tell).book
     holds = f"{book.n_users:,} {factors.nouns.users}, {book.n_movies:,} {factors.nouns.movies}"
     holds += f", {book.n_factors} factors, {book.n_ratings:,} ratings"
-    say(f"wrote {args.out}: {holds}, {args.out.stat().st_size / 1e6:.1f} MB")
+    say(f"wrote {args.out}: {holds}, {size_of(args.out.stat().st_size)}")
     if book.n_ratings:
         say("it tells who rated what: pass --no-ratings for a file that you give away")
 

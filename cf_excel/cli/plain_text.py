@@ -16,5 +16,10 @@ def shown(text: object) -> str:
     return plain if plain.isprintable() else "".join("?" if _steers(c) else c for c in plain)
 
 
+def size_of(n_bytes: float) -> str:
+    """Return how large a file is, for people."""
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"
+
+
 def _steers(c: str) -> bool:
     return c != "\n" and (unicodedata.category(c) in _CONTROLS or unicodedata.bidirectional(c) in _TURNS)

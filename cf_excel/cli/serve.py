@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--port {args.port}: expected 1 to 65535")
     folder = (args.folder or _default_folder()).absolute()
     if find_spec("xlwings_server") is None:
-        raise InputError('xlwings-server is not installed: python -m pip install "cf_excel[server]"')
+        raise InputError("xlwings-server is not installed: python -m pip install xlwings-server cryptography")
     from cf_excel.udf.server.listen import listening
 
     with listening(args.host, args.port) as sockets:

@@ -21,6 +21,7 @@ from cf_excel.cli.options import (
     read_ratings,
     whole,
 )
+from cf_excel.cli.plain_text import size_of
 from cf_excel.cli.train_keep import add_keep_options, find_kept, kept_alone
 from cf_excel.cli.train_picks import settle_kind, train_picks
 from cf_excel.cli.workers import add_workers_options, as_rank_0, fit_function, settle_workers
@@ -218,9 +219,7 @@ def _check_room(path: Path, ratings: "Ratings", n_factors: int, n_of_lists: int)
     needed += 8 * len(ratings) + 4 * ratings.n_movies * n_of_lists
     free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.is_dir())).free
     if free < needed:
-        raise FileError(
-            f"{path}: the model takes about {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free there"
-        )
+        raise FileError(f"{path}: the model takes about {size_of(needed)}, and {size_of(free)} are free there")
 
 
 def _is_model(path: Path) -> bool:

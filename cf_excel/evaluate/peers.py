@@ -50,7 +50,7 @@ def find_peers(ratings: Ratings) -> tuple[list[Peer | ListPeer], list[str]]:
         try:
             import_module(peer.module)
         except ImportError as error:
-            missing.append(f"{peer.name} ({error}; pip install cf_excel[bench] has it)")
+            missing.append(f'{peer.name} ({error}; pip install -e ".[bench]" in a copy of cf_excel has it)')
             continue
         if isinstance(peer, ListPeer) and peer.most and min(ratings.n_users, ratings.n_movies) > peer.most:
             nouns = ratings.nouns

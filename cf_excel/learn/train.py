@@ -1,11 +1,16 @@
 """Train a model of any kind in one call."""
 
-from cf_excel.errors import InputError
+from __future__ import annotations  # so that help() says Chooser, and not what that is
+
+from collections.abc import Collection
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any
+
+from cf_excel.errors import InputError, needs
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.learn.bayes.tuning import fit_tuned
-from cf_excel.learn.lesson import recipes
-from cf_excel.learn.lesson.lesson_factors import to_factors
 from cf_excel.learn.list_fit import check_lists, with_lists
 from cf_excel.learn.pick_fit import fit_picks
 from cf_excel.learn.progress import Progress
@@ -34,12 +39,20 @@ def train(
     progress is told the losses (MSE). lists: what lists rank by, one of LISTS. tune: fit the precisions of bayes to
     these ratings, and where these are few n_factors and iterations, too (see fit_tuned); what settings name stays.
     settings: those of BayesSettings (n_factors, iterations, ...), or of the lesson's Settings (n_factors, epochs, lr,
-    wd, ...). Raises InputError for another kind, split or lists, for values that can't work, and where a split says
-    anything but True or False of each rating, or True of all.
+    wd, ...). Raises InputError for another kind, split, lists or setting, for values that can't work, and where a split
+    says anything but True or False of each rating, or True of all.
     """
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
+    if KINDS[kind].of_lesson:
+        try:  # torch is for these kinds alone
+            from cf_excel.learn.lesson import lesson_factors, recipes
+        except ModuleNotFoundError as error:
+            raise InputError(f"kind {kind}: {needs(error.name or 'torch')}") from error
+        check_names(kind, settings, recipes.Settings)
+    else:
+        check_names(kind, settings, BayesSettings)
     if callable(split):
         val_rows, split = chosen_rows(ratings, split), OWN_SPLIT
         if len(val_rows) == len(ratings):
@@ -57,5 +70,16 @@ def train(
         factors = bayes_to_factors(fit, ratings, split)
     else:
         trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
-        factors = to_factors(trained, ratings, split)
+        factors = lesson_factors.to_factors(trained, ratings, split)
     return with_lists(factors, ratings, val_rows, lists, seed, str(settings.get("device", "auto")))
+
+
+def check_names(kind: str, settings: Collection[str], known_by: type[Any]) -> None:
+    """Raise InputError for a setting that a kind of model does not have; known_by: the dataclass of its settings."""
+    known = [each.name for each in fields(known_by) if each.name not in ("kind", "seed")]
+    known = ["n_factors"] if KINDS[kind].of_picks else known
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise InputError(f"setting {name}: {kind} has {', '.join(known)}{hint}")

@@ -60,6 +60,16 @@ class Factors(Parameters):
     lists: ListFactors | None = None
     crowd: Crowd | None = None
 
+    def __repr__(self) -> str:
+        return f"<Factors: {self.summary}>"
+
+    @property
+    def summary(self) -> str:
+        """Return kind and sizes in a line."""
+        nouns = self.nouns
+        counts = f"{self.n_users:,} {nouns.users}, {self.n_movies:,} {nouns.movies}"
+        return f"{self.kind}, {counts}, {self.n_factors} factors"
+
     @property
     def n_ratings(self) -> np.ndarray:
         """Return how many users rated each movie, (n_movies,)."""

@@ -1,5 +1,7 @@
 """Score with a trained model of any kind. numpy is all that it needs."""
 
+from __future__ import annotations  # so that help() says ArrayLike, and not what that is
+
 import threading
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -42,6 +44,9 @@ class Predictor:
         self.row_scores = RowScores(factors)
         self._user_index = IdIndex(factors.nouns.user, factors.user_ids)
         self._movie_index = MovieIndex(factors.nouns.movie, factors.movie_ids, factors.titles)
+
+    def __repr__(self) -> str:
+        return f"<Predictor: {self.factors.summary}>"
 
     def predict(self, user_ids: ArrayLike, movie_ids: ArrayLike, *, unknown: str = "raise") -> np.ndarray | np.float32:
         """Return predicted ratings, float32, in the shape the ids broadcast to: a column against a row is a grid.
@@ -93,8 +98,9 @@ class Predictor:
     ) -> dict[str, np.ndarray]:
         """Return what recommend does for every user, list after list, as columns of one length, which pandas takes.
 
-        They are user_id, rank, movie_id, title (where the model has any) and prediction (score where it is of picks);
-        arguments and errors as there. tell: called with how many users have their lists, and how many there are.
+        They are user_id, rank, movie_id, title (where the model has any), prediction (score where it is of picks) and
+        n_ratings, how many rated the movie; arguments and errors as there. tell: called with how many users have their
+        lists, and how many there are.
         """
         scores = partial(self.row_scores.of_lists, lower_bound=lower_bound, explore=explore)
         lists = lists_of_users(
@@ -138,9 +144,10 @@ class Predictor:
     def similar_all(
         self, n: int = 10, min_ratings: int | None = None, *, tell: Tell | None = None
     ) -> dict[str, np.ndarray]:
-        """Return what similar does for every movie, as columns: movie_id, rank, similar_movie_id and similarity.
+        """Return what similar does for every movie, as columns.
 
-        Both movies have their titles beside them, where the model has any. tell: as in recommend_all.
+        They are movie_id, rank, similar_movie_id, similarity and n_ratings, of the similar movie; both movies have
+        their titles beside them, where the model has any. tell: as in recommend_all.
         """
         least = self.least_ratings if min_ratings is None else min_ratings
         scores = lambda movies: (self.row_scores.similarities(movies),) * 2  # noqa: E731

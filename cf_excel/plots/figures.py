@@ -23,7 +23,7 @@ try:
     from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 except ImportError:
-    raise InputError('plots need matplotlib: run python -m pip install "cf_excel[plot]"') from None
+    raise InputError("plots need matplotlib: run python -m pip install matplotlib") from None
 
 DPI = 110
 JOINT_SIZE = (8, 7.4)  # inches

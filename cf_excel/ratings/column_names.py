@@ -180,7 +180,8 @@ def are_positions(names: Mapping[str, str]) -> bool:
 def noun_of(header: str, default: str) -> str:
     """Return what a column's header calls those whose ids are in it: "customer" for "Customer ID"; else the default."""
     noun = _ID_WORDS.sub("", re.sub(r"(?<=[a-z])(Id|ID)$", "", header.strip())).strip()
-    return in_a_sentence(noun) if is_noun(noun) and _fold(noun) not in _NO_NOUNS else default
+    is_word = is_noun(noun) and any(map(str.isalpha, noun))
+    return in_a_sentence(noun) if is_word and _fold(noun) not in _NO_NOUNS else default
 
 
 @lru_cache(maxsize=10_000)  # where a header is sought, the same cells come again and again

@@ -12,12 +12,12 @@ from cf_excel.ratings.table import Ratings
 Chooser = Callable[[pd.DataFrame], ArrayLike]
 
 
-def ratings_frame(ratings: Ratings) -> pd.DataFrame:
-    """Return ratings as a DataFrame, a row each: user_id, movie_id, rating and, where there are any, timestamp."""
-    columns = {"user_id": ratings.user_ids[ratings.user_idx], "movie_id": ratings.movie_ids[ratings.movie_idx]}
-    columns["rating"] = ratings.rating
+def ratings_frame(ratings: Ratings, n: int | None = None) -> pd.DataFrame:
+    """Return ratings, or the first n, as a DataFrame: user_id, movie_id, rating and, where there are any, timestamp."""
+    users, movies = ratings.user_idx[:n], ratings.movie_idx[:n]
+    columns = {"user_id": ratings.user_ids[users], "movie_id": ratings.movie_ids[movies], "rating": ratings.rating[:n]}
     if ratings.timestamp is not None:
-        columns["timestamp"] = ratings.timestamp
+        columns["timestamp"] = ratings.timestamp[:n]
     return pd.DataFrame(columns)
 
 

@@ -98,8 +98,8 @@ def read_parquet(source: Source) -> Parquet:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
-        what, extra = ("a folder of Parquet files", "cluster") if several else ("a Parquet file", "parquet")
-        raise FileError(f'{source.name} is {what}: to read it, pip install "cf_excel[{extra}]"') from error
+        what = "a folder of Parquet files" if several else "a Parquet file"
+        raise FileError(f"{source.name} is {what}: to read it, python -m pip install pyarrow") from error
     filesystem, paths = _files_of(source)
     if not paths:
         raise FileError(f"{source.name}: expected a folder with files that end in {_ENDING}")

@@ -21,7 +21,7 @@ from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.record_files import FrameRecords, as_frame, is_json_lines, read_json_lines
+from cf_excel.ratings.record_files import FrameRecords, as_frame, is_json_lines, naming_arguments, read_json_lines
 from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, is_url, list_sources
 from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 from cf_excel.ratings.timestamps import serials_as_seconds
@@ -121,6 +121,7 @@ def load_ratings(
     return replace(ratings, grid=found.order()) if isinstance(found, ListOfGrid) else ratings
 
 
+@naming_arguments()
 def frame_ratings(
     table: object,
     *,
@@ -134,18 +135,23 @@ def frame_ratings(
     table: of pandas, polars or pyarrow, or what pandas makes a DataFrame of.
     """
     how = Reading(
-        columns=dict(columns or {}),
+        columns={kind: str(name) for kind, name in (columns or {}).items()},
         rating_range=rating_range,
         nouns=check_nouns(nouns) if nouns else None,
         implicit=implicit,
     )
     found = FrameRecords(as_frame(table))
-    column = _columns(found, how)
+    try:
+        column = _columns(found, how)
+    except NoRatingColumn as error:
+        picks = 'implicit=True (kind="picks" to fit) where each row is an order, a play, a click ...'
+        raise InputError(f"{error}, or {picks}") from None
     rows = read_rows(found, column, how)
     how = as_picks(found, column, rows, how)
     return assemble(rows, rows.known(), found.name, how.nouns or _nouns(found, column), how)
 
 
+@naming_arguments()
 def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, str, str]:
     """Return a table of pairs as a DataFrame, and the names of its columns of users and of movies.
 
@@ -153,7 +159,7 @@ def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tupl
     """
     frame = as_frame(table)
     records = FrameRecords(frame)
-    found = find_columns(records, ("user", "movie"), (), columns)
+    found = find_columns(records, ("user", "movie"), (), {kind: str(name) for kind, name in (columns or {}).items()})
     return frame, frame.columns[found["user"]], frame.columns[found["movie"]]
 
 

@@ -1,7 +1,9 @@
 """Read ratings from JSON lines and DataFrames: records with named values, without holding all of them as texts."""
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,6 +16,13 @@ from cf_excel.ratings.columns import CHUNK_ROWS
 from cf_excel.ratings.sources import Source
 
 _LINES_FOR_NAMES = 1000
+# what messages say of the command line's options, and what is to be done about a DataFrame
+_OPTION = re.compile(r"""--(user|movie|rating|timestamp)-column (?:"([^"]*)"|([^\s,:)]+))""")
+_IN_PYTHON = (
+    (", or --form grid where every movie has a column", ", or melt() the table where every movie has a column"),
+    (": mend them, or pass --skip-bad", ": mend or drop them"),
+    ("pass --date-format DD/MM/YYYY or MM/DD/YYYY", "read it with pd.to_datetime"),
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,22 @@ class FrameRecords:
                 },
                 dtype=object,
             )
+
+
+@contextmanager
+def naming_arguments() -> Iterator[None]:
+    """Let an InputError about a DataFrame name arguments of Python, such as item="product", and no option."""
+    try:
+        yield
+    except InputError as error:
+        text = _OPTION.sub(_argument, str(error))
+        for option, in_python in _IN_PYTHON:
+            text = text.replace(option, in_python)
+        raise type(error)(text) from None
+
+
+def _argument(option: re.Match[str]) -> str:
+    return f'{"item" if option[1] == "movie" else option[1]}="{option[2] or option[3]}"'
 
 
 def as_frame(table: Any) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from importlib import import_module
 from typing import NamedTuple
 
@@ -137,6 +138,10 @@ class Ratings:
     def __repr__(self) -> str:
         counts = f"{self.n_users:,} {self.nouns.users}, {self.n_movies:,} {self.nouns.movies}"
         return f"<Ratings: {len(self):,} by {counts}, from {self.source}>"
+
+    def _repr_html_(self) -> str:
+        own_split = import_module("cf_excel.ratings.own_split")  # which imports this module, and pandas
+        return f"<p>{escape(repr(self)[1:-1])}</p>{own_split.ratings_frame(self, 5).to_html()}"
 
     @property
     def n_users(self) -> int:

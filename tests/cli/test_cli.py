@@ -77,7 +77,8 @@ def test_build_takes_the_users_and_movies_that_there_are(tmp_path, capsys):
         (["--only", "nothing"], "invalid choice: 'nothing'"),
         (["--ratings", "nowhere.csv"], "nowhere.csv"),
         (["--top-users", "x"], "'x': expected a whole number"),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--nonsense"], "cf_excel build: unrecognized arguments: --nonsense (see cf_excel build --help)"),
+        (["--slop", "1", "--interept=3"], "unrecognized arguments: --interept=3: did you mean --intercept?"),
     ],
 )
 def test_bad_options_get_one_line(tmp_path, capsys, options, says):

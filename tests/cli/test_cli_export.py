@@ -27,7 +27,7 @@ def test_export_writes_the_workbook_and_says_what_it_holds(model, tmp_path, caps
     assert main(["export"]) == 0
     out = capsys.readouterr().out
     n = len(random_factors("bayes").seen_movies)
-    assert re.match(rf"wrote recommender\.xlsx: 40 users, 120 movies, 4 factors, {n:,} ratings, 0\.\d MB\n", out)
+    assert re.match(rf"wrote recommender\.xlsx: 40 users, 120 movies, 4 factors, {n:,} ratings, \d\d kB\n", out)
     assert "it tells who rated what: pass --no-ratings" in out
     assert openpyxl.load_workbook(tmp_path / "recommender.xlsx").sheetnames[0] == "predict"
 

@@ -309,7 +309,7 @@ def test_parquet_needs_its_extra(shop, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     assert main(["recommend", "--all", "--out", "r.parquet"]) == 2
     assert capsys.readouterr().err == (
-        'cf_excel recommend: r.parquet is a Parquet file: to write it, pip install "cf_excel[parquet]"\n'
+        "cf_excel recommend: r.parquet is a Parquet file: to write it, python -m pip install pyarrow\n"
     )
 
 

@@ -142,7 +142,7 @@ def test_what_lists_rank_by_needs_room_on_the_disk_too(
     options = ["--epochs", "1", "--out", str(tmp_path / "model")]
     assert train(*options, "--lists", "rating") == 0
     assert train(*options) == 2
-    assert "the model takes about 0.0 MB" in capsys.readouterr().err
+    assert "the model takes about 16 kB, and 14 kB are free there" in capsys.readouterr().err
 
 
 def test_the_optimizer_is_kept_with_the_model(small: Ratings, tmp_path: Path) -> None:
@@ -488,7 +488,7 @@ def test_what_is_known_before_is_said_before(
     assert len(lines) == 4
     assert "there is no such file" in lines[0]
     assert "is no folder" in lines[2]
-    assert "0.0 MB are free there" in lines[3]
+    assert "0 kB are free there" in lines[3]
 
 
 def epochs_of(*errors: float) -> list[Epoch]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from cf_excel.cli import needs
+from cf_excel.errors import needs
 from cf_excel.model.file import save_factors
 
 WORKBOOK = Path(__file__).parents[2] / "workbooks" / "collab_filter.xlsx"
@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Run:
         (hiding / "sitecustomize.py").write_text(HIDING.format(names=names or ("torch", "numba")))
         paths = os.pathsep.join([str(hiding), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": paths, "CF_EXCEL_MODEL": str(tmp_path / "model.safetensors")}
-        words = [sys.executable, "-m", "cf_excel", *command.split()]
+        words = [sys.executable, *(["-c", command] if "import" in command else ["-m", "cf_excel", *command.split()])]
         return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     return run
@@ -80,6 +80,16 @@ def test_workbooks_are_built_and_filled(run: Run, tmp_path: Path, busy_factors: 
     ):
         done = run(command)
         assert done.returncode == 0, (command, done.stderr)
+
+
+def test_a_table_is_learnt_in_python(run: Run) -> None:
+    table = "import cf_excel, pandas as pd; sales = pd.read_csv('sales.csv'); "
+    done = run(table + "print(cf_excel.fit(sales, n_factors=2, iterations=2, tune=False).recommend('u1', n=1))")
+    assert done.returncode == 0, done.stderr
+    assert "u1" in done.stdout
+    assert run(table + "cf_excel.fit(sales[['customer', 'product']], 'picks', n_factors=2)").returncode == 0
+    for code in (table + "cf_excel.fit(sales, 'dot')", "from cf_excel.lesson import *"):
+        assert run(code).stderr.splitlines()[-1].endswith(needs("torch"))
 
 
 @pytest.mark.parametrize("options", ["--kind dot", "--kind net", "--device cuda"])

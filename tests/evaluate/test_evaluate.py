@@ -282,7 +282,7 @@ def test_a_peer_that_is_not_installed_is_named(
     monkeypatch.setattr(peers, "LIST_PEERS", (most,))
     assert main(["evaluate", "--models", "bayes", "--split", "lesson", "--peers", "--out", str(tmp_path)]) == 0
     captured = capsys.readouterr()
-    pip = "pip install cf_excel[bench] has it"
+    pip = 'pip install -e ".[bench]" in a copy of cf_excel has it'
     assert f"note: left out: absent (No module named 'no_such_library'; {pip})\n" in captured.err
     assert "note: left out: small (it can't take more than 49 users and movies)\n" in captured.err
     assert "\npresent " in captured.out

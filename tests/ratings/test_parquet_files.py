@@ -155,7 +155,7 @@ def test_a_folder_needs_its_extra(tmp_path, monkeypatch):
     for place in (folder, "s3://bucket/ratings"):
         with pytest.raises(FileError) as error:
             load_ratings(place)
-        assert str(error.value) == ('ratings is a folder of Parquet files: to read it, pip install "cf_excel[cluster]"')
+        assert str(error.value) == "ratings is a folder of Parquet files: to read it, python -m pip install pyarrow"
 
 
 def test_an_address(tmp_path, capsys):

@@ -20,7 +20,7 @@ from support.models import block_values
 from cf_excel.cli import main
 from cf_excel.errors import InputError
 from cf_excel.learn.schedules import lesson_cycles, sgdr
-from cf_excel.sheets.gradient.descent import Line
+from cf_excel.sheets.gradient.descent import Line, descend
 from cf_excel.sheets.gradient.gradient_books import build_gradient, check_options
 from cf_excel.sheets.gradient.gradient_layout import N_CONTOURS, N_CORNERS, RUNS_AWAY, DataSheet
 from cf_excel.sheets.gradient.optimizers import OPTIMIZERS
@@ -367,3 +367,18 @@ def test_build_only_gradient(tmp_path, capsys):
     assert all(f"  {title:<14} RMSE" in out for title in TITLES)
     cached = openpyxl.load_workbook(tmp_path / "gradient_descent.xlsx", data_only=True)["data"]
     assert cached[DataSheet(29).slope.first].value == -1.5
+
+
+def test_momentum_as_it_opens_comes_further_than_sgd():
+    line = Line.draw(29, 2.0, 30.0, seed=42)
+    sgd, momentum = (descend(BY_TITLE[title], line, 20) for title in ("sgd", "momentum"))
+    assert momentum.rmse[-1] < sgd.rmse[-1] - 0.5
+    assert momentum.b[-1] - 1 > 1.8 * (sgd.b[-1] - 1)
+
+
+@pytest.mark.parametrize("name", ["gradient_descent.xlsx", "gradient_descent.xlsm"])
+def test_every_name_says_what_it_is(gradient_folder, name):
+    book = openpyxl.load_workbook(gradient_folder / name)
+    names = [*book.defined_names.values(), *chain.from_iterable(sheet.defined_names.values() for sheet in book)]
+    assert len(names) > 30
+    assert [one.name for one in names if not 10 < len(one.comment or "") <= 255] == []

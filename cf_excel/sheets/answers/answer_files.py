@@ -24,7 +24,7 @@ def check_kind(path: Path) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
-            raise FileError(f'{path} is a Parquet file: to write it, pip install "cf_excel[parquet]"') from error
+            raise FileError(f"{path} is a Parquet file: to write it, python -m pip install pyarrow") from error
 
 
 def check_rows(path: Path, n_rows: int) -> None:

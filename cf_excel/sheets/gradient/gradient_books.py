@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from openpyxl import Workbook
-from openpyxl.workbook.defined_name import DefinedName
 
 from cf_excel.errors import InputError
 from cf_excel.sheets.exercise import answers_title, exercise_line
@@ -15,6 +14,7 @@ from cf_excel.sheets.gradient.descent import Contours, Descent, Line, descend, f
 from cf_excel.sheets.gradient.gradient_charts import GradientCharts
 from cf_excel.sheets.gradient.gradient_intro import gradient_lines
 from cf_excel.sheets.gradient.gradient_layout import N_CONTOURS, N_CORNERS, ComparisonChart, DataSheet, OptimizerSheet
+from cf_excel.sheets.gradient.gradient_names import gradient_name
 from cf_excel.sheets.gradient.optimizer_sheet import OptimizerWriter
 from cf_excel.sheets.gradient.optimizers import OPTIMIZERS, Optimizer
 from cf_excel.sheets.page_setup import fit_to_page, set_widths, write_intro
@@ -152,7 +152,7 @@ def _write_data(workbook: Workbook, cells: SheetCells, data: DataSheet, line: Li
     cells.fill(data.points, "derived", data.formulas[data.points], [len(line.x)])
     cells.fill(data.y, "derived", data.formulas[data.y], line.y)
     for name, address in data.names.items():
-        workbook.defined_names.add(DefinedName(name, attr_text=address))
+        workbook.defined_names.add(gradient_name(name, address))
     worksheet = workbook[data.title]
     set_widths(worksheet, {data.labels: 16, data.slope: 10, data.headers: 9, data.angles: 8, data.contours: 10})
     worksheet.freeze_panes = data.freeze

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.worksheet import Worksheet
@@ -11,6 +10,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from cf_excel.sheets.exercise import leave_blank
 from cf_excel.sheets.gradient.descent import START, Descent
 from cf_excel.sheets.gradient.gradient_layout import RUNAWAY, RUNS_AWAY, DataSheet, OptimizerSheet
+from cf_excel.sheets.gradient.gradient_names import gradient_name
 from cf_excel.sheets.gradient.optimizers import Optimizer
 from cf_excel.sheets.page_setup import fit_to_page, set_widths
 from cf_excel.xlsx.cells import Block, on_sheet
@@ -69,7 +69,7 @@ class OptimizerWriter:
         self._set_page()
 
     def _name(self, name: str, address: str) -> None:
-        self.worksheet.defined_names.add(DefinedName(name, attr_text=address))
+        self.worksheet.defined_names.add(gradient_name(name, address))
 
     def _write_texts(self) -> None:
         cells, sheet, optimizer = self.cells, self.sheet, self.optimizer

@@ -158,8 +158,9 @@ OPTIMIZERS = (
         "momentum",
         "Momentum",
         "The lesson moves by a running average of the gradient: avg = beta * avg + (1-beta) * gradient. PyTorch's form "
-        "v = beta * v + gradient makes the same steps at learning_rate * (1-beta). Try 0.0002 here and on sgd.",
-        {"learning_rate": 0.0001, "beta": 0.9},
+        "v = beta * v + gradient makes the same steps at learning_rate * (1-beta). "
+        "Its rate is twice sgd's: try it there.",
+        {"learning_rate": 0.0002, "beta": 0.9},
         (
             _pair("avg", "beta*{above[avg_b]}+(1-beta)*{de_db}", "avg"),
             _pair("v", "beta*{above[v_b]}+{de_db}", "torch v"),
@@ -167,7 +168,7 @@ OPTIMIZERS = (
         ),
         "{b}-learning_rate*{avg_b}",
         _momentum,
-        {"torch_learning_rate": ("learning_rate*(1-beta)", 0.0001 * (1 - 0.9))},
+        {"torch_learning_rate": ("learning_rate*(1-beta)", 0.0002 * (1 - 0.9))},
         charts=("rmse", "paths", "slopes"),
     ),
     Optimizer(

@@ -117,7 +117,7 @@ def _write_list(cells: SheetCells, recommender: Recommender, i: int, name: str) 
     for column, (style, header) in enumerate(headers[: panel.n_columns]):
         cells.put(panel.headers.column(column), style, [[header]])
     cells.put(panel.column(0), "index", [[j] for j in range(1, N_BEST + 1)])
-    columns = zip(("shrunk", "quiet", "score", "quiet"), _shown(recommender, name), strict=True)
+    columns = zip(("shrunk", "quiet_shrunk", "score", "quiet"), _shown(recommender, name), strict=True)
     for (block, formula), (style, shown) in zip(shown_formulas(book, i).items(), columns, strict=False):
         cells.fill(block, style, formula, np.array(shown, object))
 

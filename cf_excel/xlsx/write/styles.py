@@ -100,6 +100,7 @@ STYLES: dict[str, dict[str, object]] = {
     "big_score": _style(number="0.00", size=14, bold=True, horizontal="left"),
     "shrunk": _style(shrink_to_fit=True),
     "quiet": _style(ink=QUIET_INK, size=9),
+    "quiet_shrunk": _style(ink=QUIET_INK, size=9, shrink_to_fit=True),
     "code": _style(face="Consolas", size=10),
     "try": _style(face="Consolas", size=10, fill=INPUT_FILL, ink=INPUT_INK, box=True),
 }
