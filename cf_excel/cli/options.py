@@ -180,6 +180,12 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         path = download(args.download)
     with doing(f"reading {path}"):
         ratings = load_ratings(path, movies=args.movies, **how)
+    tell_notes(ratings)
+    return ratings
+
+
+def tell_notes(ratings: "Ratings") -> None:
+    """Say on stderr how ratings were read and what was left out."""
     for line in ratings.notes:
         note(line)
     if ratings.n_duplicates:
@@ -187,7 +193,6 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         later = "in a later row" if ratings.timestamp is None else "again, later"
         user, movie = ratings.nouns
         note(f"{n} left out: the same {user} rates the same {movie} {later}, which counts")
-    return ratings
 
 
 def ratings_options(args: argparse.Namespace) -> list[str]:

@@ -1,7 +1,7 @@
 """Processes of a fit played by threads."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,10 @@ class ThreadComm:
         self.rank, self.size, self.board, self.barrier, self.sent = rank, len(board), board, barrier, 0
 
     def _swap(self, mine: Any) -> list[np.ndarray]:
-        self.board[self.rank] = np.array(mine)
+        return self._all_of(np.array(mine))
+
+    def _all_of(self, mine: Any) -> list[Any]:
+        self.board[self.rank] = mine
         self.barrier.wait(60)
         everyones = list(self.board)
         self.barrier.wait(60)
@@ -32,11 +35,14 @@ class ThreadComm:
     engine = "threads"
 
     def shared(self, given: Any) -> Any:
-        self.board[self.rank] = given
-        self.barrier.wait(60)
-        found = self.board[0]
-        self.barrier.wait(60)
-        return found
+        return self._all_of(given)[0]
+
+    def exchange(self, blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [theirs[self.rank] for theirs in self._all_of(list(blocks))]
+
+    def collect(self, values: np.ndarray) -> list[np.ndarray]:
+        everyones = self._swap(values)
+        return [] if self.rank else everyones
 
     def total(self, part: Any) -> Any:
         return sum(self._swap(part))
