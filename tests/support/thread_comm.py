@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from cf_excel.ratings.parts import dealt
+from cf_excel.ratings.table import Ratings
+
 
 class ThreadComm:
     """What Comm promises, among threads of one process; sent counts the bytes that a process would send."""
@@ -65,3 +68,9 @@ def on_threads(size: int, work: Callable[[ThreadComm], Any]) -> list[Any]:
     for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
         raise error  # the cause, not those that waited in vain
     return [future.result() for future in futures]
+
+
+def dealt_to(comm: ThreadComm, ratings: Ratings, val_rows: np.ndarray) -> tuple[Ratings, np.ndarray]:
+    """Return the part of a rank, and which of its rows are held back."""
+    part, rows = dealt(comm, *((ratings, val_rows) if comm.rank == 0 else (None, None)))
+    return part.ratings, rows
