@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from cf_excel.learn.bayes.comm import Comm
     from cf_excel.learn.bayes.features import FeatureBlock
-    from cf_excel.learn.bayes.together import Share, Task, Trained
+    from cf_excel.learn.bayes.together import Share, Task, TrainedBayes
     from cf_excel.learn.progress import Progress
 
 
-def bayes_trainer(args: argparse.Namespace) -> "Callable[..., Trained]":
+def bayes_trainer(args: argparse.Namespace) -> "Callable[..., TrainedBayes]":
     """Return the function that trains the model bayes; its settings are checked now.
 
     It takes a Share and a Progress, and the processes where these have read their parts already.
@@ -27,7 +27,7 @@ def bayes_trainer(args: argparse.Namespace) -> "Callable[..., Trained]":
 
     usual = _task(args)
 
-    def train(share: "Share", report: "Progress", comm: "Comm" = ALONE) -> "Trained":
+    def train(share: "Share", report: "Progress", comm: "Comm" = ALONE) -> "TrainedBayes":
         ratings = share.part.ratings
         users = read_features(args.user_features, ratings.user_ids, "user")
         movies = read_features(args.movie_features, ratings.movie_ids, "movie")
@@ -50,7 +50,7 @@ def is_for_one(args: argparse.Namespace, share: "Share") -> bool:
     return together.is_for_one(share.part.n_ratings, _task(args))
 
 
-def _trained(comm: "Comm", share: "Share", task: "Task", report: "Progress") -> "Trained":
+def _trained(comm: "Comm", share: "Share", task: "Task", report: "Progress") -> "TrainedBayes":
     from cf_excel.learn.bayes.together import all_do, train_share
 
     trained = all_do(comm, train_share, share, task, progress=report)
