@@ -1,12 +1,11 @@
 """Fit the bayes model to millions of planted ratings: python -m benchmarks.scale [RATINGS ...] (default: 1e6 1e7).
 
 Before it, each size fits what ranks lists, and chooses the priors; after it, everybody of 10,000 users gets a list.
-With --workers N, the fit alone, by N processes.
+With --workers N, a folder of Parquet files is read and fitted by N processes, also by 1, in parts.
 Needs Linux, which tells the memory peak of a process.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.scale_workers import memory_mb, read_and_fit
 from benchmarks.synthetic import movielens_shaped
 from cf_excel.learn.baselines import fit_biases
 from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
@@ -34,26 +34,22 @@ LISTED_USERS = 10_000
 T = TypeVar("T")
 
 
-def main(sizes: list[str], workers: int = 1) -> None:
+def main(sizes: list[str], workers: int = 0) -> None:
     """Measure each size in a process of its own, because a process's memory peak never falls."""
-    print(
-        "ratings, users, movies; seconds of one core, peak of memory over the ratings; ns of a fit a rating, iteration"
-    )
-    print("test MSE: model, biases, the planted truth; share of the truth's variance that the model misses;")
-    print(f"share of the variance of the planted factors that it finds, of movies with {WELL_KNOWN} ratings and more")
+    if not workers:
+        print("ratings, users, movies; seconds of one core, peak of memory over the ratings; ns a rating, iteration")
+        print("test MSE: model, biases, the planted truth; share of the truth's variance that the model misses;")
+        print(f"share of the planted factors' variance that it finds, of movies with {WELL_KNOWN} ratings and more")
     for size in sizes or ["1e6", "1e7"]:
         command = [sys.executable, "-m", "benchmarks.scale", "--one", "--workers", str(workers), size]
         subprocess.run(command, check=True)
 
 
-def one(n: int, workers: int = 1) -> None:
+def one(n: int) -> None:
     """Fit one size and print what it took."""
     ratings, truth, factors = movielens_shaped(n)
     rows = np.sort(validation_rows(ratings, "random", 1)[: len(ratings) // 20])
     print(f"{len(ratings):,}, {ratings.n_users:,}, {ratings.n_movies:,}:", flush=True)
-    if workers > 1:
-        print_fit(ratings, truth, factors, rows, *shared_fit(ratings, rows, workers))
-        return
     lists, *cost = measured(lambda: fit_lists(ratings, rows))
     print(f"  what ranks lists: {said(*cost)}", flush=True)
     _, *cost = measured(lambda: tune(without(ratings, rows), BayesSettings()))
@@ -70,36 +66,6 @@ def measured(work: Callable[[], T]) -> tuple[T, float, float]:
     before, start = forget_peak(), time.process_time()
     found = work()
     return found, time.process_time() - start, memory_mb("VmHWM") - before
-
-
-def shared_fit(ratings: Ratings, rows: np.ndarray, workers: int) -> tuple[BayesFit, float, float]:
-    """Fit by so many processes, and print what the others took and what was sent; return as measured does, of one."""
-    from cf_excel.learn.bayes.processes import started
-    from cf_excel.learn.bayes.together import fit_together
-
-    def fit(ratings: Ratings, rows: np.ndarray, iterations: int) -> tuple[BayesFit, int, resource.struct_rusage]:
-        with started(workers) as comm:
-            found = fit_together(ratings, rows, BayesSettings(iterations=iterations), comm=comm)
-            sent = comm.sent
-        return found, sent, resource.getrusage(resource.RUSAGE_CHILDREN)
-
-    usual = BayesSettings().iterations
-    small = movielens_shaped(1000).ratings
-    starts = [fit(small, np.arange(10), 1)[2] for _ in range(2)]  # the first is slower: nothing is in memory yet
-    start = starts[1].ru_utime + starts[1].ru_stime - starts[0].ru_utime - starts[0].ru_stime
-    began = time.perf_counter()
-    (found, sent, children), seconds, added = measured(lambda: fit(ratings, rows, usual))
-    wall = time.perf_counter() - began
-    theirs = children.ru_utime + children.ru_stime - starts[1].ru_utime - starts[1].ru_stime - start
-    n_block = -(-ratings.n_movies // workers)
-    print(
-        f"  {wall:.1f} s by the clock with start; each of {workers - 1} others: {theirs / (workers - 1):.1f} s of one "
-        f"core, peak {children.ru_maxrss / 1024:,.0f} MB ({starts[1].ru_maxrss / 1024:,.0f} MB to start)\n"
-        f"  each sent {sent / usual / 1e6:.1f} MB an iteration, with what starts and ends the fit; the formula: "
-        f"{704 * 4 * n_block * (workers - 1) / 1e6:.1f} MB",
-        flush=True,
-    )
-    return found, seconds, added
 
 
 def said(seconds: float, added: float) -> str:
@@ -159,19 +125,14 @@ def forget_peak() -> float:
     return memory_mb("VmRSS")
 
 
-def memory_mb(name: str) -> float:
-    """Return a figure of this process' memory, in MB: VmRSS is what it holds, VmHWM the most that it held."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
-    return int(line.split()[1]) / 1024
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("sizes", nargs="*")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--one", action="store_true")
     given = parser.parse_args()
     if given.one:
-        one(int(float(given.sizes[0])), given.workers)
+        n = int(float(given.sizes[0]))
+        read_and_fit(n, given.workers) if given.workers else one(n)
     else:
         main(given.sizes, given.workers)

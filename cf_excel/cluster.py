@@ -36,7 +36,10 @@ def train_on_spark(options: Sequence[str], n_workers: int, *, attempts: int = 3)
 
 
 def train_here(options: list[str]) -> dict[str, Any] | CfExcelError | None:
-    """Be one of the processes: rank 0 returns its answer, or what is wrong with the options, the others nothing."""
+    """Be one of the processes that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the environment tell of.
+
+    Rank 0 returns its answer, or what is wrong with the options, the others nothing.
+    """
     from cf_excel.cli.train import run
     from cf_excel.cli.workers import follow_launcher
 

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     paths = [args.out / name for name in FILES]
     check_outputs(args, *paths)
     from cf_excel.cli.tables import print_table
-    from cf_excel.cli.train import read_features
+    from cf_excel.cli.train_bayes import read_features
     from cf_excel.evaluate import report
     from cf_excel.evaluate.run import evaluate
     from cf_excel.evaluate.systems import Tables, make_systems

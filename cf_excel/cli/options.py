@@ -181,6 +181,12 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
             path = download(args.download, tell=tell)
     with doing(f"reading {path}") as tell:
         ratings = load_ratings(path, movies=args.movies, **how, tell=tell)
+    tell_notes(ratings)
+    return ratings
+
+
+def tell_notes(ratings: "Ratings") -> None:
+    """Say on stderr how ratings were read and what was left out."""
     for line in ratings.notes:
         note(line)
     if ratings.n_duplicates:
@@ -188,7 +194,6 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
         later = "in a later row" if ratings.timestamp is None else "again, later"
         user, movie = ratings.nouns
         note(f"{n} left out: the same {user} rates the same {movie} {later}, which counts")
-    return ratings
 
 
 def ratings_options(args: argparse.Namespace) -> list[str]:

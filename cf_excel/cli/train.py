@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,24 +20,31 @@ from cf_excel.cli.options import (
     check_outputs,
     keep_former,
     read_ratings,
+    tell_notes,
     whole,
 )
 from cf_excel.cli.plain_text import size_of
+from cf_excel.cli.train_bayes import bayes_trainer, is_for_one
 from cf_excel.cli.train_keep import add_keep_options, find_kept, kept_alone
 from cf_excel.cli.train_picks import settle_kind, train_picks
-from cf_excel.cli.workers import add_workers_options, as_rank_0, fit_function, settle_workers
+from cf_excel.cli.workers import (
+    add_workers_options,
+    as_rank_0,
+    processes,
+    read_in_parts,
+    reads_in_parts,
+    settle_workers,
+)
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from cf_excel.learn.bayes.features import FeatureBlock
-    from cf_excel.learn.progress import History, Progress
+    from cf_excel.learn.bayes.together import Share, TrainedBayes
+    from cf_excel.learn.progress import Progress
     from cf_excel.model.factors import Factors
     from cf_excel.ratings.table import Ratings
 
-Trainer = Callable[["Ratings", "np.ndarray", "Progress"], "tuple[History, Factors]"]
+Trainer = Callable[..., "TrainedBayes"]
 
 
 class _FormerKind(argparse.Action):
@@ -137,32 +145,45 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.out and not path.parent.is_dir():
         raise FileError(f"--out {path}: there is no folder {path.parent}; make it first")
     _check_features(args)
-    train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else _bayes_trainer(args)
+    train = _lesson_trainer(args) if KINDS[args.kind].of_lesson else bayes_trainer(args)
+    if reads_in_parts(args):
+        with processes(args) as comm:
+            share = read_in_parts(args, comm)
+            if not is_for_one(args, share):
+                tell_notes(share.part.ratings)
+                return _train(args, path, share, partial(train, comm=comm))
     ratings = read_ratings(args)
-    kept = find_kept(args, ratings)
 
-    from cf_excel.cli import train_report
-    from cf_excel.cli.train_report import LinesReport, TerminalReport, baseline_scores, choice_words, verdict
-    from cf_excel.learn.list_fit import N_COLUMNS
+    from cf_excel.learn.bayes.together import Share
     from cf_excel.ratings.table import validation_rows
 
+    return _train(args, path, Share.whole(ratings, validation_rows(ratings, args.split, args.seed)), train)
+
+
+def _train(args: argparse.Namespace, path: Path, share: "Share", train: Trainer) -> dict[str, Any]:
+    """Train on what was read, show how it went, and write the model; return what was shown."""
+    from cf_excel.cli import train_report
+    from cf_excel.cli.train_report import LinesReport, TerminalReport, choice_words, named_baselines, verdict
+    from cf_excel.learn.list_fit import N_COLUMNS
+
+    ratings = share.part.ratings
+    kept = find_kept(args, ratings)
     n_of_lists = 0 if args.lists == "rating" else 2 * N_COLUMNS + 1
-    _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors, n_of_lists)
-    val_rows = validation_rows(ratings, args.split, args.seed)
-    _check_held_back(ratings, val_rows, args.split)
+    n_seen = 0 if args.no_seen else share.part.n_ratings
+    _check_room(path, ratings, args.factors or KINDS[args.kind].n_factors, n_of_lists, n_seen)
+    _check_held_back(share, args.split)
     if ratings.implicit:
-        factors, is_better = train_picks(args, ratings, val_rows)
+        factors, is_better = train_picks(args, ratings, share.val_rows)
         if not (is_better or args.force or _model_at(path) is None):
             _refuse_worse("a list of what is picked most", path)
         _save(args, kept_alone(args, factors, kept), path)
-        return train_report.as_answer(factors, ratings, val_rows, path)
+        return train_report.as_answer(factors, path)
     report = TerminalReport() if sys.stdout.isatty() else LinesReport(ratings.nouns.biases)
-    n_train = len(ratings) - len(val_rows)
-    say(f"{ratings.source}: {n_train:,} ratings to train on, {len(val_rows):,} held back (split: {args.split})")
+    n_train = share.part.n_ratings - share.n_held_back
+    say(f"{ratings.source}: {n_train:,} ratings to train on, {share.n_held_back:,} held back (split: {args.split})")
     with report:
-        history, factors = train(ratings, val_rows, report)
-        factors, lists_stopped = _with_lists(factors, ratings, val_rows, args)
-        baselines = baseline_scores(ratings, val_rows)
+        factors, history, errors, lists_stopped = train(share, report)
+        baselines = named_baselines(errors, ratings.nouns)
         report.baselines(baselines)
     if history.stopped:
         say(f"stopped after {history.stopped}: the model keeps what it learnt until there")
@@ -177,23 +198,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         _check_no_worse(factors, path)
     _save(args, kept_alone(args, factors, kept), path)
     told = {"chosen": factors.record.get("chosen"), "stopped": history.stopped or None, "verdict": advice}
-    return (
-        train_report.as_answer(factors, ratings, val_rows, path)
-        | train_report.named_scores(history.epochs, baselines)
-        | told
-    )
-
-
-def _with_lists(
-    factors: "Factors", ratings: "Ratings", val_rows: "np.ndarray", args: argparse.Namespace
-) -> "tuple[Factors, bool]":
-    """Return a model with what its lists rank by, and whether Ctrl-C left that out: the model itself is kept."""
-    from cf_excel.learn.list_fit import with_lists
-
-    try:
-        return with_lists(factors, ratings, val_rows, args.lists, args.seed, args.device), False
-    except KeyboardInterrupt:
-        return factors, True
+    return train_report.as_answer(factors, path) | train_report.named_scores(history.epochs, baselines) | told
 
 
 def _save(args: argparse.Namespace, factors: "Factors", path: Path) -> None:
@@ -210,13 +215,13 @@ def _check_features(args: argparse.Namespace) -> None:
             raise FileError(f"{path}: there is no such file")
 
 
-def _check_room(path: Path, ratings: "Ratings", n_factors: int, n_of_lists: int) -> None:
+def _check_room(path: Path, ratings: "Ratings", n_factors: int, n_of_lists: int, n_seen: int) -> None:
     """Raise FileError where the disk lacks the room for a model with its variances and who rated what.
 
-    n_of_lists: how many numbers of each movie the lists rank by.
+    n_of_lists: how many numbers of each movie the lists rank by. n_seen: ratings that it keeps.
     """
     needed = 8 * (ratings.n_users + ratings.n_movies) * (n_factors + 2)
-    needed += 8 * len(ratings) + 4 * ratings.n_movies * n_of_lists
+    needed += 8 * n_seen + 4 * ratings.n_movies * n_of_lists
     free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.is_dir())).free
     if free < needed:
         raise FileError(f"{path}: the model takes about {size_of(needed)}, and {size_of(free)} are free there")
@@ -262,55 +267,30 @@ def _n_beaten(factors: "Factors", baselines: list[float]) -> int:
     return len(own) if error is None else sum(error < other for other in own)
 
 
-def _bayes_trainer(args: argparse.Namespace) -> Trainer:
-    """Return the function that fits the model bayes; its settings are checked now."""
-    from cf_excel.learn.bayes.bayes_factors import bayes_to_factors
-    from cf_excel.learn.bayes.factorization import BayesSettings
-
-    sizes = {"n_factors": args.factors, "iterations": args.epochs}
-    given = {name: value for name, value in sizes.items() if value is not None}
-    settings = BayesSettings(seed=args.seed, device=args.device, use_content=not args.ratings_only, **given)
-    fitted = fit_function(args, tuple(given))
-
-    def train(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
-        users = read_features(args.user_features, ratings.user_ids, "user")
-        movies = read_features(args.movie_features, ratings.movie_ids, "movie")
-        fit = fitted(ratings, val_rows, settings, user_blocks=users, more_movie_blocks=movies, progress=report)
-        return fit.history, bayes_to_factors(fit, ratings, args.split)
-
-    return train
-
-
 def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     """Return the function that trains a model of the lesson; its settings are checked now."""
+    from cf_excel.learn.baselines import baseline_errors
+    from cf_excel.learn.bayes.together import TrainedBayes
     from cf_excel.learn.lesson.lesson_factors import to_factors
     from cf_excel.learn.lesson.recipes import lesson_settings, train
+    from cf_excel.learn.list_fit import with_lists
 
     names = ("epochs", "lr", "wd", "batch_size", "seed", "device", "threads", "engine")
     optimizer = None if args.optimizer == "lesson" else args.optimizer
     changes = {"n_factors": args.factors, "optimizer": optimizer} | {name: getattr(args, name) for name in names}
     settings = lesson_settings(args.kind, **changes)
 
-    def train_lesson(ratings: "Ratings", val_rows: "np.ndarray", report: "Progress") -> "tuple[History, Factors]":
+    def train_lesson(share: "Share", report: "Progress") -> "TrainedBayes":
+        ratings, val_rows = share.part.ratings, share.val_rows
         trained = train(ratings, val_rows, settings, report)
-        return trained.history, to_factors(trained, ratings, args.split)
+        factors, lists_stopped = to_factors(trained, ratings, args.split), False
+        try:
+            factors = with_lists(factors, ratings, val_rows, args.lists, args.seed, args.device)
+        except KeyboardInterrupt:  # the model itself is kept
+            lists_stopped = True
+        return TrainedBayes(factors, trained.history, baseline_errors(ratings, val_rows), lists_stopped)
 
     return train_lesson
-
-
-def read_features(path: Path | None, ids: "np.ndarray", kind: str) -> "list[FeatureBlock]":
-    """Read the features that --user-features or --movie-features names, and say on stderr which columns tell nothing.
-
-    Raises FileError and InputError as read_blocks does.
-    """
-    if path is None:
-        return []
-    from cf_excel.learn.bayes.feature_tables import read_blocks
-
-    blocks, dull = read_blocks(path, ids, kind)
-    if dull:
-        note(f"{path.name}: left out because no two rows share a value, or all do: {', '.join(dull)}")
-    return blocks
 
 
 def _check_options(args: argparse.Namespace) -> None:
@@ -330,14 +310,16 @@ def _check_options(args: argparse.Namespace) -> None:
         raise InputError("--ratings-only leaves every feature out: leave it out to take those of a table")
 
 
-def _check_held_back(ratings: "Ratings", val_rows: "np.ndarray", split: str) -> None:
+def _check_held_back(share: "Share", split: str) -> None:
     """Refuse to hold ratings back where that can tell nothing: there are too few, or all are equal."""
     if split == "none":
         return
-    low, high = ratings.rating.min(), ratings.rating.max()
-    if not len(val_rows):
-        n = f"{len(ratings)} {'pick' if ratings.implicit else 'rating'}{'s' if len(ratings) > 1 else ''}"
-        raise InputError(f"{ratings.source} has {n}, too few to hold a fifth of them back: pass --split none")
+    ratings, n = share.part.ratings, share.part.n_ratings
+    if not share.n_held_back:
+        told = f"{n} {'pick' if ratings.implicit else 'rating'}{'s' if n > 1 else ''}"
+        raise InputError(f"{ratings.source} has {told}, too few to hold a fifth of them back: pass --split none")
+    is_whole = len(ratings) == n
+    low, high = (ratings.rating.min(), ratings.rating.max()) if is_whole else ratings.rating_range
     if low == high and not ratings.implicit:
         raise InputError(
             f"every rating of {ratings.source} is {low:g}, so that those held back would tell nothing: "

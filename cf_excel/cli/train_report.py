@@ -14,13 +14,11 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from cf_excel.cli.messages import say
-from cf_excel.learn.baselines import bias_baseline, mean_baseline
+from cf_excel.learn.baselines import Errors
 from cf_excel.learn.bayes.search import OFF
 from cf_excel.learn.progress import Epoch, Progress
-from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model.factors import Factors
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
-from cf_excel.ratings.table import Ratings
 
 HEADINGS = ("epoch", "train loss", "val MSE", "val RMSE", "val MAE", "seconds")
 _SIZES = {"n_factors": "factors", "iterations": "epochs", "draws": "draws averaged"}
@@ -31,17 +29,13 @@ _PRECISIONS = {
     "content": "features",
     "alpha": "noise precision",
 }
-Scores = dict[str, tuple[float, float, float]]
+Scores = dict[str, Errors]
 """Name of a baseline to its validation MSE, RMSE and MAE."""
 
 
-def baseline_scores(ratings: Ratings, val_rows: np.ndarray) -> Scores:
-    """Return validation MSE, RMSE and MAE of the predictions that a model must beat; none without validation rows."""
-    if not len(val_rows):
-        return {}
-    truth = ratings.rating[val_rows]
-    baselines = {"mean": mean_baseline(ratings, val_rows), ratings.nouns.biases: bias_baseline(ratings, val_rows)}
-    return {name: (mse(values, truth), rmse(values, truth), mae(values, truth)) for name, values in baselines.items()}
+def named_baselines(errors: Sequence[Errors], nouns: Nouns) -> Scores:
+    """Return the errors of the mean and of the biases by what a person is told."""
+    return dict(zip(("mean", nouns.biases), errors, strict=False))
 
 
 def verdict(epochs: Sequence[Epoch], baselines: Scores) -> list[str]:
@@ -104,16 +98,16 @@ def named_scores(epochs: Sequence[Epoch], baselines: Scores) -> dict[str, Any]:
     return {"epochs": rows, "baselines": {name: dict(zip(errors, of, strict=True)) for name, of in baselines.items()}}
 
 
-def as_answer(factors: Factors, ratings: Ratings, val_rows: np.ndarray, path: Path) -> dict[str, Any]:
+def as_answer(factors: Factors, path: Path) -> dict[str, Any]:
     """Return what was trained on what, and how good it is on what was held back."""
     record = factors.record
-    held_back = {"trained_on": len(ratings) - len(val_rows), "held_back": len(val_rows)}
-    return {"model": path, "kind": factors.kind, "source": ratings.source, **held_back} | {
+    numbers = {"trained_on": record["n_train"], "held_back": record["n_validation"]}
+    return {"model": path, "kind": factors.kind, "source": record["source"], **numbers} | {
         name: record[name] for name in ("split", "seed", "metrics") if name in record
     }
 
 
-def baseline_cells(name: str, errors: tuple[float, float, float]) -> list[str]:
+def baseline_cells(name: str, errors: Errors) -> list[str]:
     """Return the cells of a baseline's row."""
     return [name, "", *map(_number, errors), ""]
 

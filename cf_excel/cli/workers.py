@@ -3,29 +3,31 @@
 import argparse
 import os
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from cf_excel.cli.options import whole
-from cf_excel.errors import InputError
+from cf_excel.cli.options import reading_options, whole
+from cf_excel.errors import CfExcelError, InputError, WorkerError
 
 if TYPE_CHECKING:
-    from cf_excel.learn.bayes.factorization import BayesFit
+    from cf_excel.learn.bayes.comm import Comm
+    from cf_excel.learn.bayes.together import Share
     from cf_excel.learn.bayes.torch_comm import TorchComm
 
 T = TypeVar("T")
 
 _TO_RELEASE = timedelta(minutes=1)  # for the others to get there; one that is gone never does
+_NOT_OF_PARQUET = ("sheet", "table", "cells", "form", "items_down", "download")
 
 
 def add_workers_options(group: argparse._ActionsContainer) -> None:
     """Add --workers and --checkpoint."""
     group.add_argument(
-        "--workers", type=whole, metavar="N", help="processes that share the fit, on the CPU (default: 1)"
+        "--workers", type=whole, metavar="N", help="processes that share the work, on the CPU (default: 1)"
     )
     group.add_argument(
         "--checkpoint",
@@ -60,16 +62,20 @@ def as_rank_0(run: Callable[[argparse.Namespace], T]) -> Callable[[argparse.Name
         if follow_launcher():
             raise SystemExit(0)
         try:
-            return run(args)
+            answer = run(args)
         except Exception:
-            if _launched("WORLD_SIZE") > 1 and not getattr(args, "has_shared", False):
-                _release_followers()
+            _release_followers(args)
             raise
+        _release_followers(args)
+        return answer
 
     return run_or_follow
 
 
-def _release_followers() -> None:
+def _release_followers(args: argparse.Namespace) -> None:
+    """Let those that a launcher has started go, where they were not needed."""
+    if _launched("WORLD_SIZE") < 2 or getattr(args, "has_shared", False):
+        return
     from cf_excel.learn.bayes.torch_comm import launched
 
     with suppress(Exception), launched(_TO_RELEASE) as comm:  # what ended rank 0 is what a person is told
@@ -96,26 +102,49 @@ def settle_workers(args: argparse.Namespace) -> None:
         raise InputError(f"--workers is for --kind bayes: {args.kind} is trained by one process")
 
 
-def fit_function(args: argparse.Namespace, keep: tuple[str, ...]) -> "Callable[..., BayesFit]":
-    """Return what fits the model as fit_tuned, or as fit_bayes with --no-tune, by as many processes as args say."""
-    from cf_excel.learn.bayes.factorization import fit_bayes
-    from cf_excel.learn.bayes.tuning import fit_tuned
-
-    fit = partial(_fit_together, args) if (args.workers or 1) > 1 else fit_bayes
-    fit = partial(fit, checkpoint=args.checkpoint)
-    return fit if args.no_tune else partial(fit_tuned, keep=keep, fit=fit)
-
-
-def _fit_together(args: argparse.Namespace, ratings: Any, *given: Any, **named: Any) -> "BayesFit":
+@contextmanager
+def processes(args: argparse.Namespace) -> "Iterator[Comm]":
+    """Be rank 0 of as many processes as args say; the others follow until the block ends. Raises WorkerError."""
     from cf_excel.learn.bayes.processes import started
-    from cf_excel.learn.bayes.together import check_workers, fit_together
     from cf_excel.learn.bayes.torch_comm import launched
 
-    check_workers(args.workers, ratings)
     args.has_shared = True
-    processes: AbstractContextManager[TorchComm] = launched() if _launched("WORLD_SIZE") > 1 else started(args.workers)
-    with processes as comm:
-        return fit_together(ratings, *given, comm=comm, **named)
+    there: AbstractContextManager[TorchComm] = launched() if _launched("WORLD_SIZE") > 1 else started(args.workers)
+    with there as comm:
+        try:
+            yield comm
+        except WorkerError:
+            raise
+        except CfExcelError:
+            comm.shared(None)
+            raise
+        comm.shared(None)
+
+
+def reads_in_parts(args: argparse.Namespace) -> bool:
+    """Say whether each process reads its own part of the ratings.
+
+    They do so of a folder of Parquet files, with a split that asks for no order of all rows.
+    """
+    if (args.workers or 1) == 1 or args.split not in ("hash", "none") or args.ratings is None:
+        return False
+    from cf_excel.ratings.readers import is_parquet_folder
+
+    return not any(getattr(args, name) for name in _NOT_OF_PARQUET) and is_parquet_folder(args.ratings)
+
+
+def read_in_parts(args: argparse.Namespace, comm: "Comm") -> "Share":
+    """Read this process's part of the ratings while the others read theirs.
+
+    Raises FileError and InputError as load_ratings does.
+    """
+    from cf_excel.learn.bayes.together import all_do, read
+    from cf_excel.ratings.readers import movies_beside
+    from cf_excel.ratings.reading import Reading
+
+    how = Reading.of(**reading_options(args))
+    path = args.ratings if isinstance(args.ratings, str) else args.ratings.absolute()
+    return all_do(comm, read, None, path, how, dict(movies_beside(args.ratings, args.movies)), args.split)
 
 
 def _launched(variable: str) -> int:

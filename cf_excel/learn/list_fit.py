@@ -18,15 +18,18 @@ is what B says of the user.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, Arrays, arrays_on
+from cf_excel.learn.bayes.comm import ALONE, Comm, mean_of, normals, sum_of_rows
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, LISTS
 from cf_excel.model.lists import ListFactors
+from cf_excel.ratings.parts import everyones
 from cf_excel.ratings.table import Ratings, row_numbers
 
 N_COLUMNS = 24
@@ -63,35 +66,49 @@ def with_lists(
 
 
 def fit_lists(
-    ratings: Ratings, val_rows: np.ndarray, by: str = "score", seed: int = 0, device: str = "auto"
+    ratings: Ratings,
+    val_rows: np.ndarray,
+    by: str = "score",
+    seed: int = 0,
+    device: str = "auto",
+    comm: Comm = ALONE,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> ListFactors:
     """Return what ranks lists, from the ratings outside val_rows; the same seed, the same numbers.
 
-    device: as of arrays_on, or another, which is the CPU here: mps has no numbers of double precision.
+    device: as of arrays_on, or another, which is the CPU here: mps has no numbers of double precision. comm: processes
+    of which each has the ratings of its users; what is as long as the users stays there. Where is_stopped says so in
+    one of several, all raise KeyboardInterrupt.
     """
     is_training = np.ones(len(ratings), bool)
     is_training[row_numbers(val_rows, len(ratings))] = False
     users, movies = ratings.user_idx[is_training], ratings.movie_idx[is_training]
     time = None if ratings.timestamp is None else ratings.timestamp[is_training]
-    arrays_here = arrays_on(device if device in ("auto", "cuda") else "cpu", len(ratings))
-    learnt, shape = _of_experienced(users), (ratings.n_users, ratings.n_movies)
-    given, asked = autoencoder(users[learnt], movies[learnt], shape, np.random.default_rng(seed), arrays=arrays_here)
-    arrays = {"given": given, "asked": asked, "popularity": popularity_of(movies, time, ratings.n_movies)}
+    arrays_here = arrays_on(device if device in ("auto", "cuda") and comm.size == 1 else "cpu", len(ratings))
+    learnt, shape = _of_experienced(users, comm), (ratings.n_users, ratings.n_movies)
+    rng = np.random.default_rng(seed)
+    given, asked = autoencoder(
+        users[learnt], movies[learnt], shape, rng, arrays=arrays_here, comm=comm, is_stopped=is_stopped
+    )
+    arrays = {"given": given, "asked": asked, "popularity": popularity_of(movies, time, ratings.n_movies, comm)}
     return ListFactors(**{name: array.astype(np.float32) for name, array in arrays.items()}, by=by)
 
 
-def _of_experienced(users: np.ndarray) -> np.ndarray:
+def _of_experienced(users: np.ndarray, comm: Comm) -> np.ndarray:
     """Return which of the ratings, (n_ratings,), are of users to learn from: of at least half of the users."""
     n_by_user = np.bincount(users)
-    counts = n_by_user[n_by_user > 0]
-    return n_by_user[users] >= min(counts.mean() * _LEAST_PART, np.median(counts))
+    counts = np.concatenate(everyones(comm, n_by_user[n_by_user > 0]))
+    return np.asarray(n_by_user[users] >= min(counts.mean() * _LEAST_PART, np.median(counts)))
 
 
-def popularity_of(movies: np.ndarray, time: np.ndarray | None, n_movies: int) -> np.ndarray:
+def popularity_of(movies: np.ndarray, time: np.ndarray | None, n_movies: int, comm: Comm = ALONE) -> np.ndarray:
     """Return each movie's share of the ratings, (n_movies,), each halved for every year before the newest."""
-    weights = None if time is None else 0.5 ** ((time.max() - time) / _HALF_LIFE)
-    counts = np.bincount(movies, weights, n_movies).astype(np.float64)
-    return counts / counts.sum()
+    weights = None
+    if time is not None:
+        newest = comm.gather(time.max(initial=np.iinfo(np.int64).min, keepdims=True)).max()
+        weights = 0.5 ** ((newest - time) / _HALF_LIFE)
+    counts = comm.total(np.bincount(movies, weights, n_movies).astype(np.float64))
+    return np.asarray(counts / counts.sum())
 
 
 def autoencoder(
@@ -106,24 +123,33 @@ def autoencoder(
     precision: float = _PRECISION,
     precision_of_rating: float = _PRECISION_OF_RATING,
     arrays: Arrays = ON_CPU,
+    comm: Comm = ALONE,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return given and asked, (n_movies, n_columns), float64, from the rows of who rated and what, (n_ratings,).
 
     weights (n_ratings,): how much each counts, all the same without. n_columns, n_singular: at most. precision,
-    precision_of_rating: of the weights of a movie, and what each of its ratings adds.
+    precision_of_rating: of the weights of a movie, and what each of its ratings adds. comm, is_stopped: of fit_lists;
+    shape is that of all processes.
     """
-    rated = csr_array((np.ones(len(users)) if weights is None else weights, (users, movies)), shape)
+    own_shape = len(range(comm.rank, shape[0], comm.size)), shape[1]
+    ones = np.ones(len(users)) if weights is None else weights
+    rated = csr_array((ones, (users // comm.size, movies)), own_shape)
     n_by_user = np.diff(rated.indptr)
-    rated.data *= np.repeat((np.maximum(n_by_user, 1) / n_by_user[n_by_user > 0].mean()) ** -0.5, n_by_user)
+    rated.data *= np.repeat((np.maximum(n_by_user, 1) / mean_of(n_by_user[n_by_user > 0], comm)) ** -0.5, n_by_user)
     rated_t = rated.T.tocsr()
-    n_by_movie = np.diff(rated_t.indptr)
-    root = np.sqrt(precision + precision_of_rating * rated.power(2).sum(axis=0))[:, None]
+    n_by_movie = comm.total(np.diff(rated_t.indptr))
+    root = np.sqrt(precision + precision_of_rating * comm.total(rated.power(2).sum(axis=0)))[:, None]
     n_singular, n_columns = min(n_singular, *shape), min(n_columns, *shape)
 
     root, rated_here, rated_t_here = arrays.dense(root), arrays.sparse(rated), arrays.sparse(rated_t)
+    process = _Process(comm, arrays, rng, is_stopped)
+
+    def rated_by_all(z: Array) -> Array:
+        return sum_of_rows(rated_t_here @ z, comm)
 
     vectors, values = _right_singular(
-        lambda z: rated_here @ (z / root), lambda z: rated_t_here @ z / root, shape, n_singular, rng, arrays
+        lambda z: rated_here @ (z / root), lambda z: rated_by_all(z) / root, shape, n_singular, process
     )
     kept = values**2 / (1 + values**2)
     own = (vectors**2 @ kept)[:, None]
@@ -139,7 +165,7 @@ def autoencoder(
         return tempering * (right @ (left.T @ z) - own * z)
 
     columns, _ = _right_singular(
-        lambda z: rated_here @ times(z), lambda z: transposed_times(rated_t_here @ z), shape, n_columns, rng, arrays
+        lambda z: rated_here @ times(z), lambda z: transposed_times(rated_by_all(z)), shape, n_columns, process
     )
     given, asked = arrays.to_numpy(times(columns)), arrays.to_numpy(columns / tempering)
     columns = arrays.to_numpy(columns)
@@ -147,36 +173,55 @@ def autoencoder(
     return given * signs, asked * signs
 
 
+class _Process(NamedTuple):
+    """One of those that look for singular vectors, which have the rows of their users: where, and with what."""
+
+    comm: Comm
+    arrays: Arrays
+    rng: np.random.Generator
+    is_stopped: Callable[[], bool]
+
+    def eigh(self, matrix: Array) -> tuple[np.ndarray, np.ndarray]:
+        """Return rising eigenvalues and vectors of a symmetric matrix, the same bytes in all: signs are free."""
+        if self.comm.size > 1 and self.comm.total(self.is_stopped()):
+            raise KeyboardInterrupt
+        found: tuple[np.ndarray, np.ndarray] = self.comm.shared(tuple(np.linalg.eigh(self.arrays.to_numpy(matrix))))
+        return found
+
+    def orthonormal(self, columns: Array) -> Array:
+        """Return orthonormal columns that span what columns (n, k) do; fewer where some depend on others.
+
+        By the small matrix of their products: a QR factorization of so high a matrix takes many times longer where
+        other programs want the processor, too.
+        """
+        squares, rotation = self.eigh(columns.T @ columns)
+        kept = squares > 1e-13 * squares.max(initial=0)
+        return columns @ self.arrays.dense(rotation[:, kept] / np.sqrt(squares[kept]))
+
+
 def _right_singular(
-    times: Product, transposed_times: Product, shape: tuple[int, int], k: int, rng: np.random.Generator, arrays: Arrays
+    times: Product, transposed_times: Product, shape: tuple[int, int], k: int, process: _Process
 ) -> tuple[Array, Array]:
     """Return the k main right singular vectors (n_movies, k) and values (k,), falling, of a matrix of this shape.
 
-    Randomized power iteration (Halko, Martinsson & Tropp 2011), which asks for no more than products with the matrix.
+    Randomized power iteration (Halko, Martinsson & Tropp 2011), which asks for no more than products with the matrix:
+    times gives the rows of this process's users, transposed_times takes them and gives the sum over all.
     """
+    comm, arrays = process.comm, process.arrays
     width = min(k + _OVERSAMPLED, *shape)
     if width == min(shape):  # all that there is: nothing to search for
-        everything = arrays.dense(np.eye(width))
-        basis = everything if width == shape[1] else transposed_times(everything)
+        everything = np.eye(width)
+        basis = arrays.dense(everything)
+        if width != shape[1]:
+            basis = transposed_times(arrays.dense(everything[comm.rank :: comm.size]))
     else:
-        basis = transposed_times(arrays.dense(rng.normal(size=(shape[0], width))))
+        basis = transposed_times(arrays.dense(normals(process.rng, shape[0], width, comm)))
         for _ in range(_POWER_STEPS):
-            basis = transposed_times(times(_orthonormal(basis, arrays)))
-    basis = _orthonormal(_orthonormal(basis, arrays), arrays)  # the second time to full precision
+            basis = transposed_times(times(process.orthonormal(basis)))
+    basis = process.orthonormal(process.orthonormal(basis))  # the second time to full precision
     product = times(basis)
-    squares, rotation = np.linalg.eigh(arrays.to_numpy(product.T @ product))
+    squares, rotation = process.eigh(comm.total(product.T @ product))
     missing = np.zeros((shape[1], max(0, k - len(squares))))  # of a matrix of a lower rank
     values = np.append(np.sqrt(np.maximum(squares[::-1][:k], 0)), missing[0])
     vectors = basis @ arrays.dense(rotation[:, ::-1][:, :k].copy())
     return arrays.xp.concatenate([vectors, arrays.dense(missing)], 1), arrays.dense(values)
-
-
-def _orthonormal(columns: Array, arrays: Arrays) -> Array:
-    """Return orthonormal columns that span what columns (n, k) do; fewer where some depend on others.
-
-    By the small matrix of their products: a QR factorization of so high a matrix takes many times longer where other
-    programs want the processor, too.
-    """
-    squares, rotation = np.linalg.eigh(arrays.to_numpy(columns.T @ columns))
-    kept = squares > 1e-13 * squares.max(initial=0)
-    return columns @ arrays.dense(rotation[:, kept] / np.sqrt(squares[kept]))

@@ -1,24 +1,26 @@
 """The part of one process in reading a folder of Parquet files with others: it ends up with its users' ratings.
 
-For ratings that are more than one machine's memory. No command reads so yet: with --workers, too, rank 0 reads all.
+For ratings that are more than one machine's memory.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from cf_excel.errors import CfExcelError, FileError, InputError
 from cf_excel.ratings.assembly import arrays_of, one_of_each_pair
-from cf_excel.ratings.column_names import REQUIRED, find_columns, noun_of
+from cf_excel.ratings.column_names import REQUIRED, NoRatingColumn, columns_beside, find_columns, noun_of
 from cf_excel.ratings.hashes import content_sums, digest_of, id_hashes
 from cf_excel.ratings.movies import Movie
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.parquet_files import Parquet, read_parquet
+from cf_excel.ratings.parts import RatingsPart, Team, everyones, most, moved, summed
+from cf_excel.ratings.pick_tables import why_picks
 from cf_excel.ratings.rating_rows import ReadRows, collect_rows, tell_left_out
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import Source, is_url, list_sources
@@ -26,80 +28,58 @@ from cf_excel.ratings.table import Ratings, as_written
 
 T = TypeVar("T")
 
-_ROUND_ROWS = 1 << 20  # that all processes together hand over at a time
 _ROUND_IDS = 1 << 16
+_NO_PICKS = "several processes read ratings, not picks: train these with one"
 _NEVER = np.iinfo(np.int64).max
 
 
-class Gathering(Protocol):
-    """What the processes need of each other: one of size, of this rank, that gathers blocks of the same shape."""
-
-    rank: int
-    size: int
-
-    def gather(self, block: np.ndarray) -> np.ndarray:
-        """Return the blocks (n, ...) of all processes, (size * n, ...), in the order of ranks."""
-
-
-class RatingsPart(NamedTuple):
-    """What one process has of a table of ratings.
-
-    ratings: user_ids and movie_ids are those of the whole table, the same in every process, and so is declared_range,
-    the lowest and the highest rating; user_idx, movie_idx, rating and timestamp are those of the users whose row % size
-    is the rank, in the table's order. row (n,) int64: rising numbers, by which the parts of all processes fall into the
-    table's order. n_ratings: of the whole table. data_hash: what data_hash says of the whole table.
-    """
-
-    ratings: Ratings
-    row: np.ndarray
-    n_ratings: int
-    data_hash: str
-
-
 def read_part(
-    path: Path | str, comm: Gathering, how: Reading | None = None, movies: Mapping[int | str, Movie] | None = None
+    path: Path | str, team: Team, how: Reading | None = None, movies: Mapping[int | str, Movie] | None = None
 ) -> RatingsPart:
     """Read a folder of Parquet files, or its address, with other processes; all call it with the same arguments.
 
-    Row groups are dealt out in turn; ratings go to the process of their user in rounds of _ROUND_ROWS rows, so that in
+    Row groups are dealt out in turn; ratings go to the process of their user in bounded rounds, so that in
     memory are its share of the rows, its users' ratings, one round, and the ids of all users and movies. All parts
     together are what load_ratings reads of the folder, whatever the number of processes: ids in order of first
-    appearance, of each pair the latest rating. movies: what is known of them, by id; columns beside the ratings don't
-    tell. Raises FileError and InputError as load_ratings does, the same in every process, whichever met it, and
+    appearance, of each pair the latest rating. movies: what is known of them, by id, besides what columns beside the
+    ratings tell. Raises FileError and InputError as load_ratings does, the same in every process, whichever met it, and
     InputError for picks.
     """
     how = how or Reading()
     if how.implicit:
-        raise InputError(f"{path}: several processes read ratings, not picks: read these with one")
-    table, column = _agreed(comm, lambda: _table(path, how))
-    share = _Share.of(table, comm)
-    rows = _agreed(comm, lambda: collect_rows(share, column, how))
+        raise InputError(f"{path}: {_NO_PICKS}")
+    table, column = _agreed(team, lambda: _table(path, how))
+    share = _Share.of(table, team)
+    rows = _agreed(team, lambda: collect_rows(share, column, how))
     columns = _columns_of(rows, share, column)
-    left_out = _added_up(comm, rows, share)
-    n_read = _total(comm, len(columns["rating"]))
-    _agreed(comm, lambda: tell_left_out(table.name, left_out, n_read, how))
-    user_ids, columns["user_idx"] = _merged(comm, list(rows.users.row_of_id), columns["user_idx"], columns["row"])
-    movie_ids, columns["movie_idx"] = _merged(comm, list(rows.movies.row_of_id), columns["movie_idx"], columns["row"])
+    left_out = _added_up(team, rows, share)
+    n_read = summed(team, len(columns["rating"]))
+    _agreed(team, lambda: tell_left_out(table.name, left_out, n_read, how))
+    if how.implicit is None and not how.rating_range:
+        _check_no_picks(team, table, columns["rating"], table.first_record[column["rating"]])
+    known = _known_to_all(team, rows) | dict(movies or {})
+    user_ids, columns["user_idx"] = _merged(team, list(rows.users.row_of_id), columns["user_idx"], columns["row"])
+    movie_ids, columns["movie_idx"] = _merged(team, list(rows.movies.row_of_id), columns["movie_idx"], columns["row"])
     del rows
-    columns = _moved(comm, columns)
+    columns = moved(team, columns)
     kept = one_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids), columns.get("timestamp"))
     if kept is not None:
         columns = {name: values[kept] for name, values in columns.items()}
-    n_ratings = _total(comm, len(columns["rating"]))
+    n_ratings = summed(team, len(columns["rating"]))
     if n_ratings < n_read:
-        user_ids, columns["user_idx"] = _renumbered(comm, user_ids, columns["user_idx"], columns["row"])
-        movie_ids, columns["movie_idx"] = _renumbered(comm, movie_ids, columns["movie_idx"], columns["row"])
-        columns = _moved(comm, columns)
+        user_ids, columns["user_idx"] = _renumbered(team, user_ids, columns["user_idx"], columns["row"])
+        movie_ids, columns["movie_idx"] = _renumbered(team, movie_ids, columns["movie_idx"], columns["row"])
+        columns = moved(team, columns)
     user, movie = (table.first_record[column[kind]] for kind in ("user", "movie"))
     ratings = Ratings(
-        **arrays_of(columns, user_ids, movie_ids, movies or {}),
+        **arrays_of(columns, user_ids, movie_ids, known),
         source=table.name if is_url(path) else Path(path).resolve().name,
         n_duplicates=n_read - n_ratings,
-        declared_range=how.rating_range or _range(comm, columns["rating"]),
+        declared_range=how.rating_range or _range(team, columns["rating"]),
         notes=tuple(how.notes),
         nouns=how.nouns or Nouns(noun_of(user, "user"), noun_of(movie, "movie")),
     )
-    return RatingsPart(ratings, columns["row"], n_ratings, _hash(comm, ratings))
+    return RatingsPart(ratings, columns["row"], n_ratings, _hash(team, ratings))
 
 
 @dataclass(frozen=True)
@@ -117,13 +97,13 @@ class _Share:
     decimal_comma = False
 
     @classmethod
-    def of(cls, table: Parquet, comm: Gathering) -> "_Share":
+    def of(cls, table: Parquet, team: Team) -> "_Share":
         groups, first = [], 0
         for i, part in enumerate(table.parts):
             for number, n_rows in enumerate(part.groups):
                 groups.append((i, number, first))
                 first += n_rows
-        return cls(table, groups[comm.rank :: comm.size])
+        return cls(table, groups[team.rank :: team.size])
 
     @property
     def name(self) -> str:
@@ -164,7 +144,30 @@ def _table(path: Path | str, how: Reading) -> tuple[Parquet, dict[str, int]]:
         if not source.path.exists():
             raise FileError(f"{path}: no such file or folder")
     table = read_parquet(source)
-    return table, find_columns(table, REQUIRED, how.optional, how.names)
+    try:
+        column = find_columns(table, REQUIRED, how.optional, how.names)
+    except NoRatingColumn as error:
+        raise InputError(f"{error}; if it has picks: {_NO_PICKS}") from None
+    return table, column | columns_beside(table.first_record, set(column.values()))
+
+
+def _check_no_picks(team: Team, table: Parquet, rating: np.ndarray, header: str) -> None:
+    """Raise InputError where the first ratings of all processes are counts of picks, as as_picks finds."""
+    first = np.concatenate(everyones(team, rating[:_ROUND_IDS]))
+    if len(first) and (why := why_picks(first, header)):
+        raise InputError(f"{table.name}: {why}, as of picks: {_NO_PICKS}, or pass --explicit: they are ratings")
+
+
+def _known_to_all(team: Team, rows: ReadRows) -> dict[int | str, Movie]:
+    """Return what the columns beside the ratings tell of movies, in any process; the first one counts."""
+    own = list(rows.known().items())
+    known: dict[int | str, Movie] = {}
+    for start in range(0, most(team, len(own)), _ROUND_IDS):
+        for told in _everyones_json(team, own[start : start + _ROUND_IDS]):
+            for identity, (title, year, genres) in told:
+                first = known.get(identity, Movie())
+                known[identity] = Movie(first.title or title, first.year or year, first.genres or genres)
+    return known
 
 
 def _columns_of(rows: ReadRows, share: _Share, column: dict[str, int]) -> dict[str, np.ndarray]:
@@ -180,61 +183,41 @@ def _columns_of(rows: ReadRows, share: _Share, column: dict[str, int]) -> dict[s
     return columns | {"row": np.concatenate([np.empty(0, np.int64), *numbers])}
 
 
-def _everyones(comm: Gathering, block: np.ndarray) -> list[np.ndarray]:
-    """Return the arrays (n, ) of all processes, each of its own length."""
-    counts = comm.gather(np.array([len(block)], np.int64))
-    most = int(counts.max())
-    if not most:
-        return [block] * comm.size
-    blocks = comm.gather(np.pad(block, (0, most - len(block)))).reshape(comm.size, most)
-    return [one[:n] for one, n in zip(blocks, counts.tolist(), strict=True)]
-
-
-def _everyones_json(comm: Gathering, value: Any) -> list[Any]:
-    texts = _everyones(comm, np.frombuffer(json.dumps(value).encode(), np.uint8))
+def _everyones_json(team: Team, value: Any) -> list[Any]:
+    texts = everyones(team, np.frombuffer(json.dumps(value).encode(), np.uint8))
     return [json.loads(text.tobytes()) for text in texts]
 
 
-def _total(comm: Gathering, n: int) -> int:
-    return int(comm.gather(np.array([n], np.int64)).sum())
-
-
-def _most(comm: Gathering, n: int) -> int:
-    return int(comm.gather(np.array([n], np.int64)).max())
-
-
-def _agreed(comm: Gathering, work: Callable[[], T]) -> T:
+def _agreed(team: Team, work: Callable[[], T]) -> T:
     """Return what work returns; where it fails in any process, raise the error of the first such one in all."""
     fault: list[str] = []
     try:
         result = work()
     except CfExcelError as error:
         fault = ["file" if isinstance(error, FileError) else "input", str(error)]
-    for other in _everyones_json(comm, fault):
+    for other in _everyones_json(team, fault):
         if other:
             raise (FileError if other[0] == "file" else InputError)(other[1])
     return result
 
 
-def _added_up(comm: Gathering, rows: ReadRows, share: _Share) -> ReadRows:
+def _added_up(team: Team, rows: ReadRows, share: _Share) -> ReadRows:
     """Return what was left out in all processes, with the fault of the table's first bad row."""
     at = share.rows_of([rows.first_bad_row])[0] if rows.n_bad else _NEVER
-    told = _everyones_json(comm, [[rows.n_not_rated, rows.n_totals, rows.n_bad], [int(at), rows.first_fault]])
+    told = _everyones_json(team, [[rows.n_not_rated, rows.n_totals, rows.n_bad], [int(at), rows.first_fault]])
     n_not_rated, n_totals, n_bad = (sum(counts) for counts in zip(*(one[0] for one in told), strict=True))
     first_fault = min(one[1] for one in told)[1]
     return ReadRows(n_not_rated=n_not_rated, n_totals=n_totals, n_bad=n_bad, first_fault=first_fault)
 
 
-def _merged(
-    comm: Gathering, ids: list[int | str], idx: np.ndarray, row: np.ndarray
-) -> tuple[list[int | str], np.ndarray]:
+def _merged(team: Team, ids: list[int | str], idx: np.ndarray, row: np.ndarray) -> tuple[list[int | str], np.ndarray]:
     """Return the ids of all processes in order of first appearance, and what rows of ids become in it."""
     first = np.full(len(ids), _NEVER)
     np.minimum.at(first, idx, row)
     firsts: dict[int | str, int] = {}
-    for start in range(0, _most(comm, len(ids)), _ROUND_IDS):
-        told = _everyones_json(comm, ids[start : start + _ROUND_IDS])
-        for part, rows in zip(told, _everyones(comm, first[start : start + _ROUND_IDS]), strict=True):
+    for start in range(0, most(team, len(ids)), _ROUND_IDS):
+        told = _everyones_json(team, ids[start : start + _ROUND_IDS])
+        for part, rows in zip(told, everyones(team, first[start : start + _ROUND_IDS]), strict=True):
             for identity, at in zip(part, rows.tolist(), strict=True):
                 firsts[identity] = min(at, firsts.get(identity, at))
     merged = sorted(firsts, key=firsts.__getitem__)
@@ -243,42 +226,29 @@ def _merged(
 
 
 def _renumbered(
-    comm: Gathering, ids: list[int | str], idx: np.ndarray, row: np.ndarray
+    team: Team, ids: list[int | str], idx: np.ndarray, row: np.ndarray
 ) -> tuple[list[int | str], np.ndarray]:
     """Return the ids in order of their first row that is left, and what rows of ids become in it."""
     first = np.full(len(ids), _NEVER)
     np.minimum.at(first, idx, row)
-    step = max(1, _ROUND_ROWS // comm.size)
+    step = _ROUND_IDS
     for start in range(0, len(ids), step):
         block = first[start : start + step]
-        first[start : start + step] = comm.gather(block).reshape(comm.size, len(block)).min(0)
+        first[start : start + step] = team.gather(block).reshape(team.size, len(block)).min(0)
     order = np.argsort(first)  # every id has a rating left, and so a row of its own
     place = np.empty(len(ids), np.int32)
     place[order] = np.arange(len(ids))
     return [ids[i] for i in order.tolist()], place[idx]
 
 
-def _moved(comm: Gathering, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the rows of the users of this process, of those of all processes, in the table's order."""
-    pieces: dict[str, list[np.ndarray]] = {name: [values[:0]] for name, values in columns.items()}
-    step = max(1, _ROUND_ROWS // comm.size)
-    for start in range(0, _most(comm, len(columns["row"])), step):
-        rows = slice(start, start + step)
-        is_mine = np.concatenate(_everyones(comm, columns["user_idx"][rows])) % comm.size == comm.rank
-        for name, values in columns.items():
-            pieces[name].append(np.concatenate(_everyones(comm, values[rows]))[is_mine])
-    order = np.argsort(np.concatenate(pieces["row"]))
-    return {name: np.concatenate(pieces.pop(name))[order] for name in list(pieces)}
-
-
-def _range(comm: Gathering, rating: np.ndarray) -> tuple[float, float]:
+def _range(team: Team, rating: np.ndarray) -> tuple[float, float]:
     ends = [rating.min(initial=np.inf), rating.max(initial=-np.inf)]
-    every = comm.gather(np.array(ends, np.float32)).reshape(comm.size, 2)
+    every = team.gather(np.array(ends, np.float32)).reshape(team.size, 2)
     low, high = as_written(np.array([every[:, 0].min(), every[:, 1].max()], np.float32)).tolist()
     return low, high
 
 
-def _hash(comm: Gathering, ratings: Ratings) -> str:
+def _hash(team: Team, ratings: Ratings) -> str:
     ids = id_hashes(ratings.user_ids), id_hashes(ratings.movie_ids)
     sums = content_sums(*ids, ratings.user_idx, ratings.movie_idx, ratings.rating)
-    return digest_of(comm.gather(sums.view(np.int64)).view(np.uint64).reshape(comm.size, 3).sum(0))
+    return digest_of(team.gather(sums.view(np.int64)).view(np.uint64).reshape(team.size, 3).sum(0))

@@ -16,7 +16,7 @@ from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
-from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns, check_nouns
+from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
@@ -77,19 +77,19 @@ def load_ratings(
 
     Raises FileError for a file that can't be read and InputError, with the lines, for what is in it.
     """
-    how = Reading(
-        columns=dict(columns or {}),
+    how = Reading.of(
+        columns,
+        nouns,
+        not_rated,
         rating_range=rating_range,
         sheet=sheet,
         table=table,
         cells=cells,
         form=form,
         items_down=items_down,
-        not_rated=tuple(map(str, not_rated)),
         skip_bad=skip_bad,
         encoding=encoding,
         date_format=date_format,
-        nouns=check_nouns(nouns) if nouns else None,
         implicit=implicit,
     )
     if path is None and how == Reading(implicit=implicit) and not movies and not implicit:
@@ -134,12 +134,8 @@ def frame_ratings(
 
     table: of pandas, polars or pyarrow, or what pandas makes a DataFrame of.
     """
-    how = Reading(
-        columns={kind: str(name) for kind, name in (columns or {}).items()},
-        rating_range=rating_range,
-        nouns=check_nouns(nouns) if nouns else None,
-        implicit=implicit,
-    )
+    named = {kind: str(name) for kind, name in (columns or {}).items()}
+    how = Reading.of(named, nouns, rating_range=rating_range, implicit=implicit)
     found = FrameRecords(as_frame(table))
     try:
         column = _columns(found, how)
@@ -179,6 +175,22 @@ def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | No
         return tables[0]
     found = ", ".join(source.name for source in tables[:6]) or "no table"
     raise InputError(f"{path}: expected {', '.join(usual)} or a single table of {what} (found: {found})")
+
+
+def is_parquet_folder(path: Path | str) -> bool:
+    """Say whether a path stands for all Parquet files of a folder, or is an address of such."""
+    if is_url(path):
+        return True
+    return Path(path).is_dir() and _choose(list_sources(path), _RATINGS_FILES, path, "ratings").path == Path(path)
+
+
+def movies_beside(path: Path | str, movies: Path | str | None) -> Mapping[int | str, Movie]:
+    """Return what is known of the movies of a folder, from a table that is named or lies there; maybe nothing.
+
+    Raises FileError and InputError as load_ratings does.
+    """
+    source = _movies_source(list_sources(path), movies)
+    return _read_movies(source) if source else {}
 
 
 def _movies_source(sources: list[Source], movies: Path | str | None) -> Source | None:

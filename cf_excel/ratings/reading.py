@@ -1,11 +1,12 @@
 """How a table of ratings is to be read, as far as it does not say so itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.column_names import REQUIRED
-from cf_excel.ratings.nouns import Nouns
+from cf_excel.ratings.nouns import Nouns, check_nouns
 
 PAIR = ("user", "movie")
 FORMS = ("list", "grid")
@@ -54,6 +55,18 @@ class Reading:
             raise InputError(f"form {self.form!r}: expected list or grid")
         if self.items_down and self.form == "list":
             raise InputError("items down: only a grid has them, not a list")
+
+    @classmethod
+    def of(
+        cls,
+        columns: Mapping[str, str] | None = None,
+        nouns: tuple[str, str] | None = None,
+        not_rated: Sequence[str | float] = (),
+        **said: Any,
+    ) -> "Reading":
+        """Return what is said in load_ratings' words. Raises InputError for what can't be so."""
+        words = tuple(map(str, not_rated))
+        return cls(columns=dict(columns or {}), nouns=check_nouns(nouns) if nouns else None, not_rated=words, **said)
 
     @property
     def names(self) -> dict[str, str]:

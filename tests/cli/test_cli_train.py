@@ -346,7 +346,7 @@ def test_ctrl_c_while_the_lists_are_fitted_keeps_the_model(
     def interrupted(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("cf_excel.learn.list_fit.fit_lists", interrupted)
+    monkeypatch.setattr("cf_excel.learn.bayes.together.fit_lists", interrupted)
     capsys.readouterr()
     assert main(["train", "--no-tune", "--out", str(out)]) == 0
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stopped")]

@@ -8,6 +8,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from support import dying_worker
 from support.planted import low_rank_ratings
@@ -208,3 +209,63 @@ def test_under_torchrun_a_killed_rank_is_an_error_and_restarts_go_on(table: str,
     undisturbed = tmp_path / "undisturbed"
     assert main([*TRAIN, "--ratings", table, "--workers", "2", "--out", str(undisturbed)]) == 0
     assert out.read_bytes() == undisturbed.read_bytes()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """Return a folder of Parquet files with the ratings of `table`, and titles."""
+    pytest.importorskip("pyarrow")
+    columns = {"user": PLANTED.user_idx, "product": PLANTED.movie_idx, "rating": PLANTED.rating}
+    sales = pd.DataFrame(columns).assign(title=[f"Chair {i}" for i in PLANTED.movie_idx])
+    (tmp_path / "sales").mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(len(sales)), 3)):
+        sales.iloc[rows].to_parquet(tmp_path / "sales" / f"{number}.parquet", row_group_size=100)
+    return str(tmp_path / "sales")
+
+
+OF_PARTS = ("train", "--split", "hash", "--no-tune", "--epochs", "6", "--quiet")
+
+
+def test_workers_read_their_parts_of_a_folder(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = [tmp_path / "one", tmp_path / "two", tmp_path / "again"]
+    for path, n in zip(models, ("1", "2", "2"), strict=True):
+        assert main([*OF_PARTS, "--ratings", folder, "--workers", n, "--out", str(path)]) == 0, capsys.readouterr()
+    one, two = map(load_factors, models[:2])
+    predictions = [Predictor(model).predict(model.user_ids[:, None], model.movie_ids) for model in (one, two)]
+    np.testing.assert_allclose(*predictions, atol=2e-5)
+    assert two.titles.tolist() == one.titles.tolist() != [""] * 30
+    for name in ("data_hash", "n_train", "n_validation", "source", "rating_values"):
+        assert one.record[name] == two.record[name]
+    assert two.record["workers"] == 2
+    assert models[1].read_bytes() == models[2].read_bytes()
+    chosen = ["train", "--split", "hash", "--ratings", folder, "--workers", "2", "--quiet", "--lists", "rating"]
+    assert main([*chosen, "--out", str(models[2])]) == 0  # so few are one process's work
+    assert "workers" not in load_factors(models[2]).record
+
+
+def test_what_is_wrong_with_a_folder_is_said_once(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*OF_PARTS, "--ratings", folder, "--workers", "2", "--out", str(tmp_path / "model")]
+    assert main([*command, "--rating-column", "stars"]) == 2
+    assert main([*command, "--keep-users", str(tmp_path / "nowhere")]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "stars" in told[0]
+    assert "nowhere" in told[1]
+    sales = pd.read_parquet(folder).assign(rating=1)
+    for path in Path(folder).iterdir():
+        path.unlink()
+    sales.to_parquet(Path(folder) / "0.parquet")
+    assert main(["train", "--split", "hash", "--ratings", folder, "--workers", "2", "--quiet"]) == 2
+    assert "every rating is 1, as of picks: several processes read ratings, not picks" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_under_torchrun_a_folder_is_read_in_parts(folder: str, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    assert main([*OF_PARTS, "--ratings", folder, "--lists", "rating", "--workers", "2", "--out", str(ours)]) == 0
+    command = (*OF_PARTS, "--ratings", folder, "--lists", "rating", "--out", str(theirs))
+    done = run(*TORCHRUN, "-m", "cf_excel", *command)
+    assert done.returncode == 0, done.stderr
+    assert theirs.read_bytes() == ours.read_bytes()

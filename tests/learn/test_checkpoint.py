@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.planted import low_rank_ratings
-from support.thread_comm import ThreadComm, on_threads
+from support.thread_comm import ThreadComm, dealt_to, on_threads
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.learn.bayes import checkpoint
@@ -26,7 +26,8 @@ class Killed(Progress):
 
 def fitted(size: int, folder: Path | None = None, progress: Progress | None = None) -> BayesFit:
     def work(comm: ThreadComm) -> BayesFit:
-        return fit_bayes(RATINGS, HELD_BACK, SETTINGS, comm=comm, checkpoint=folder, progress=progress)
+        own = dealt_to(comm, RATINGS, HELD_BACK)
+        return fit_bayes(*own, SETTINGS, comm=comm, checkpoint=folder, progress=progress)
 
     return on_threads(size, work)[0]
 
@@ -38,8 +39,7 @@ def begun(size: int, folder: Path) -> Path:
 
 
 def numbers(fit: BayesFit) -> list[np.ndarray]:
-    rows = [fit.users.mean, fit.users.variance, fit.movies.mean, fit.movies.variance]
-    return [*rows, fit.noise_variance, fit.val_predictions]
+    return [fit.users.mean, fit.users.variance, fit.movies.mean, fit.movies.variance, fit.noise_variance]
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -62,7 +62,8 @@ def test_a_fit_that_was_killed_ends_as_if_it_had_not_been(size: int, tmp_path: P
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 5), (3, 1), (5, 3)])
 def test_another_number_of_processes_goes_on(before: int, after: int, tmp_path: Path) -> None:
     resumed = fitted(after, begun(before, tmp_path))
-    np.testing.assert_allclose(resumed.val_predictions, fitted(1).val_predictions, atol=2e-5)
+    for mine, one in zip(numbers(resumed), numbers(fitted(1)), strict=True):
+        np.testing.assert_allclose(mine, one, rtol=1e-3, atol=1e-4)
 
 
 def test_a_checkpoint_of_anything_else_is_refused(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_checkpoint_of_anything_else_is_refused(tmp_path: Path) -> None:
             fit_bayes(*of, checkpoint=folder)
 
         def work(comm: ThreadComm, of: tuple = of) -> None:
-            fit_bayes(*of, comm=comm, checkpoint=folder)
+            fit_bayes(*dealt_to(comm, *of[:2]), of[2], comm=comm, checkpoint=folder)
 
         with pytest.raises(InputError, match=what):
             on_threads(2, work)
@@ -92,8 +93,7 @@ def test_a_checkpoint_of_anything_else_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("held_back", [HELD_BACK, HELD_BACK[:0]])
 def test_the_same_ratings_in_another_order_are_other_ratings(held_back: np.ndarray, tmp_path: Path) -> None:
-    columns = {"user_idx": RATINGS.user_idx, "movie_idx": RATINGS.movie_idx, "rating": RATINGS.rating}
-    turned = replace(RATINGS, **{name: column[::-1].copy() for name, column in columns.items()})
+    turned = replace(RATINGS, user_ids=RATINGS.user_ids[::-1], user_idx=RATINGS.n_users - 1 - RATINGS.user_idx)
     fit_bayes(RATINGS, held_back, SETTINGS, checkpoint=tmp_path)
     with pytest.raises(InputError, match="is of other ratings, or of these in another order"):
         fit_bayes(turned, held_back, SETTINGS, checkpoint=tmp_path)
@@ -106,7 +106,7 @@ def test_a_part_that_one_process_can_not_read_is_the_fault_of_all(tmp_path: Path
 
     def work(comm: ThreadComm) -> None:
         try:
-            fit_bayes(RATINGS, HELD_BACK, SETTINGS, comm=comm, checkpoint=tmp_path)
+            fit_bayes(*dealt_to(comm, RATINGS, HELD_BACK), SETTINGS, comm=comm, checkpoint=tmp_path)
         except FileError as error:
             found.append(str(error))
 

@@ -180,7 +180,7 @@ def test_precisions_that_are_given_are_taken_as_they_are() -> None:
 
 
 def test_of_many_ratings_those_of_some_users_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_MANY_RATINGS", 100)
+    monkeypatch.setattr(search, "MANY_RATINGS", 100)
     block = FeatureBlock("row", from_lists([[str(row)] for row in range(30)]), (1.0, 1.0))
     found, (users,), _ = search._sample(SMALL, [block], [], np.random.default_rng(0))
     counts = np.bincount(SMALL.user_idx)
@@ -194,7 +194,7 @@ def test_of_many_ratings_those_of_some_users_are_enough(monkeypatch: pytest.Monk
 
 
 def test_on_a_part_of_a_table_a_gain_must_be_more_than_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_MANY_RATINGS", 100)
+    monkeypatch.setattr(search, "MANY_RATINGS", 100)
     found = search.Search(SMALL, BayesSettings(), [], [])
     before, chosen = found.best, {"biases": 2.0}
     for noise, expected in ((0.0, True), (1.0, False)):

@@ -9,9 +9,10 @@ from support.ratings_files import table_of
 from support.thread_comm import ThreadComm, on_threads
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.ratings import parquet_parts
+from cf_excel.ratings import parquet_parts, parts
 from cf_excel.ratings.movies import Movie
-from cf_excel.ratings.parquet_parts import RatingsPart, read_part
+from cf_excel.ratings.parquet_parts import read_part
+from cf_excel.ratings.parts import RatingsPart
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.table import data_hash
@@ -45,7 +46,7 @@ def read(folder: Path, size: int, how: Reading | None = None, **options: object)
 
 @pytest.fixture(autouse=True)
 def small_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_parts, "_ROUND_ROWS", 64)
+    monkeypatch.setattr(parts, "ROUND_ROWS", 64)
     monkeypatch.setattr(parquet_parts, "_ROUND_IDS", 7)
 
 
@@ -62,13 +63,13 @@ def small_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_all_parts_are_the_table(size, table, tmp_path):
     whole = load_ratings(write(tmp_path / "sales", table))
-    parts = read(tmp_path / "sales", size)
-    order = np.argsort(np.concatenate([part.row for part in parts]))
+    of_ranks = read(tmp_path / "sales", size)
+    order = np.argsort(np.concatenate([part.row for part in of_ranks]))
     for name in ("user_idx", "movie_idx", "rating", "timestamp"):
         if name in table or name != "timestamp":
-            joined = np.concatenate([getattr(part.ratings, name) for part in parts])[order]
+            joined = np.concatenate([getattr(part.ratings, name) for part in of_ranks])[order]
             np.testing.assert_array_equal(joined, getattr(whole, name))
-    for rank, part in enumerate(parts):
+    for rank, part in enumerate(of_ranks):
         ratings = part.ratings
         assert (ratings.user_idx % size == rank).all()
         assert (np.diff(part.row) > 0).all()
@@ -78,7 +79,7 @@ def test_all_parts_are_the_table(size, table, tmp_path):
         assert (ratings.rating_range, ratings.n_duplicates) == (whole.rating_range, whole.n_duplicates)
         assert (ratings.source, ratings.nouns) == (whole.source, whole.nouns)
     if size == 5 and len(whole.user_ids) == 3:
-        assert [len(part.ratings) > 0 for part in parts] == [True] * 3 + [False] * 2
+        assert [len(part.ratings) > 0 for part in of_ranks] == [True] * 3 + [False] * 2
 
 
 def test_what_is_left_out_is_told_by_all(tmp_path):

@@ -1,11 +1,14 @@
 """Processes of a fit played by threads."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+
+from cf_excel.ratings.parts import dealt
+from cf_excel.ratings.table import Ratings
 
 
 class ThreadComm:
@@ -15,7 +18,10 @@ class ThreadComm:
         self.rank, self.size, self.board, self.barrier, self.sent = rank, len(board), board, barrier, 0
 
     def _swap(self, mine: Any) -> list[np.ndarray]:
-        self.board[self.rank] = np.array(mine)
+        return self._all_of(np.array(mine))
+
+    def _all_of(self, mine: Any) -> list[Any]:
+        self.board[self.rank] = mine
         self.barrier.wait(60)
         everyones = list(self.board)
         self.barrier.wait(60)
@@ -32,11 +38,14 @@ class ThreadComm:
     engine = "threads"
 
     def shared(self, given: Any) -> Any:
-        self.board[self.rank] = given
-        self.barrier.wait(60)
-        found = self.board[0]
-        self.barrier.wait(60)
-        return found
+        return self._all_of(given)[0]
+
+    def exchange(self, blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [theirs[self.rank] for theirs in self._all_of(list(blocks))]
+
+    def collect(self, values: np.ndarray) -> list[np.ndarray]:
+        everyones = self._swap(values)
+        return [] if self.rank else everyones
 
     def total(self, part: Any) -> Any:
         return sum(self._swap(part))
@@ -59,3 +68,9 @@ def on_threads(size: int, work: Callable[[ThreadComm], Any]) -> list[Any]:
     for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
         raise error  # the cause, not those that waited in vain
     return [future.result() for future in futures]
+
+
+def dealt_to(comm: ThreadComm, ratings: Ratings, val_rows: np.ndarray) -> tuple[Ratings, np.ndarray]:
+    """Return the part of a rank, and which of its rows are held back."""
+    part, rows = dealt(comm, *((ratings, val_rows) if comm.rank == 0 else (None, None)))
+    return part.ratings, rows

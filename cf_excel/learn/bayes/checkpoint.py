@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +17,11 @@ from cf_excel.errors import CfExcelError, FileError, InputError
 from cf_excel.files import make_folder, replacing
 from cf_excel.learn.bayes.arrays import Array, Arrays
 from cf_excel.learn.bayes.bayes_settings import BayesSettings
-from cf_excel.learn.bayes.comm import Cut
+from cf_excel.learn.bayes.comm import Comm, Cut
 from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.learn.bayes.sides import Side
 from cf_excel.learn.progress import Epoch
+from cf_excel.ratings.hashes import content_sums, id_hashes
 from cf_excel.ratings.table import Ratings
 
 _INDEX = "checkpoint.json"  # names the iteration whose parts are whole
@@ -43,16 +44,20 @@ class FitState(Protocol):
 
 
 def identity_of(
-    ratings: Ratings, val_rows: np.ndarray, settings: BayesSettings, blocks: Sequence[FeatureBlock]
+    ratings: Ratings, val_rows: np.ndarray, settings: BayesSettings, blocks: Sequence[FeatureBlock], comm: Comm
 ) -> dict[str, Any]:
     """Return what a fit is of, ready for JSON: a checkpoint of anything else is none for it.
 
     Its rows are those of the table's users and movies, in order of appearance: so the order of the ratings counts.
     """
+    numbers = [id_hashes(np.arange(n)) for n in (ratings.n_users, ratings.n_movies)]
+    pairs = ratings.user_idx, ratings.movie_idx, ratings.rating
+    sums = [content_sums(*numbers, *(part[rows] for part in pairs)) for rows in (slice(None), val_rows)]
+    data, held_back = (comm.total(part.view(np.int64)).view(np.uint64) for part in sums)
     of = {
         "cf_excel": __version__,
-        "data": _digest(ratings.user_idx, ratings.movie_idx, ratings.rating, ratings.rating_range),
-        "held_back": _digest(val_rows),
+        "data": _digest(data, np.array([len(of) for of in numbers]), np.array(ratings.rating_range)),
+        "held_back": _digest(held_back),
         "features": [_digest(m.matrix.data, m.matrix.indices, m.matrix.indptr, m.precision) for m in blocks],
     }
     return of | {name: value for name, value in asdict(settings).items() if name != "device"}
@@ -68,17 +73,17 @@ def _digest(*arrays: Any) -> str:
 class Checkpoint:
     """A folder that all processes see, with the last iteration that is there whole: an index, and of each a part.
 
-    of: asked on rank 0 what the fit is of. Raises InputError for a folder with a checkpoint of something else, and
+    of: what the fit is of, the same on all. Raises InputError for a folder with a checkpoint of something else, and
     FileError for one with other files and for one that can't be read or written.
     """
 
-    def __init__(self, folder: Path, cut: Cut, of: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, folder: Path, cut: Cut, of: dict[str, Any]) -> None:
         self.folder, self.cut, self.comm = folder, cut, cut.comm
         self.index: dict[str, Any] = {}
         error = None
         if self.comm.rank == 0:
             try:
-                self._open(json.loads(json.dumps(of())))
+                self._open(json.loads(json.dumps(of)))
             except CfExcelError as found:
                 error = found
         error, self.index = self.comm.shared((error, self.index))

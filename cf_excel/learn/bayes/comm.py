@@ -1,11 +1,17 @@
 """What the processes of one fit tell each other: users stay where they are, rows of items are gathered and added up."""
 
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from cf_excel.errors import CfExcelError
 from cf_excel.learn.bayes.arrays import Array
+
+T = TypeVar("T")
+
+_DRAWN = 1 << 22  # random numbers in memory at a time
 
 
 class Comm(Protocol):
@@ -26,6 +32,12 @@ class Comm(Protocol):
 
     def shared(self, given: Any) -> Any:
         """Return what rank 0 was given."""
+
+    def exchange(self, blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Send a block (n, ) of any length to each process; return what each has sent to this one."""
+
+    def collect(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return on rank 0 the arrays (n, ...) of all processes, on the others nothing."""
 
 
 class Alone:
@@ -48,6 +60,17 @@ class Alone:
     def shared(self, given: Any) -> Any:
         """Return what was given."""
         return given
+
+    def exchange(self, blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the only block."""
+        return list(blocks)
+
+    def collect(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return the only array."""
+        return [values]
+
+
+ALONE = Alone()
 
 
 class CutMatrix:
@@ -99,28 +122,64 @@ class Cut:
         return csr_array((block.data, block.indices, ends), (n, block.shape[1]))
 
     def all(self, own: np.ndarray, which: str) -> np.ndarray:
-        """Return the rows of all users or movies, from every process's own."""
+        """Return the rows of all users or movies, from every process's own; those of users on rank 0 alone."""
         size = self.comm.size
         if size == 1:
             return own
         if which == "movie":
             return self.comm.gather(own)[: self.n_movies]
-        n = -(-self.n_users // size)
-        rows = self.comm.gather(_padded(own, n)).reshape(size, n, *own.shape[1:])
-        return np.swapaxes(rows, 0, 1).reshape(size * n, *own.shape[1:])[: self.n_users]
-
-    def mean(self, values: Array, n: int) -> Array:
-        """Return the mean of n values, of which each process has some."""
-        return values.mean() if self.comm.size == 1 else self.comm.total(values.sum()) / n
-
-    def put_together(self, own: np.ndarray, is_mine: np.ndarray) -> np.ndarray:
-        """Return the values of all rows (n,), of which is_mine (n,) says which are this process's own."""
-        if self.comm.size == 1:
-            return own
-        rows = np.zeros(len(is_mine), own.dtype)
-        rows[is_mine] = own
-        return np.asarray(self.comm.total(rows))
+        everyones = self.comm.collect(own)
+        rows = np.empty((self.n_users if everyones else 0, *own.shape[1:]), own.dtype)
+        for rank, theirs in enumerate(everyones):
+            rows[rank::size] = theirs
+        return rows
 
 
 def _padded(rows: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([rows, np.zeros((n - len(rows), *rows.shape[1:]), rows.dtype)])
+
+
+def mean_of(values: Array, comm: Comm) -> Array:
+    """Return the mean of values (n,), of which each process has some."""
+    if comm.size == 1:
+        return values.mean()
+    return comm.total(values.sum(dtype=np.float64)) / comm.total(len(values))
+
+
+def ends_of(values: np.ndarray, comm: Comm) -> tuple[float, float]:
+    """Return the lowest and the highest of values (n,), of which each process has some, and one has any."""
+    ends = comm.gather(np.array([values.min(initial=np.inf), values.max(initial=-np.inf)]))
+    return float(ends.min()), float(ends.max())
+
+
+def sum_of_rows(rows: np.ndarray, comm: Comm) -> np.ndarray:
+    """Return the sum over all processes of rows (n, ...), each of which has added up a block of them."""
+    if comm.size == 1:
+        return rows
+    n = -(-len(rows) // comm.size) * comm.size
+    return comm.gather(comm.scatter(_padded(rows, n)))[: len(rows)]
+
+
+def normals(rng: np.random.Generator, n: int, width: int, comm: Comm) -> np.ndarray:
+    """Return this process's rows, every size-th, of standard normal numbers (n, width), whatever the size the same."""
+    if comm.size == 1:
+        return rng.normal(size=(n, width))
+    step = max(1, _DRAWN // width // comm.size) * comm.size
+    own = [rng.normal(size=(min(step, n - start), width))[comm.rank :: comm.size] for start in range(0, n, step)]
+    return np.concatenate(own)
+
+
+def shared_work(comm: Comm, work: Callable[[], T]) -> T:
+    """Return what work returns on rank 0, which alone does it; what is wrong there is so in all."""
+    if comm.size == 1:
+        return work()
+    found: T | CfExcelError | None = None
+    if comm.rank == 0:
+        try:
+            found = work()
+        except CfExcelError as error:
+            found = error
+    found = comm.shared(found)
+    if isinstance(found, CfExcelError):
+        raise found
+    return cast(T, found)

@@ -20,7 +20,7 @@ from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, arrays_on
 from cf_excel.learn.bayes.bayes_settings import BayesSettings
 from cf_excel.learn.bayes.checkpoint import Checkpoint, identity_of
-from cf_excel.learn.bayes.comm import Alone, Comm, Cut, cut_matrix
+from cf_excel.learn.bayes.comm import Alone, Comm, Cut, cut_matrix, ends_of, mean_of, normals
 from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks, stack
 from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT
 from cf_excel.learn.bayes.sampling import Average, averaged
@@ -89,9 +89,10 @@ def fit_bayes(
     user_blocks, more_movie_blocks: features besides the genres and years that the ratings have. n_copies: so many
     tables of one size are stacked (see copies.py). Ctrl-C ends the fit after the iteration or draw and keeps what it
     learnt. The same seed gives the same numbers on a CPU. comm: the processes that share the fit, on CPUs; each is
-    given all ratings, keeps those of its users and returns the whole fit, and Ctrl-C in one of them ends it in all.
-    checkpoint: a folder that all processes see; it keeps where the fit stands after each iteration, and a fit of the
-    same goes on from there, with another number of processes, too.
+    given the ratings of its users as in RatingsPart and val_rows of these, rank 0 returns the fit of all users and the
+    others that of all movies, and Ctrl-C in one of them ends it in all. checkpoint: a folder that all processes see; it
+    keeps where the fit stands after each iteration, and a fit of the same goes on from there, with another number of
+    processes, too.
     Raises InputError where no rating is left to train on, for ratings that are not finite and for draws that several
     processes should share, and FileError and InputError as Checkpoint does.
     """
@@ -104,7 +105,7 @@ def fit_bayes(
     model = _Model(ratings, val_rows, settings, users, movies, comm)
     history, blocks = History(engine=comm.engine), [*users, *movies]
     kept = checkpoint and Checkpoint(
-        checkpoint, model.cut, lambda: identity_of(ratings, val_rows, model.settings, blocks)
+        checkpoint, model.cut, identity_of(ratings, val_rows, model.settings, blocks, comm)
     )
     progress.begin(settings.iterations + (settings.draws > 0), 1, model.n)
     if kept:
@@ -158,35 +159,41 @@ class _Model:
         self.precisions = settings.precisions or (WITH_CONTENT if movies else RATINGS_ALONE)
         self.settings = replace(settings, precisions=self.precisions)
         self.arrays = arrays_on(settings.device if comm.size == 1 else "cpu", len(ratings))
-        self.val_mine = self.cut.is_mine(ratings.user_idx[val_rows])
-        own = val_rows[self.val_mine]
-        pairs, self.val_truth = (ratings.user_idx[own] // comm.size, ratings.movie_idx[own]), ratings.rating[own]
+        pairs = ratings.user_idx[val_rows] // comm.size, ratings.movie_idx[val_rows]
         self.val_pairs = [self.arrays.dense(idx.astype(np.int64)) for idx in pairs]
+        self.val_truth, self.n_val = ratings.rating[val_rows], comm.total(len(val_rows))
         is_training = np.ones(len(ratings), bool)
         is_training[val_rows] = False
         rating = ratings.rating[is_training].astype(np.float64)
-        self.n = len(rating)
-        if not self.n:
-            raise InputError(f"no rating is left to train on: {ratings.source} has {len(ratings):,}, all held back")
-        if not np.isfinite(rating).all():
-            raise InputError(f"{ratings.source} has a rating that is no finite number: drop these rows or fill them")
-        self.global_mean = float(rating.mean())
-        self.scale = float(rating.std()) / USUAL_STD if rating.min() < rating.max() else 1.0
-        if self.scale < SMALLEST_SCALE:
-            span = rating.max() - rating.min()
-            raise InputError(f"{ratings.source}: ratings differ by {span:.1g} at most: multiply them by {1 / span:.0e}")
+        self._find_scale(rating)
         self.rating_range = ratings.rating_range
         self._place(
-            ratings.user_idx[is_training], ratings.movie_idx[is_training], (rating - self.global_mean) / self.scale
+            ratings.user_idx[is_training] // comm.size,
+            ratings.movie_idx[is_training],
+            (rating - self.global_mean) / self.scale,
         )
         self._make_sides(users, movies)
+
+    def _find_scale(self, rating: np.ndarray) -> None:
+        """Find how many ratings there are to train on, their mean, and by what they are divided."""
+        comm, source = self.comm, self.ratings.source
+        self.n = int(comm.total(len(rating)))
+        if not self.n:
+            n = comm.total(len(self.ratings))
+            raise InputError(f"no rating is left to train on: {source} has {n:,}, all held back")
+        if comm.total(not np.isfinite(rating).all()):
+            raise InputError(f"{source} has a rating that is no finite number: drop these rows or fill them")
+        self.global_mean = float(mean_of(rating, comm))
+        low, high = ends_of(rating, comm)
+        std = rating.std() if comm.size == 1 else math.sqrt(mean_of((rating - self.global_mean) ** 2, comm))
+        self.scale = float(std) / USUAL_STD if low < high else 1.0
+        if self.scale < SMALLEST_SCALE:
+            span = high - low
+            raise InputError(f"{source}: ratings differ by {span:.1g} at most: multiply them by {1 / span:.0e}")
 
     def _place(self, users: np.ndarray, movies: np.ndarray, rating: np.ndarray) -> None:
         """Lay out the ratings as sparse matrices by users and by movies."""
         comm, shape, sparse, dense = self.comm, self.cut.shape, self.arrays.sparse, self.arrays.dense
-        if comm.size > 1:
-            mine = self.cut.is_mine(users)
-            users, movies, rating = users[mine] // comm.size, movies[mine], rating[mine]
         by_user = csr_array((rating.astype(np.float32), (users, movies)), shape)
         if comm.total(by_user.nnz) < self.n:
             user, movie = with_article(self.ratings.nouns.user), self.ratings.nouns.movie
@@ -210,16 +217,21 @@ class _Model:
             n = self.cut.n_users if which == "user" else self.cut.n_movies
             if self.settings.draws:  # they leave out the sets
                 rated, rated_t = (arrays.sparse(csr_array(shape, dtype=np.float32)) for shape in ((n, 0), (0, n)))
-            content, of_content = stack(n, [block.scaled(precisions.content) for block in blocks])
+            scaled = [block.scaled(precisions.content) for block in blocks]
+            if which == "user":
+                scaled = [block._replace(matrix=self.cut.own(block.matrix, which)) for block in scaled]
+            content, of_content = stack(len(n_rated) if which == "user" else n, scaled)
             pairs = np.concatenate([of_content, np.tile(getattr(precisions, _SETS[which]), (rated.shape[1], 1))])
             of_weights = np.repeat(pairs, [d - 1, 1], axis=1).astype(np.float32)
             # A user without ratings is merely new; of a movie without, it is known that nobody here chose it.
             unknown = (n_rated == 0) & (which == "user")
-            content = self.cut.own(content, which)
+            content = content if which == "user" else self.cut.own(content, which)
             design = Design(content, rated, rated_t, n_rated, unknown, arrays.dense(of_weights), arrays, self.comm)
-            start = rng.normal(0, START_STD, (n, d)).astype(np.float32) * has_factors
+            drawn = START_STD * (normals(rng, n, d, self.comm) if which == "user" else rng.normal(size=(n, d)))
+            start = drawn.astype(np.float32) * has_factors
             start[:, -1] = 0
-            return Side(design, getattr(precisions, which), self.cut.own(start, which), arrays)
+            start = start if which == "user" else self.cut.own(start, which)
+            return Side(design, getattr(precisions, which), start, arrays)
 
         self.users = side(users, self.rated, self.rated_t, self.n_by_user, "user")
         self.movies = side(movies, self.rated_t, self.rated, self.n_by_movie, "movie")
@@ -275,7 +287,7 @@ class _Model:
         then(movies)
         squared = self._squared()
         total = self.arrays.to_numpy(self.arrays.xp.bincount(self.user_of, squared, len(self.n_by_user)))
-        mean, prior = float(self.cut.mean(squared, self.n)), self.settings.noise_prior
+        mean, prior = float(mean_of(squared, self.comm)), self.settings.noise_prior
         self.noise = np.maximum((prior * mean + total) / (prior + self.n_by_user), SMALLEST_NOISE)
         return mean
 
@@ -299,9 +311,10 @@ class _Model:
 
     def epoch(self, number: int, train_loss: float, predictions: np.ndarray, seconds: float) -> Epoch:
         """Return what an iteration came to: its losses are those of all processes."""
-        n = len(self.val_rows)
         errors = predictions.astype(np.float64) - self.val_truth
-        val_loss, mae = (float(self.cut.mean(of, n)) if n else math.nan for of in (errors**2, np.abs(errors)))
+        val_loss, mae = (
+            float(mean_of(of, self.comm)) if self.n_val else math.nan for of in (errors**2, np.abs(errors))
+        )
         return Epoch(number, train_loss, val_loss, (mae,), seconds)
 
     def result(self, features: list[str], history: History, val_predictions: np.ndarray) -> BayesFit:
@@ -326,7 +339,7 @@ class _Model:
             workers=self.comm.size,
             val_rows=self.val_rows,
             history=history,
-            val_predictions=self.cut.put_together(val_predictions, self.val_mine),
+            val_predictions=val_predictions,
         )
 
 

@@ -20,9 +20,9 @@ from cf_excel.ratings.table import Ratings
 
 OFF = 1e4  # times a precision: what has it is 0
 _N_FOLDS = 5
-_FEW_RATINGS = 10_000  # there is time to choose everything
+FEW_RATINGS = 10_000  # there is time to choose everything
 _COPIED_RATINGS = 5_000  # in all copies of a smaller table; each copy lacks a fifth
-_MANY_RATINGS = 50_000  # those of some users are enough
+MANY_RATINGS = 50_000  # those of some users are enough
 _MOST_COPIES = 25
 _FACTORS, _ITERATIONS, _ITERATIONS_OF_FEW = 5, 5, 8  # of a trial
 _PLAIN = 1 / 8  # with looser factors than that, more iterations may help
@@ -68,8 +68,8 @@ class Search:
         self, ratings: Ratings, settings: BayesSettings, users: list[FeatureBlock], movies: list[FeatureBlock]
     ) -> None:
         rng = np.random.default_rng(settings.seed)
-        self.is_small = len(ratings) <= _FEW_RATINGS
-        self.is_whole = len(ratings) <= _MANY_RATINGS
+        self.is_small = len(ratings) <= FEW_RATINGS
+        self.is_whole = len(ratings) <= MANY_RATINGS
         self.ratings, self.users, self.movies = _sample(ratings, users, movies, rng)
         self.folds = _folds(self.ratings, rng)
         self.truth = self.ratings.rating[np.concatenate(self.folds)]
@@ -236,9 +236,9 @@ def _sample(
     Of a large table these are all ratings of some users, and where they have too many, those of some movies.
     """
     kept = np.ones(len(ratings), bool)
-    for idx, most in ((ratings.user_idx, _MANY_RATINGS), (ratings.movie_idx, 2 * _MANY_RATINGS)):
+    for idx, n, most in ((ratings.user_idx, ratings.n_users, MANY_RATINGS), (ratings.movie_idx, 0, 2 * MANY_RATINGS)):
         if kept.sum() > most:
-            kept[kept] = _drawn(idx[kept], rng)
+            kept[kept] = drawn(np.bincount(idx[kept], minlength=n), rng)[idx[kept]]
     some_users, user_idx = np.unique(ratings.user_idx[kept], return_inverse=True)
     some_movies, movie_idx = np.unique(ratings.movie_idx[kept], return_inverse=True)
     found = replace(
@@ -258,11 +258,10 @@ def _sample(
     return found, users, [block._replace(matrix=block.matrix[some_movies]) for block in movies]
 
 
-def _drawn(idx: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return which ratings are of rows that were drawn until there were enough ratings, (n_ratings,) bool."""
-    counts = np.bincount(idx)
+def drawn(counts: np.ndarray, rng: np.random.Generator, enough: int = MANY_RATINGS) -> np.ndarray:
+    """Return which rows (n,) bool were drawn until there were enough ratings, of the numbers that they have."""
     order = rng.permutation(len(counts))
-    enough = int(np.searchsorted(np.cumsum(counts[order]), _MANY_RATINGS)) + 1
+    n_drawn = int(np.searchsorted(np.cumsum(counts[order]), enough)) + 1
     is_drawn = np.zeros(len(counts), bool)
-    is_drawn[order[:enough]] = True
-    return is_drawn[idx]
+    is_drawn[order[:n_drawn]] = True
+    return is_drawn

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -57,6 +57,29 @@ class TorchComm:
         box = [given]
         self._call(dist.broadcast_object_list, box)
         return box[0]
+
+    def exchange(self, blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Send a block (n, ) of any length to each process; return what each has sent to this one."""
+        mine = torch.from_numpy(np.concatenate(blocks))
+        sent = [len(block) for block in blocks]
+        counts = torch.empty(self.size, dtype=torch.int64)
+        self._call(dist.all_to_all_single, counts, torch.tensor(sent))
+        theirs = torch.empty(int(counts.sum()), dtype=mine.dtype)
+        self._call(dist.all_to_all_single, theirs, mine, counts.tolist(), sent)
+        return np.split(theirs.numpy(), np.cumsum(counts.numpy())[:-1])
+
+    def collect(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return on rank 0 the arrays (n, ...) of all processes, on the others nothing."""
+        counts = self._gather(np.array([len(values)], np.int64)).tolist()
+        found = [values]
+        if self.rank:
+            self._call(dist.send, torch.from_numpy(np.ascontiguousarray(values)), 0)
+            return []
+        for rank in range(1, self.size):
+            theirs = torch.from_numpy(np.empty((counts[rank], *values.shape[1:]), values.dtype))
+            self._call(dist.recv, theirs, rank)
+            found.append(theirs.numpy())
+        return found
 
     def _call(self, collective: Callable[..., Any], *given: Any) -> None:
         try:
