@@ -30,6 +30,7 @@ NOT_RUN = {
     r"torchrun .*|python -m cf_excel train .*--workers 4.*": "starts other processes: tests/cli/test_cli_workers.py",
     r"#SBATCH .*": "needs Slurm",
     r"from cf_excel\.cluster import train_on_spark\n.*": "needs Spark: tests/test_cluster.py",
+    r"import os\nimport socket\n\nimport ray\n.*": "needs Ray, which takes 260 MB",
     r"python -m cf_excel serve.*": "serves until it is stopped: tests/udf/test_server.py",
     r"py -m venv .*|\.venv\\Scripts\\activate": "only Windows has it",
     r"conda .*|uv venv .*": "makes environments: conda and uv need the network",

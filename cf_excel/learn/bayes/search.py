@@ -238,7 +238,7 @@ def _sample(
     kept = np.ones(len(ratings), bool)
     for idx, n, most in ((ratings.user_idx, ratings.n_users, MANY_RATINGS), (ratings.movie_idx, 0, 2 * MANY_RATINGS)):
         if kept.sum() > most:
-            kept[kept] = drawn(np.bincount(idx[kept], minlength=n), rng)[idx[kept]]
+            kept[kept] = drawn(np.bincount(idx[kept], minlength=n), rng, MANY_RATINGS)[idx[kept]]
     some_users, user_idx = np.unique(ratings.user_idx[kept], return_inverse=True)
     some_movies, movie_idx = np.unique(ratings.movie_idx[kept], return_inverse=True)
     found = replace(
@@ -258,7 +258,7 @@ def _sample(
     return found, users, [block._replace(matrix=block.matrix[some_movies]) for block in movies]
 
 
-def drawn(counts: np.ndarray, rng: np.random.Generator, enough: int = MANY_RATINGS) -> np.ndarray:
+def drawn(counts: np.ndarray, rng: np.random.Generator, enough: int) -> np.ndarray:
     """Return which rows (n,) bool were drawn until there were enough ratings, of the numbers that they have."""
     order = rng.permutation(len(counts))
     n_drawn = int(np.searchsorted(np.cumsum(counts[order]), enough)) + 1
