@@ -75,7 +75,7 @@ def test_parquet(tmp_path):
 def test_parquet_needs_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "ratings.parquet").write_bytes(b"PAR1\x15\x04\x15\0")
-    with pytest.raises(FileError, match=r'is a Parquet file: to read it, pip install "cf_excel\[parquet\]"'):
+    with pytest.raises(FileError, match="is a Parquet file: to read it, python -m pip install pyarrow"):
         load_ratings(tmp_path / "ratings.parquet")
 
 
