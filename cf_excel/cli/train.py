@@ -39,12 +39,12 @@ from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
 if TYPE_CHECKING:
-    from cf_excel.learn.bayes.together import Share, TrainedBayes
+    from cf_excel.learn.bayes.together import Share, TrainedModel
     from cf_excel.learn.progress import Progress
     from cf_excel.model.factors import Factors
     from cf_excel.ratings.table import Ratings
 
-Trainer = Callable[..., "TrainedBayes"]
+Trainer = Callable[..., "TrainedModel"]
 
 
 class _FormerKind(argparse.Action):
@@ -270,7 +270,7 @@ def _n_beaten(factors: "Factors", baselines: list[float]) -> int:
 def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     """Return the function that trains a model of the lesson; its settings are checked now."""
     from cf_excel.learn.baselines import baseline_errors
-    from cf_excel.learn.bayes.together import TrainedBayes
+    from cf_excel.learn.bayes.together import TrainedModel
     from cf_excel.learn.lesson.lesson_factors import to_factors
     from cf_excel.learn.lesson.recipes import lesson_settings, train
     from cf_excel.learn.list_fit import with_lists
@@ -280,7 +280,7 @@ def _lesson_trainer(args: argparse.Namespace) -> Trainer:
     changes = {"n_factors": args.factors, "optimizer": optimizer} | {name: getattr(args, name) for name in names}
     settings = lesson_settings(args.kind, **changes)
 
-    def train_lesson(share: "Share", report: "Progress") -> "TrainedBayes":
+    def train_lesson(share: "Share", report: "Progress") -> "TrainedModel":
         ratings, val_rows = share.part.ratings, share.val_rows
         trained = train(ratings, val_rows, settings, report)
         factors, lists_stopped = to_factors(trained, ratings, args.split), False
@@ -288,7 +288,7 @@ def _lesson_trainer(args: argparse.Namespace) -> Trainer:
             factors = with_lists(factors, ratings, val_rows, args.lists, args.seed, args.device)
         except KeyboardInterrupt:  # the model itself is kept
             lists_stopped = True
-        return TrainedBayes(factors, trained.history, baseline_errors(ratings, val_rows), lists_stopped)
+        return TrainedModel(factors, trained.history, baseline_errors(ratings, val_rows), lists_stopped)
 
     return train_lesson
 

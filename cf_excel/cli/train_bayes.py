@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from cf_excel.learn.bayes.comm import Comm
     from cf_excel.learn.bayes.features import FeatureBlock
-    from cf_excel.learn.bayes.together import Share, Task, TrainedBayes
+    from cf_excel.learn.bayes.together import Share, Task, TrainedModel
     from cf_excel.learn.progress import Progress
 
 
-def bayes_trainer(args: argparse.Namespace) -> "Callable[..., TrainedBayes]":
+def bayes_trainer(args: argparse.Namespace) -> "Callable[..., TrainedModel]":
     """Return the function that trains the model bayes; its settings are checked now.
 
     It takes a Share and a Progress, and the processes where these have read their parts already.
@@ -27,7 +27,7 @@ def bayes_trainer(args: argparse.Namespace) -> "Callable[..., TrainedBayes]":
 
     usual = _task(args)
 
-    def train(share: "Share", report: "Progress", comm: "Comm" = ALONE) -> "TrainedBayes":
+    def train(share: "Share", report: "Progress", comm: "Comm" = ALONE) -> "TrainedModel":
         ratings = share.part.ratings
         users = read_features(args.user_features, ratings.user_ids, "user")
         movies = read_features(args.movie_features, ratings.movie_ids, "movie")
@@ -50,7 +50,7 @@ def is_for_one(args: argparse.Namespace, share: "Share") -> bool:
     return together.is_for_one(share.part.n_ratings, _task(args))
 
 
-def _trained(comm: "Comm", share: "Share", task: "Task", report: "Progress") -> "TrainedBayes":
+def _trained(comm: "Comm", share: "Share", task: "Task", report: "Progress") -> "TrainedModel":
     from cf_excel.learn.bayes.together import all_do, train_share
 
     trained = all_do(comm, train_share, share, task, progress=report)

@@ -14,7 +14,7 @@ from cf_excel.errors import InputError
 from cf_excel.learn.bayes import search, together
 from cf_excel.learn.bayes.bayes_settings import BayesSettings
 from cf_excel.learn.bayes.comm import ALONE, Comm
-from cf_excel.learn.bayes.together import Share, Task, TrainedBayes, all_do, deal, follow, is_for_one, read, train_share
+from cf_excel.learn.bayes.together import Share, Task, TrainedModel, all_do, deal, follow, is_for_one, read, train_share
 from cf_excel.model.shrink import without_seen
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.reading import Reading
@@ -25,10 +25,10 @@ PLANTED = low_rank_ratings(61, 43)
 TABLE = replace(PLANTED, rating=np.round(PLANTED.rating * 2) / 2, timestamp=np.arange(len(PLANTED)) * 86_400)
 
 
-def by(size: int, rank_0: Callable[[Comm], TrainedBayes | None]) -> TrainedBayes:
+def by(size: int, rank_0: Callable[[Comm], TrainedModel | None]) -> TrainedModel:
     """Return what rank 0 makes, whom the others follow."""
 
-    def work(comm: ThreadComm) -> TrainedBayes | None:
+    def work(comm: ThreadComm) -> TrainedModel | None:
         if comm.rank:
             return follow(comm)
         try:
@@ -39,7 +39,7 @@ def by(size: int, rank_0: Callable[[Comm], TrainedBayes | None]) -> TrainedBayes
     return on_threads(size, work)[0]
 
 
-def trained(size: int, task: Task, ratings: Ratings = TABLE, seed: int = 1) -> TrainedBayes:
+def trained(size: int, task: Task, ratings: Ratings = TABLE, seed: int = 1) -> TrainedModel:
     held_back = validation_rows(ratings, "random", seed)
     return by(size, lambda comm: all_do(comm, train_share, deal(comm, ratings, held_back), task))
 
@@ -89,7 +89,7 @@ def test_parts_that_are_read_train_as_parts_that_are_dealt(tmp_path: Path) -> No
     assert whole.titles[0] == f"Chair {whole.movie_ids[0]}"
     held_back = validation_rows(whole, "hash")
 
-    def read_and_train(comm: Comm) -> TrainedBayes | None:
+    def read_and_train(comm: Comm) -> TrainedModel | None:
         share = all_do(comm, read, None, tmp_path, Reading(implicit=None), {}, "hash")
         assert (share.part.n_ratings, share.n_held_back) == (len(whole), len(held_back))
         assert share.part.ratings.titles.tolist() == whole.titles.tolist()
@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_lists_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_wrong_is_said_by_rank_0_and_the_others_go_on() -> None:
-    def work(comm: Comm) -> TrainedBayes | None:
+    def work(comm: Comm) -> TrainedModel | None:
         share = deal(comm, replace(TABLE, rating=np.full(len(TABLE), np.nan, np.float32)), np.empty(0, np.int64))
         with pytest.raises(InputError, match="has a rating that is no finite number"):
             all_do(comm, train_share, share, Task(SETTINGS, "none"))

@@ -60,7 +60,7 @@ class Task(NamedTuple):
     checkpoint: Path | None = None
 
 
-class TrainedBayes(NamedTuple):
+class TrainedModel(NamedTuple):
     """A model, how its fit went, the errors of what it must beat, and whether Ctrl-C left what lists rank by out."""
 
     factors: Factors
@@ -138,7 +138,7 @@ def fit_share(comm: Comm, share: Share, task: Task, progress: Progress | None = 
     return fit_tuned(ratings, val_rows, task.settings, keep=task.keep, row=row, **given)
 
 
-def train_share(comm: Comm, share: Share, task: Task, progress: Progress | None = None) -> TrainedBayes | None:
+def train_share(comm: Comm, share: Share, task: Task, progress: Progress | None = None) -> TrainedModel | None:
     """Train with the other processes, if there are any; return the model on rank 0, and None on the others.
 
     Ctrl-C ends the fit after the iteration and keeps what it learnt; while what lists rank by is learnt, it leaves
@@ -158,7 +158,7 @@ def train_share(comm: Comm, share: Share, task: Task, progress: Progress | None 
     factors = replace(made_factors(fit, ratings, record, seen), lists=lists)
     if not task.with_seen:
         factors = replace(factors, crowd=Crowd(n_rated, *moments(factors)))
-    return TrainedBayes(factors, fit.history, baselines, lists_stopped)
+    return TrainedModel(factors, fit.history, baselines, lists_stopped)
 
 
 def _lists(comm: Comm, ratings: Ratings, val_rows: np.ndarray, task: Task) -> tuple[ListFactors | None, bool]:
