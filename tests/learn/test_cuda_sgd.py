@@ -57,7 +57,12 @@ def triton(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("cf_excel.learn.engines.choice.FAST", (CudaSGD, GraphLoop))
 
 
-@pytest.mark.parametrize("case", list(ODD))
+# what else is odd are numbers that the kernels are given; the interpreter takes seconds for each
+SHAPES = ["1 factor", "300 factors", "last batch of 1", "batch of 1", "batch larger than the data", "momentum .99"]
+RATES = ["a rate for each batch", "a rate for each batch, some 0", "two fits with schedules"]
+
+
+@pytest.mark.parametrize("case", list(ODD) if HAS_GPU else SHAPES + RATES)
 def test_sgd_on_the_gpu_is_torchs(case: str, triton: None) -> None:
     assert_lazy_is_torchs(case, dot_bias, TINY, "lazy", DEVICE)
 
