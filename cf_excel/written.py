@@ -22,7 +22,15 @@ UNKNOWN = "was not written by cf_excel, or by an older one"
 
 def sealed(data: bytes) -> bytes:
     """Return a file's bytes with their digest where they hold PLACE, or a former digest."""
-    return _with_digest(data, hashlib.sha256(_with_digest(data, _NO_DIGEST)).hexdigest())
+    return sealed_head(data, ())
+
+
+def sealed_head(head: bytes, rest: Iterable[bytes | memoryview]) -> bytes:
+    """Return the head of a file, which holds PLACE or a former digest, with the digest of all of the file."""
+    digest = hashlib.sha256(_with_digest(head, _NO_DIGEST))
+    for part in rest:
+        digest.update(part)
+    return _with_digest(head, digest.hexdigest())
 
 
 def sealed_core(core: bytes, entries: Iterable[zipfile.ZipInfo]) -> bytes:

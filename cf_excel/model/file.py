@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source, make_folder, replacing
@@ -19,10 +19,11 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
 from cf_excel.model.mapped import MAPPED_FROM, arrays_in
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
-from cf_excel.written import PLACE, sealed
+from cf_excel.written import PLACE, sealed_head
 
 FORMAT = "cf_excel model"
 FORMAT_NUMBER = 1
+_STORED = ("int64", "float64", "float32", "int32", "int16", "uint8")  # in a file one after the other
 _TRAIN = "python -m cf_excel train"
 _AGAIN = f"{_TRAIN} --force"  # without that, train replaces whole models alone
 
@@ -72,11 +73,27 @@ def save_factors(factors: Factors, path: Path | str) -> None:
     arrays |= {name: array if array.dtype == np.int64 else _as_bytes(array) for name, array in ids.items()}
     arrays |= {f"layers.{name}": layer for name, layer in factors.layers.items()}
     arrays |= part_arrays(factors)
-    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    order = sorted(arrays, key=lambda name: (_STORED.index(arrays[name].dtype.name), name))
+    arrays = {name: np.ascontiguousarray(arrays[name]) for name in order}
+    contents = [array.reshape(-1).data for array in arrays.values()]
+    start = sealed_head(_header(arrays, metadata), contents)
     path = Path(path)
     make_folder(path.parent)
-    with replacing(path) as temporary:
-        temporary.write_bytes(sealed(data))
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.writelines((start, *contents))  # no copy: who rated what may be most of the memory
+
+
+def _header(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """Return what a safetensors file has before its arrays; these are in the order of _STORED, and of names."""
+    header: dict[str, dict] = {"__metadata__": metadata}
+    end = 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        dtype = f"{array.dtype.kind.upper()}{8 * array.itemsize}"
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def load_factors(path: Path | str | None = None) -> Factors:

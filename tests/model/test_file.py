@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
+from safetensors.numpy import load, save, save_file
 from support.models import list_factors
 
 from cf_excel.errors import FileError, InputError
@@ -24,6 +24,7 @@ from cf_excel.model.predictor import Predictor
 from cf_excel.plots.figures import principal_components
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.udf.functions import Functions
+from cf_excel.written import sealed
 
 
 def assert_equal(left, right):
@@ -72,6 +73,15 @@ def test_the_same_model_is_the_same_bytes(tiny_factors, tmp_path):
     for name in "ab":
         save_factors(tiny_factors("net"), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_has_the_bytes_that_safetensors_writes(kind, tiny_factors, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_factors(replace(tiny_factors(kind), record={"source": 'a "b" \\ ü \n'}), path)
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    assert sealed(save(load(data), header["__metadata__"])) == data
 
 
 def test_a_negative_variance_is_refused(tiny_factors, tmp_path):
