@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cf_excel.cli.answers import add_answer_options
@@ -35,6 +36,7 @@ from cf_excel.cli.workers import (
     reads_in_parts,
     settle_workers,
 )
+from cf_excel.cli.working import doing
 from cf_excel.errors import FileError, InputError
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS, LISTS
 
@@ -152,12 +154,28 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             if not is_for_one(args, share):
                 tell_notes(share.part.ratings)
                 return _train(args, path, share, partial(train, comm=comm))
+    if args.memory is not None:
+        return _train_spilled(args, path, train)
     ratings = read_ratings(args)
 
     from cf_excel.learn.bayes.together import Share
     from cf_excel.ratings.table import validation_rows
 
     return _train(args, path, Share.whole(ratings, validation_rows(ratings, args.split, args.seed)), train)
+
+
+def _train_spilled(args: argparse.Namespace, path: Path, train: Trainer) -> dict[str, Any]:
+    from cf_excel.learn.bayes.comm import ALONE
+    from cf_excel.ratings.spill import is_in_memory, spilled_beyond
+
+    folder = gettempdir()
+    if is_in_memory(folder):
+        note(f"{folder}, for what --memory leaves out, is itself in memory: name a folder on a disk in TMPDIR")
+    with spilled_beyond(args.memory):
+        with doing(f"reading {args.ratings}"):
+            share = read_in_parts(args, ALONE)
+        tell_notes(share.part.ratings)
+        return _train(args, path, share, train)
 
 
 def _train(args: argparse.Namespace, path: Path, share: "Share", train: Trainer) -> dict[str, Any]:
@@ -298,7 +316,7 @@ def _check_options(args: argparse.Namespace) -> None:
     of_the_lesson = KINDS[args.kind].of_lesson
     of_lesson, of_bayes = (
         ("lr", "wd", "batch_size", "optimizer", "engine", "threads"),
-        ("user_features", "movie_features", "ratings_only", "no_tune", "workers", "checkpoint"),
+        ("user_features", "movie_features", "ratings_only", "no_tune", "workers", "checkpoint", "memory"),
     )
     others = of_bayes if of_the_lesson else of_lesson
     for name in others:

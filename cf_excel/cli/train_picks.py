@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cf_excel.ratings.table import Ratings
 
 # options of the other kinds
-_OF_RATINGS = ("epochs", "user_features", "movie_features", "ratings_only", "workers", "checkpoint")
+_OF_RATINGS = ("epochs", "user_features", "movie_features", "ratings_only", "workers", "checkpoint", "memory")
 
 
 def settle_kind(args: argparse.Namespace) -> None:

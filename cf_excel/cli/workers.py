@@ -1,7 +1,8 @@
-"""--workers and --checkpoint of train, and what it does where a launcher such as torchrun starts it several times."""
+"""--workers, --checkpoint and --memory of train, and what it does where a launcher starts it several times."""
 
 import argparse
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -25,7 +26,7 @@ _NOT_OF_PARQUET = ("sheet", "table", "cells", "form", "items_down", "download")
 
 
 def add_workers_options(group: argparse._ActionsContainer) -> None:
-    """Add --workers and --checkpoint."""
+    """Add --workers, --checkpoint and --memory."""
     group.add_argument(
         "--workers", type=whole, metavar="N", help="processes that share the work, on the CPU (default: 1)"
     )
@@ -35,6 +36,22 @@ def add_workers_options(group: argparse._ActionsContainer) -> None:
         metavar="DIR",
         help="folder that keeps where the fit stands after each epoch: the same command goes on from there",
     )
+    group.add_argument(
+        "--memory",
+        type=_size,
+        metavar="SIZE",
+        help="of what is as long as the ratings keep so much in memory, such as 2GB, and the rest in temporary files "
+        "(TMPDIR); for a folder of Parquet files; the same model, later (default: all in memory)",
+    )
+
+
+def _size(text: str) -> int:
+    """Read how many bytes a size such as 2GB is. Raises ArgumentTypeError, which argparse shows, for anything else."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([kMGT])(i?)B?", text.strip(), re.IGNORECASE)
+    n_bytes = found and int(float(found[1]) * (1024 if found[3] else 1000) ** ("kmgt".index(found[2].lower()) + 1))
+    if not n_bytes:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r}: expected a size like 2GB")
+    return n_bytes
 
 
 def follow_launcher() -> bool:
@@ -92,6 +109,8 @@ def settle_workers(args: argparse.Namespace) -> None:
         if args.workers not in (None, launched):
             raise InputError(f"--workers {args.workers}: the launcher started {launched}; leave it out")
         args.workers = launched
+    if args.memory is not None:
+        _check_memory(args)
     if args.workers is None:
         return
     if args.workers < 1:
@@ -100,6 +119,15 @@ def settle_workers(args: argparse.Namespace) -> None:
         raise InputError(f"--device {args.device} with {args.workers} workers: they run on the CPU, leave it out")
     if args.kind != "bayes":
         raise InputError(f"--workers is for --kind bayes: {args.kind} is trained by one process")
+
+
+def _check_memory(args: argparse.Namespace) -> None:
+    if args.kind != "bayes":
+        raise InputError(f"--memory is for --kind bayes: {args.kind} has all ratings in memory")
+    if (args.workers or 1) > 1:
+        raise InputError(f"--memory is for one process: {args.workers} have a part of the ratings each, leave it out")
+    if not _can_be_in_parts(args):
+        raise InputError("--memory is for a folder of Parquet files, with --split hash or none")
 
 
 @contextmanager
@@ -122,11 +150,13 @@ def processes(args: argparse.Namespace) -> "Iterator[Comm]":
 
 
 def reads_in_parts(args: argparse.Namespace) -> bool:
-    """Say whether each process reads its own part of the ratings.
+    """Say whether each process reads its own part of the ratings."""
+    return (args.workers or 1) > 1 and _can_be_in_parts(args)
 
-    They do so of a folder of Parquet files, with a split that asks for no order of all rows.
-    """
-    if (args.workers or 1) == 1 or args.split not in ("hash", "none") or args.ratings is None:
+
+def _can_be_in_parts(args: argparse.Namespace) -> bool:
+    """Say whether the ratings are a folder of Parquet files, with a split that asks for no order of all rows."""
+    if args.split not in ("hash", "none") or args.ratings is None:
         return False
     from cf_excel.ratings.readers import is_parquet_folder
 

@@ -1,11 +1,13 @@
 """What a model must beat: predictions that know no factors."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from cf_excel.errors import InputError
 from cf_excel.learn.bayes.comm import ALONE, Comm, mean_of
-from cf_excel.metrics import mae, mse, rmse
+from cf_excel.ratings.spill import all_but, by_block, rows_of, sums_by
 from cf_excel.ratings.table import Ratings
 
 Errors = tuple[float, float, float]
@@ -21,30 +23,34 @@ def baseline_errors(ratings: Ratings, val_rows: np.ndarray, comm: Comm = ALONE) 
     """
     if not comm.total(len(val_rows)):
         return []
-    return [errors_of(found(ratings, val_rows, comm), ratings.rating[val_rows], comm) for found in _BASELINES]
+    truth = rows_of(ratings.rating, val_rows)
+    return [errors_of(found(ratings, val_rows, comm), truth, comm) for found in _BASELINES]
 
 
 def errors_of(predictions: np.ndarray, truth: np.ndarray, comm: Comm = ALONE) -> Errors:
     """Return the errors of predictions (n,), of which each process has some. Raises InputError for none at all."""
-    if comm.size == 1:
-        return mse(predictions, truth), rmse(predictions, truth), mae(predictions, truth)
-    errors = predictions.astype(np.float64) - truth
-    squared = float(mean_of(errors**2, comm))
-    return squared, math.sqrt(squared), float(mean_of(np.abs(errors), comm))
+    if comm.size == 1 and not len(truth):
+        raise InputError("there are no ratings to compare the predictions with")
+    errors = by_block(lambda some, rating: some.astype(np.float64) - rating, predictions, truth)
+    squared, absolute = (float(mean_of(by_block(of, errors), comm)) for of in (np.square, np.abs))
+    return squared, math.sqrt(squared), absolute
 
 
 def mean_baseline(ratings: Ratings, val_rows: np.ndarray, comm: Comm = ALONE) -> np.ndarray:
     """Return the mean of the training ratings for each validation row, (n_val,)."""
-    return np.full(len(val_rows), _mean(np.delete(ratings.rating, val_rows), comm))
+    mean = _mean(rows_of(ratings.rating, all_but(val_rows, len(ratings))), comm)
+    return by_block(lambda rows: np.full(len(rows), mean), val_rows)
 
 
 def bias_baseline(ratings: Ratings, val_rows: np.ndarray, comm: Comm = ALONE) -> np.ndarray:
     """Return mean + user bias + movie bias for each validation row, (n_val,), fitted to the training ratings."""
+    is_training = all_but(val_rows, len(ratings))
     users, movies, rating = (
-        np.delete(part, val_rows) for part in (ratings.user_idx, ratings.movie_idx, ratings.rating)
+        rows_of(part, is_training) for part in (ratings.user_idx, ratings.movie_idx, ratings.rating)
     )
     mean, user_bias, movie_bias = fit_biases(users, movies, rating, ratings.n_users, ratings.n_movies, comm)
-    return mean + user_bias[ratings.user_idx[val_rows]] + movie_bias[ratings.movie_idx[val_rows]]
+    pairs = ratings.user_idx, ratings.movie_idx
+    return by_block(lambda rows: mean + user_bias[pairs[0][rows]] + movie_bias[pairs[1][rows]], val_rows)
 
 
 def fit_biases(
@@ -57,10 +63,14 @@ def fit_biases(
     its users, and gets the biases of these.
     """
     mean = _mean(rating, comm)
+
+    def rest(bias: np.ndarray, idx: np.ndarray) -> Callable[[slice], np.ndarray]:
+        return lambda rows: rating[rows] - mean - bias[idx[rows]]
+
     user_bias, movie_bias = np.zeros(n_users), np.zeros(n_movies)
     for _ in range(ROUNDS):
-        movie_bias = _shrunk_mean(movies, rating - mean - user_bias[users], n_movies, comm)
-        user_bias = _shrunk_mean(users, rating - mean - movie_bias[movies], n_users, ALONE)
+        movie_bias = _shrunk_mean(movies, rest(user_bias, users), n_movies, comm)
+        user_bias = _shrunk_mean(users, rest(movie_bias, movies), n_users, ALONE)
     return mean, user_bias, movie_bias
 
 
@@ -68,8 +78,8 @@ def _mean(rating: np.ndarray, comm: Comm) -> float:
     return float(rating.mean(dtype=np.float64) if comm.size == 1 else mean_of(rating, comm))
 
 
-def _shrunk_mean(idx: np.ndarray, values: np.ndarray, n: int, comm: Comm) -> np.ndarray:
-    sums, counts = comm.total(np.bincount(idx, values, n)), comm.total(np.bincount(idx, minlength=n))
+def _shrunk_mean(idx: np.ndarray, values: Callable[[slice], np.ndarray], n: int, comm: Comm) -> np.ndarray:
+    sums, counts = comm.total(sums_by(idx, n, values)), comm.total(sums_by(idx, n))
     return np.asarray(sums / (counts + SHRINK))
 
 

@@ -25,11 +25,13 @@ from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, Arrays, arrays_on
-from cf_excel.learn.bayes.comm import ALONE, Comm, mean_of, normals, sum_of_rows
+from cf_excel.learn.bayes.comm import ALONE, Comm, mean_of, normals, own_rows, sum_of_rows
+from cf_excel.learn.bayes.sparse_rows import by_rows, rows_in, transposed
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, LISTS
 from cf_excel.model.lists import ListFactors
 from cf_excel.ratings.parts import everyones
+from cf_excel.ratings.spill import all_but, by_block, rows_of, sums_by
 from cf_excel.ratings.table import Ratings, row_numbers
 
 N_COLUMNS = 24
@@ -80,15 +82,20 @@ def fit_lists(
     of which each has the ratings of its users; what is as long as the users stays there. Where is_stopped says so in
     one of several, all raise KeyboardInterrupt.
     """
-    is_training = np.ones(len(ratings), bool)
-    is_training[row_numbers(val_rows, len(ratings))] = False
-    users, movies = ratings.user_idx[is_training], ratings.movie_idx[is_training]
-    time = None if ratings.timestamp is None else ratings.timestamp[is_training]
+    is_training = all_but(row_numbers(val_rows, len(ratings)), len(ratings))
+    users, movies = (rows_of(part, is_training) for part in (ratings.user_idx, ratings.movie_idx))
+    time = None if ratings.timestamp is None else rows_of(ratings.timestamp, is_training)
     arrays_here = arrays_on(device if device in ("auto", "cuda") and comm.size == 1 else "cpu", len(ratings))
     learnt, shape = _of_experienced(users, comm), (ratings.n_users, ratings.n_movies)
     rng = np.random.default_rng(seed)
     given, asked = autoencoder(
-        users[learnt], movies[learnt], shape, rng, arrays=arrays_here, comm=comm, is_stopped=is_stopped
+        rows_of(users, learnt),
+        rows_of(movies, learnt),
+        shape,
+        rng,
+        arrays=arrays_here,
+        comm=comm,
+        is_stopped=is_stopped,
     )
     arrays = {"given": given, "asked": asked, "popularity": popularity_of(movies, time, ratings.n_movies, comm)}
     return ListFactors(**{name: array.astype(np.float32) for name, array in arrays.items()}, by=by)
@@ -96,9 +103,10 @@ def fit_lists(
 
 def _of_experienced(users: np.ndarray, comm: Comm) -> np.ndarray:
     """Return which of the ratings, (n_ratings,), are of users to learn from: of at least half of the users."""
-    n_by_user = np.bincount(users)
+    n_by_user = sums_by(users, int(users.max(initial=-1)) + 1)
     counts = np.concatenate(everyones(comm, n_by_user[n_by_user > 0]))
-    return np.asarray(n_by_user[users] >= min(counts.mean() * _LEAST_PART, np.median(counts)))
+    is_experienced = n_by_user >= min(counts.mean() * _LEAST_PART, np.median(counts))
+    return by_block(is_experienced.__getitem__, users)
 
 
 def popularity_of(movies: np.ndarray, time: np.ndarray | None, n_movies: int, comm: Comm = ALONE) -> np.ndarray:
@@ -106,8 +114,11 @@ def popularity_of(movies: np.ndarray, time: np.ndarray | None, n_movies: int, co
     weights = None
     if time is not None:
         newest = comm.gather(time.max(initial=np.iinfo(np.int64).min, keepdims=True)).max()
-        weights = 0.5 ** ((newest - time) / _HALF_LIFE)
-    counts = comm.total(np.bincount(movies, weights, n_movies).astype(np.float64))
+
+        def weights(rows: slice) -> np.ndarray:
+            return 0.5 ** ((newest - time[rows]) / _HALF_LIFE)
+
+    counts = comm.total(sums_by(movies, n_movies, weights).astype(np.float64))
     return np.asarray(counts / counts.sum())
 
 
@@ -133,13 +144,15 @@ def autoencoder(
     shape is that of all processes.
     """
     own_shape = len(range(comm.rank, shape[0], comm.size)), shape[1]
-    ones = np.ones(len(users)) if weights is None else weights
-    rated = csr_array((ones, (users // comm.size, movies)), own_shape)
-    n_by_user = np.diff(rated.indptr)
-    rated.data *= np.repeat((np.maximum(n_by_user, 1) / mean_of(n_by_user[n_by_user > 0], comm)) ** -0.5, n_by_user)
-    rated_t = rated.T.tocsr()
+    ones = by_block(lambda some: np.ones(len(some)), users) if weights is None else weights
+    rated = by_rows(ones, own_rows(users, comm), movies, own_shape)
+    n_by_user, row_of = np.diff(rated.indptr), rows_in(rated)
+    of_user = (np.maximum(n_by_user, 1) / mean_of(n_by_user[n_by_user > 0], comm)) ** -0.5
+    rated.data = by_block(lambda some, rows: some * of_user[rows], rated.data, row_of)
+    rated_t = transposed(rated, row_of)
     n_by_movie = comm.total(np.diff(rated_t.indptr))
-    root = np.sqrt(precision + precision_of_rating * comm.total(rated.power(2).sum(axis=0)))[:, None]
+    squares = csr_array((by_block(np.square, rated.data), rated.indices, rated.indptr), own_shape)
+    root = np.sqrt(precision + precision_of_rating * comm.total(squares.sum(axis=0)))[:, None]
     n_singular, n_columns = min(n_singular, *shape), min(n_columns, *shape)
 
     root, rated_here, rated_t_here = arrays.dense(root), arrays.sparse(rated), arrays.sparse(rated_t)

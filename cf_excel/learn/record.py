@@ -11,6 +11,7 @@ from cf_excel import __version__
 from cf_excel.learn.baselines import errors_of
 from cf_excel.learn.bayes.comm import ALONE, Comm
 from cf_excel.ratings.parts import everyones
+from cf_excel.ratings.spill import empty, ranges, rows_of, sums_by
 from cf_excel.ratings.table import Ratings, data_hash, distinct_ratings
 
 _METRICS = "val_mse", "val_rmse", "val_mae"
@@ -28,7 +29,7 @@ def training_record(
     known. comm: processes of which each has the ratings of its users; all call it.
     """
     n, n_val = int(comm.total(len(ratings))), int(comm.total(len(trained.val_rows)))
-    errors = errors_of(trained.val_predictions, ratings.rating[trained.val_rows], comm) if n_val else ()
+    errors = errors_of(trained.val_predictions, rows_of(ratings.rating, trained.val_rows), comm) if n_val else ()
     settings = asdict(trained.settings)
     return {
         "source": ratings.source,
@@ -60,9 +61,13 @@ def seen_by_user(ratings: Ratings, comm: Comm = ALONE) -> dict[str, Any]:
 
     comm: processes of which each has the ratings of its users; rank 0 gets those of all, the others nothing.
     """
-    by_user = np.argsort(ratings.user_idx, kind="stable")
-    n_seen = np.bincount(ratings.user_idx, minlength=ratings.n_users)
-    movies, rating = ratings.movie_idx[by_user].astype(np.int32), ratings.rating[by_user].astype(np.float32)
+    users, n_seen = ratings.user_idx, sums_by(ratings.user_idx, ratings.n_users)
+    movies, rating = empty(len(ratings), np.int32), empty(len(ratings), np.float32)
+    end = 0
+    for _, _, rows in ranges(users, ratings.n_users):
+        rows = rows[np.argsort(users[rows], kind="stable")]
+        start, end = end, end + len(rows)
+        movies[start:end], rating[start:end] = ratings.movie_idx[rows], ratings.rating[rows]
     if comm.size > 1:
         n_seen, (movies, rating) = _collected(n_seen, (movies, rating), comm)
     offsets = np.concatenate([[0], np.cumsum(n_seen)])

@@ -11,6 +11,7 @@ from cf_excel.model.lists import ListFactors
 from cf_excel.model.mapped import checked_seen, is_mapped
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
+from cf_excel.ratings.spill import sums_by
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,7 +74,7 @@ class Factors(Parameters):
     @property
     def n_ratings(self) -> np.ndarray:
         """Return how many users rated each movie, (n_movies,)."""
-        return np.bincount(self.seen_movies, minlength=self.n_movies) if self.crowd is None else self.crowd.n_rated
+        return sums_by(self.seen_movies, self.n_movies) if self.crowd is None else self.crowd.n_rated
 
     @property
     def n_seen(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from cf_excel.model.kinds import KINDS, LISTS
 from cf_excel.model.mapped import is_mapped
 from cf_excel.ratings.hashes import id_hashes
 from cf_excel.ratings.nouns import is_noun
+from cf_excel.ratings.spill import all_finite
 
 IDS, TEXTS = ("user_ids", "movie_ids"), ("titles", "genres")
 _MATRICES = ("user_factors", "movie_factors", "user_bias", "movie_bias")
@@ -139,7 +140,7 @@ def _numbers_fault(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: 
         return f"{name} has shape {array.shape}, expected {shape}"
     if array.dtype != dtype:
         return f"{name} holds {array.dtype}, expected {dtype}"
-    if array.dtype.kind == "f" and not is_mapped(array) and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not is_mapped(array) and not all_finite(array):
         return f"{name} has values that are not finite"
     return ""
 

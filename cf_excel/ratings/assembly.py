@@ -11,6 +11,7 @@ from cf_excel.ratings.movies import Movie
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import ReadRows
 from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.spill import all_but, ranges, rows_of
 from cf_excel.ratings.table import Ratings, ids_as_array
 
 
@@ -27,7 +28,7 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
         kept = _add_up(columns, len(movie_ids), kept, source, how)
     if kept is not None:
         for name in columns:
-            columns[name] = columns[name][kept]
+            columns[name] = rows_of(columns[name], kept)
         columns["user_idx"], user_ids = _by_first_appearance(columns["user_idx"], user_ids)
         columns["movie_idx"], movie_ids = _by_first_appearance(columns["movie_idx"], movie_ids)
     return Ratings(
@@ -92,22 +93,27 @@ def one_of_each_pair(
 
     Of the rows of a pair the latest stays, and of those at the same time, or without times, the last.
     """
-    keys = _pair_keys(user_idx, movie_idx, n_movies)
-    keys.sort()
-    if not (keys[1:] == keys[:-1]).any():
-        return None
-    keys = _pair_keys(user_idx, movie_idx, n_movies)
+    n_users = int(user_idx.max(initial=-1)) + 1
+    former = [
+        rows[_former(_pair_keys(user_idx[rows], movie_idx[rows], n_movies), rows, timestamp)]
+        for _, _, rows in ranges(user_idx, n_users)
+    ]
+    return all_but(np.concatenate(former), len(user_idx)) if any(map(len, former)) else None
+
+
+def _former(keys: np.ndarray, rows: np.ndarray, timestamp: np.ndarray | None) -> np.ndarray:
+    """Return which of these rows, with the key of each, have a later one of the same key."""
+    in_order = np.sort(keys)
+    if not (in_order[1:] == in_order[:-1]).any():
+        return np.empty(0, np.int64)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
+    again = keys[1:] == keys[:-1]
     if timestamp is not None:
-        again = keys[1:] == keys[:-1]
         several = np.flatnonzero(np.append(again, False) | np.append(False, again))
-        by_time = np.lexsort((timestamp[order[several]], keys[several]))
+        by_time = np.lexsort((timestamp[rows[order[several]]], keys[several]))
         order[several] = order[several][by_time]
-    is_last = np.append(keys[1:] != keys[:-1], True)
-    kept = np.zeros(len(order), dtype=bool)
-    kept[order[is_last]] = True
-    return kept
+    return order[:-1][again]
 
 
 def _pair_keys(user_idx: np.ndarray, movie_idx: np.ndarray, n_movies: int) -> np.ndarray:

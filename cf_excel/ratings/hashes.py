@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_BLOCK_ROWS = 1 << 20  # so that what comes in between takes little memory
+from cf_excel.ratings.spill import blocks, empty
+
 _HELD_BACK = 2**64 // 5
 _MOST_DIGITS = 19  # of 64 bits
 
@@ -26,7 +27,7 @@ def held_back(
     user_hashes: np.ndarray, movie_hashes: np.ndarray, user_idx: np.ndarray, movie_idx: np.ndarray
 ) -> np.ndarray:
     """Return which pairs (n,) are of the fifth that the split "hash" holds back: the pair alone decides."""
-    is_held = np.empty(len(user_idx), bool)
+    is_held = empty(len(user_idx), bool)
     for rows, pairs in _pairs(user_hashes, movie_hashes, user_idx, movie_idx):
         is_held[rows] = pairs < np.uint64(_HELD_BACK)
     return is_held
@@ -52,8 +53,7 @@ def digest_of(sums: np.ndarray) -> str:
 def _pairs(
     user_hashes: np.ndarray, movie_hashes: np.ndarray, user_idx: np.ndarray, movie_idx: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    for start in range(0, len(user_idx), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
+    for rows in blocks(len(user_idx)):
         yield rows, _mixed(_mixed(user_hashes[user_idx[rows]]) + movie_hashes[movie_idx[rows]])
 
 

@@ -6,6 +6,7 @@ For ratings that are more than one machine's memory.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,12 +25,13 @@ from cf_excel.ratings.pick_tables import why_picks
 from cf_excel.ratings.rating_rows import ReadRows, collect_rows, tell_left_out
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import Source, is_url, list_sources
+from cf_excel.ratings.spill import by_block, check_disk, gathered, rows_of
 from cf_excel.ratings.table import Ratings, as_written
 
 T = TypeVar("T")
 
 _ROUND_IDS = 1 << 16
-_NO_PICKS = "several processes read ratings, not picks: train these with one"
+_NO_PICKS = "several processes read ratings, not picks, and so does --memory: train these with one process, without it"
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -50,6 +52,7 @@ def read_part(
         raise InputError(f"{path}: {_NO_PICKS}")
     table, column = _agreed(team, lambda: _table(path, how))
     share = _Share.of(table, team)
+    check_disk(sum(part.n_rows for part in table.parts))
     rows = _agreed(team, lambda: collect_rows(share, column, how))
     columns = _columns_of(rows, share, column)
     left_out = _added_up(team, rows, share)
@@ -64,7 +67,7 @@ def read_part(
     columns = moved(team, columns)
     kept = one_of_each_pair(columns["user_idx"], columns["movie_idx"], len(movie_ids), columns.get("timestamp"))
     if kept is not None:
-        columns = {name: values[kept] for name, values in columns.items()}
+        columns = {name: rows_of(columns.pop(name), kept) for name in list(columns)}
     n_ratings = summed(team, len(columns["rating"]))
     if n_ratings < n_read:
         user_ids, columns["user_idx"] = _renumbered(team, user_ids, columns["user_idx"], columns["row"])
@@ -79,7 +82,8 @@ def read_part(
         notes=tuple(how.notes),
         nouns=how.nouns or Nouns(noun_of(user, "user"), noun_of(movie, "movie")),
     )
-    return RatingsPart(ratings, columns["row"], n_ratings, _hash(team, ratings))
+    row = columns["row"] if team.size > 1 else np.empty(0, np.int64)
+    return RatingsPart(ratings, row, n_ratings, _hash(team, ratings))
 
 
 @dataclass(frozen=True)
@@ -174,13 +178,11 @@ def _columns_of(rows: ReadRows, share: _Share, column: dict[str, int]) -> dict[s
     """Return the rows of a share, with numbers that rise as the rows of the whole table do; gaps are those left out."""
     dtypes: dict[str, type[np.generic]] = {"user_idx": np.int32, "movie_idx": np.int32, "rating": np.float32}
     dtypes |= {"timestamp": np.int64} if "timestamp" in column else {}
-    numbers = [
-        first + np.arange(len(kept), dtype=np.int64)
-        for (first, _), kept in zip(share.pieces, rows.columns.get("rating", ()), strict=True)
-    ]
+    lengths = [len(kept) for kept in rows.columns.get("rating", ())]
+    numbers = (first + np.arange(n, dtype=np.int64) for (first, _), n in zip(share.pieces, lengths, strict=True))
     joined = rows.joined()
     columns = {name: joined.get(name, np.empty(0, dtype)).astype(dtype, copy=False) for name, dtype in dtypes.items()}
-    return columns | {"row": np.concatenate([np.empty(0, np.int64), *numbers])}
+    return columns | {"row": gathered(chain([np.empty(0, np.int64)], numbers), sum(lengths))}
 
 
 def _everyones_json(team: Team, value: Any) -> list[Any]:
@@ -222,7 +224,7 @@ def _merged(team: Team, ids: list[int | str], idx: np.ndarray, row: np.ndarray) 
                 firsts[identity] = min(at, firsts.get(identity, at))
     merged = sorted(firsts, key=firsts.__getitem__)
     place = {identity: i for i, identity in enumerate(merged)}
-    return merged, np.array([place[identity] for identity in ids], np.int32)[idx]
+    return merged, by_block(np.array([place[identity] for identity in ids], np.int32).__getitem__, idx)
 
 
 def _renumbered(
@@ -238,7 +240,7 @@ def _renumbered(
     order = np.argsort(first)  # every id has a rating left, and so a row of its own
     place = np.empty(len(ids), np.int32)
     place[order] = np.arange(len(ids))
-    return [ids[i] for i in order.tolist()], place[idx]
+    return [ids[i] for i in order.tolist()], by_block(place.__getitem__, idx)
 
 
 def _range(team: Team, rating: np.ndarray) -> tuple[float, float]:

@@ -82,6 +82,8 @@ def moved(team: Team, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     They go to the process of their user in rounds of ROUND_ROWS, so that little else is in memory beside them.
     """
+    if team.size == 1:
+        return columns
     pieces: dict[str, list[np.ndarray]] = {name: [values[:0]] for name, values in columns.items()}
     step = max(1, ROUND_ROWS // team.size)
     for start in range(0, most(team, len(columns["row"])), step):

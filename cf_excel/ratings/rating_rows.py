@@ -14,11 +14,13 @@ from cf_excel.ratings.column_names import Headed
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.movies import Movie, movie_of
 from cf_excel.ratings.reading import LARGEST_RATING, Reading
+from cf_excel.ratings.spill import joined
 from cf_excel.ratings.table import UnratedRows, canonical_id
 from cf_excel.ratings.timestamps import EXPECTED, as_seconds, day_comes_first, is_ambiguous
 from cf_excel.ratings.totals import is_total
 
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_STORED_ROWS = 1 << 22  # read at a time and kept together: a process may have some hundred files alone
 _MOST_FAULTS = 20  # rows that a message tells of
 
 
@@ -119,10 +121,21 @@ class ReadRows:
     n_bad: int = 0
     first_fault: str = ""
     first_bad_row: int = 0
+    n_stored: int = 0
+
+    def store(self) -> None:
+        """Put what was read since the last time into one array of each column, where that is many rows."""
+        for pieces in self.columns.values():
+            loose = pieces[self.n_stored :]
+            ends = np.cumsum([len(piece) for piece in loose])
+            if ends[-1] < _STORED_ROWS:
+                return
+            pieces[self.n_stored :] = np.split(joined(loose), ends[:-1])
+        self.n_stored = len(self.columns.get("rating", ()))
 
     def joined(self) -> dict[str, np.ndarray]:
         """Return whole arrays, giving up the pieces of one column before the next, to spare memory."""
-        return {name: np.concatenate(self.columns.pop(name)) for name in list(self.columns)}
+        return {name: joined(self.columns.pop(name)) for name in list(self.columns)}
 
     def known(self) -> dict[int | str, Movie]:
         """Return what the table says of its movies beside the ratings, by canonical id."""
@@ -146,6 +159,7 @@ def collect_rows(table: RatingsTable, column: dict[str, int], how: Reading) -> R
     n_before = 0
     for chunk in table.chunks(column):
         n_before = _read_piece(table, chunk, how, rows, n_before)
+        rows.store()
     return rows
 
 

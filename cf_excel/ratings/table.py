@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from cf_excel.errors import InputError
 from cf_excel.ratings.hashes import content_sums, digest_of, held_back, id_hashes
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
+from cf_excel.ratings.spill import blocks, numbers_of
 
 USUAL_SIZE = 15  # users and movies of the lesson's table
 OWN_SPLIT = "own"  # what a model's record says of a function that chose the ratings held back
@@ -181,11 +182,13 @@ def as_written(ratings: np.ndarray) -> np.ndarray:
 
 def distinct_ratings(ratings: np.ndarray, most: int = 20) -> list[float]:
     """Return the ratings that occur, rising; none where they are more than `most`. NaN does not count."""
-    rest = ratings[ratings == ratings]
     found: list[float] = []
-    while len(rest) and len(found) <= most:  # no sorting: there may be millions
-        found.append(rest[0])
-        rest = rest[rest != rest[0]]
+    for rows in blocks(len(ratings)):
+        rest = ratings[rows]
+        rest = rest[(rest == rest) & ~np.isin(rest, found)]
+        while len(rest) and len(found) <= most:  # no sorting: there may be millions
+            found.append(rest[0])
+            rest = rest[rest != rest[0]]
     return sorted(as_written(np.array(found)).tolist()) if len(found) <= most else []
 
 
@@ -260,7 +263,7 @@ def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
     """
     n = len(ratings)
     if split == "hash":
-        return np.flatnonzero(held_back(*_hashed(ratings)))
+        return numbers_of(held_back(*_hashed(ratings)))
     if split in ("lesson", "random", "time"):
         check_in_order(ratings, split)
     if split == "lesson":
@@ -296,6 +299,8 @@ def row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
     for n numbers that are all 0 or 1: no such choice of rows makes sense, and a mask does.
     """
     given = np.asarray(rows).reshape(-1)
+    if given.dtype == np.int64 and len(given) and given[0] >= 0 and given[-1] < n and (given[1:] > given[:-1]).all():
+        return given  # of millions no copy
     if given.dtype == object:  # as pandas hands over a column of its own type of truth values
         given = np.array(given.tolist())
     if given.dtype == bool:

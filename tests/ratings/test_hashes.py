@@ -12,7 +12,7 @@ from cf_excel.cli.plot import validation_predictions
 from cf_excel.errors import InputError
 from cf_excel.evaluate.splits import make_folds
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import hashes, table
+from cf_excel.ratings import spill, table
 from cf_excel.ratings.hashes import content_sums, digest_of, id_hashes
 from cf_excel.ratings.table import Ratings, data_hash, former_data_hash, validation_rows
 
@@ -97,7 +97,7 @@ def test_what_is_held_back_depends_on_user_and_item_alike(frame):
 
 def test_parts_of_a_table_add_up_to_its_hash(frame, monkeypatch):
     ratings = Ratings.from_frame(frame)
-    monkeypatch.setattr(hashes, "_BLOCK_ROWS", 100)
+    monkeypatch.setattr(spill, "BLOCK_ROWS", 100)
     ids = id_hashes(ratings.user_ids), id_hashes(ratings.movie_ids)
     parts = [
         content_sums(*ids, ratings.user_idx[one], ratings.movie_idx[one], ratings.rating[one])

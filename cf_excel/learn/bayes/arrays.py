@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.spill import blocks, by_block, sums_by
 
 _MANY_RATINGS = 1_000_000  # fewer are done before torch and a GPU are ready
 _CACHED = 1 << 17  # numbers that stay in the processor's cache
@@ -23,7 +24,7 @@ class Arrays(NamedTuple):
     """Where arrays live. xp has einsum, concatenate and the like; dense, sparse and to_numpy move arrays in and out.
 
     columns picks columns of a matrix (n, k) by their numbers; invert inverts positive definite matrices (n, d, d), and
-    may write over them.
+    may write over them. by_block and sums_by are those of ratings/spill.py.
     """
 
     xp: ModuleType
@@ -32,6 +33,8 @@ class Arrays(NamedTuple):
     to_numpy: Callable[[Array], np.ndarray]
     columns: Callable[[Array, Array], Array]
     invert: Callable[[Array], Array]
+    by_block: Callable[..., Array]
+    sums_by: Callable[..., Array]
 
 
 def arrays_on(device: str, n_ratings: int = 0) -> Arrays:
@@ -40,7 +43,8 @@ def arrays_on(device: str, n_ratings: int = 0) -> Arrays:
     Raises InputError for another device and for one that this machine does not have.
     """
     if device == "cpu" or (device == "auto" and (n_ratings < _MANY_RATINGS or not _has_cuda())):
-        return Arrays(np, np.asarray, lambda matrix: matrix, np.asarray, lambda x, i: x.take(i, axis=1), invert)
+        of_arrays = np.asarray, lambda x, i: x.take(i, axis=1), invert, by_block, sums_by
+        return Arrays(np, np.asarray, lambda matrix: matrix, *of_arrays)
     if device == "auto":
         return torch_arrays("cuda")
     if device != "cuda":
@@ -61,6 +65,9 @@ def torch_arrays(device: str) -> Arrays:
         rows, columns, values = (dense(np.asarray(part)) for part in (matrix.indptr, matrix.indices, matrix.data))
         return torch.sparse_csr_tensor(rows, columns, values, size=matrix.shape, check_invariants=False)
 
+    def of_blocks(work: Callable[..., torch.Tensor], *columns: torch.Tensor) -> torch.Tensor:
+        return torch.concatenate([work(*(column[rows] for column in columns)) for rows in blocks(len(columns[0]))])
+
     return Arrays(
         torch,
         dense,
@@ -68,6 +75,8 @@ def torch_arrays(device: str) -> Arrays:
         lambda tensor: tensor.cpu().numpy(),
         lambda x, i: x[:, i],
         torch.linalg.inv,
+        of_blocks,
+        lambda idx, n, values: torch.bincount(idx, values(slice(None)), n),
     )
 
 

@@ -22,6 +22,7 @@ from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.learn.bayes.sides import Side
 from cf_excel.learn.progress import Epoch
 from cf_excel.ratings.hashes import content_sums, id_hashes
+from cf_excel.ratings.spill import rows_of
 from cf_excel.ratings.table import Ratings
 
 _INDEX = "checkpoint.json"  # names the iteration whose parts are whole
@@ -52,7 +53,7 @@ def identity_of(
     """
     numbers = [id_hashes(np.arange(n)) for n in (ratings.n_users, ratings.n_movies)]
     pairs = ratings.user_idx, ratings.movie_idx, ratings.rating
-    sums = [content_sums(*numbers, *(part[rows] for part in pairs)) for rows in (slice(None), val_rows)]
+    sums = [content_sums(*numbers, *of) for of in (pairs, [rows_of(part, val_rows) for part in pairs])]
     data, held_back = (comm.total(part.view(np.int64)).view(np.uint64) for part in sums)
     of = {
         "cf_excel": __version__,

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 
 from cf_excel.errors import CfExcelError
 from cf_excel.learn.bayes.arrays import Array
+from cf_excel.ratings.spill import by_block
 
 T = TypeVar("T")
 
@@ -137,6 +138,11 @@ class Cut:
 
 def _padded(rows: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([rows, np.zeros((n - len(rows), *rows.shape[1:]), rows.dtype)])
+
+
+def own_rows(users: np.ndarray, comm: Comm) -> np.ndarray:
+    """Return the numbers here, (n,), of users of this process."""
+    return users if comm.size == 1 else by_block(lambda some: some // comm.size, users)
 
 
 def mean_of(values: Array, comm: Comm) -> Array:

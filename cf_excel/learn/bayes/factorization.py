@@ -20,13 +20,15 @@ from cf_excel.errors import InputError
 from cf_excel.learn.bayes.arrays import Array, arrays_on
 from cf_excel.learn.bayes.bayes_settings import BayesSettings
 from cf_excel.learn.bayes.checkpoint import Checkpoint, identity_of
-from cf_excel.learn.bayes.comm import Alone, Comm, Cut, cut_matrix, ends_of, mean_of, normals
+from cf_excel.learn.bayes.comm import Alone, Comm, Cut, cut_matrix, ends_of, mean_of, normals, own_rows
 from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks, stack
 from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT
 from cf_excel.learn.bayes.sampling import Average, averaged
 from cf_excel.learn.bayes.sides import Design, Side
+from cf_excel.learn.bayes.sparse_rows import by_rows, rows_in, transposed
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.ratings.nouns import with_article
+from cf_excel.ratings.spill import all_but, all_finite, by_block, empty, rows_of
 from cf_excel.ratings.table import Ratings, row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
@@ -35,7 +37,6 @@ SMALLEST_SCALE = 1e-15  # of the ratings; precisions grow with its square and mu
 SMALLEST_NOISE = 1e-4  # variance on that scale: ratings without any error would get an infinite weight
 START_STD = 0.3
 NO_FACTORS = 1e5  # with so strict a precision factors start at 0 and stay there: float32 could not bring them back
-_CHUNK = 1 << 20  # ratings predicted at a time
 _SETS = {"user": "rated", "movie": "raters"}  # whose weights the precisions of that name are for
 
 
@@ -159,19 +160,13 @@ class _Model:
         self.precisions = settings.precisions or (WITH_CONTENT if movies else RATINGS_ALONE)
         self.settings = replace(settings, precisions=self.precisions)
         self.arrays = arrays_on(settings.device if comm.size == 1 else "cpu", len(ratings))
-        pairs = ratings.user_idx[val_rows] // comm.size, ratings.movie_idx[val_rows]
-        self.val_pairs = [self.arrays.dense(idx.astype(np.int64)) for idx in pairs]
-        self.val_truth, self.n_val = ratings.rating[val_rows], comm.total(len(val_rows))
-        is_training = np.ones(len(ratings), bool)
-        is_training[val_rows] = False
-        rating = ratings.rating[is_training].astype(np.float64)
-        self._find_scale(rating)
+        pairs = own_rows(rows_of(ratings.user_idx, val_rows), comm), rows_of(ratings.movie_idx, val_rows)
+        self.val_pairs = [self.arrays.dense(by_block(lambda some: some.astype(np.int64), idx)) for idx in pairs]
+        self.val_truth, self.n_val = rows_of(ratings.rating, val_rows), comm.total(len(val_rows))
+        is_training = all_but(val_rows, len(ratings))
+        self._find_scale(by_block(lambda some: some.astype(np.float64), rows_of(ratings.rating, is_training)))
         self.rating_range = ratings.rating_range
-        self._place(
-            ratings.user_idx[is_training] // comm.size,
-            ratings.movie_idx[is_training],
-            (rating - self.global_mean) / self.scale,
-        )
+        self._place(*(rows_of(column, is_training) for column in (ratings.user_idx, ratings.movie_idx, ratings.rating)))
         self._make_sides(users, movies)
 
     def _find_scale(self, rating: np.ndarray) -> None:
@@ -181,32 +176,36 @@ class _Model:
         if not self.n:
             n = comm.total(len(self.ratings))
             raise InputError(f"no rating is left to train on: {source} has {n:,}, all held back")
-        if comm.total(not np.isfinite(rating).all()):
+        if comm.total(not all_finite(rating)):
             raise InputError(f"{source} has a rating that is no finite number: drop these rows or fill them")
         self.global_mean = float(mean_of(rating, comm))
         low, high = ends_of(rating, comm)
-        std = rating.std() if comm.size == 1 else math.sqrt(mean_of((rating - self.global_mean) ** 2, comm))
+        std = math.sqrt(mean_of(by_block(lambda some: (some - self.global_mean) ** 2, rating), comm))
         self.scale = float(std) / USUAL_STD if low < high else 1.0
         if self.scale < SMALLEST_SCALE:
             span = high - low
             raise InputError(f"{source}: ratings differ by {span:.1g} at most: multiply them by {1 / span:.0e}")
 
+    def _scaled(self, rating: np.ndarray) -> np.ndarray:
+        return ((rating.astype(np.float64) - self.global_mean) / self.scale).astype(np.float32)
+
     def _place(self, users: np.ndarray, movies: np.ndarray, rating: np.ndarray) -> None:
         """Lay out the ratings as sparse matrices by users and by movies."""
         comm, shape, sparse, dense = self.comm, self.cut.shape, self.arrays.sparse, self.arrays.dense
-        by_user = csr_array((rating.astype(np.float32), (users, movies)), shape)
+        by_user = by_rows(by_block(self._scaled, rating), own_rows(users, comm), movies, shape)
         if comm.total(by_user.nnz) < self.n:
             user, movie = with_article(self.ratings.nouns.user), self.ratings.nouns.movie
             raise InputError(f"{self.ratings.source}: {user} rates the same {movie} twice; keep one of these rows")
-        by_movie = by_user.T.tocsr()
-        ones = np.ones(len(rating), np.float32)
+        user_of = rows_in(by_user)
+        by_movie = transposed(by_user, user_of)
+        ones = empty(len(rating), np.float32)
+        ones[:] = 1
         self.rating, self.rating_t = cut_matrix(sparse(by_user), comm, True), cut_matrix(sparse(by_movie), comm, False)
         rated = sparse(csr_array((ones, by_user.indices, by_user.indptr), shape))
         rated_t = sparse(csr_array((ones, by_movie.indices, by_movie.indptr), shape[::-1]))
         self.rated, self.rated_t = cut_matrix(rated, comm, True), cut_matrix(rated_t, comm, False)
         self.n_by_user, self.n_by_movie = np.diff(by_user.indptr), comm.scatter(np.diff(by_movie.indptr))
-        self.user_of = dense(np.repeat(np.arange(shape[0]), self.n_by_user))
-        self.movie_of, self.target = dense(by_user.indices), dense(by_user.data)
+        self.user_of, self.movie_of, self.target = dense(user_of), dense(by_user.indices), dense(by_user.data)
 
     def _make_sides(self, users: list[FeatureBlock], movies: list[FeatureBlock]) -> None:
         d, arrays, precisions = self.settings.n_factors + 1, self.arrays, self.precisions
@@ -286,34 +285,33 @@ class _Model:
         movies.update(self.rated_t @ evidence, self.rating_t @ target, n_steps)
         then(movies)
         squared = self._squared()
-        total = self.arrays.to_numpy(self.arrays.xp.bincount(self.user_of, squared, len(self.n_by_user)))
+        total = self.arrays.to_numpy(self.arrays.sums_by(self.user_of, len(self.n_by_user), squared.__getitem__))
         mean, prior = float(mean_of(squared, self.comm)), self.settings.noise_prior
         self.noise = np.maximum((prior * mean + total) / (prior + self.n_by_user), SMALLEST_NOISE)
         return mean
 
     def _squared(self) -> Array:
         self.all_movies = self.comm.gather(self.movies.mean)
-        return (self.target - self._predict(self.user_of, self.movie_of)) ** 2
+        given = self.user_of, self.movie_of, self.target
+        return self.arrays.by_block(lambda users, movies, target: (target - self._predict(users, movies)) ** 2, *given)
 
     def _predict(self, users: Array, movies: Array) -> Array:
         """Return predictions on the usual scale for pairs of rows, without the mean."""
-        p, q, parts = self.users.mean, self.all_movies, []
-        for start in range(0, max(len(users), 1), _CHUNK):
-            u, m = users[start : start + _CHUNK], movies[start : start + _CHUNK]
-            product = self.arrays.xp.einsum("nk,nk->n", p[u][:, :-1], q[m][:, :-1])
-            parts.append(product + p[u, -1] + q[m, -1])
-        return self.arrays.xp.concatenate(parts)
+        p, q = self.users.mean, self.all_movies
+        product = self.arrays.xp.einsum("nk,nk->n", p[users][:, :-1], q[movies][:, :-1])
+        return product + p[users, -1] + q[movies, -1]
 
     def predict_validation(self) -> np.ndarray:
         """Return the predicted ratings of the validation rows of this process's users, float32."""
-        predictions = self.global_mean + self.scale * self.arrays.to_numpy(self._predict(*self.val_pairs))
-        return np.clip(predictions, *self.rating_range).astype(np.float32)
+        found = self.arrays.to_numpy(self.arrays.by_block(self._predict, *self.val_pairs))
+        mean, scale, ends = self.global_mean, self.scale, self.rating_range
+        return by_block(lambda some: np.clip(mean + scale * some, *ends).astype(np.float32), found)
 
     def epoch(self, number: int, train_loss: float, predictions: np.ndarray, seconds: float) -> Epoch:
         """Return what an iteration came to: its losses are those of all processes."""
-        errors = predictions.astype(np.float64) - self.val_truth
+        errors = by_block(lambda some, truth: some.astype(np.float64) - truth, predictions, self.val_truth)
         val_loss, mae = (
-            float(mean_of(of, self.comm)) if self.n_val else math.nan for of in (errors**2, np.abs(errors))
+            float(mean_of(by_block(of, errors), self.comm)) if self.n_val else math.nan for of in (np.square, np.abs)
         )
         return Epoch(number, train_loss, val_loss, (mae,), seconds)
 

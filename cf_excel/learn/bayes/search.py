@@ -16,6 +16,7 @@ from cf_excel.learn.bayes.copies import fit_each
 from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings
 from cf_excel.learn.bayes.features import FeatureBlock
 from cf_excel.learn.bayes.precisions import RATINGS_ALONE, WITH_CONTENT
+from cf_excel.ratings.spill import all_but, by_block, rows_of, sums_by
 from cf_excel.ratings.table import Ratings
 
 OFF = 1e4  # times a precision: what has it is 0
@@ -235,10 +236,12 @@ def _sample(
 
     Of a large table these are all ratings of some users, and where they have too many, those of some movies.
     """
-    kept = np.ones(len(ratings), bool)
+    kept = all_but(np.empty(0, np.int64), len(ratings))
     for idx, n, most in ((ratings.user_idx, ratings.n_users, MANY_RATINGS), (ratings.movie_idx, 0, 2 * MANY_RATINGS)):
         if kept.sum() > most:
-            kept[kept] = drawn(np.bincount(idx[kept], minlength=n), rng, MANY_RATINGS)[idx[kept]]
+            there = rows_of(idx, kept)
+            is_drawn = drawn(sums_by(there, n or int(there.max()) + 1), rng, MANY_RATINGS)
+            kept[kept] = by_block(is_drawn.__getitem__, there)
     some_users, user_idx = np.unique(ratings.user_idx[kept], return_inverse=True)
     some_movies, movie_idx = np.unique(ratings.movie_idx[kept], return_inverse=True)
     found = replace(

@@ -24,6 +24,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.model.lists import ListFactors
 from cf_excel.ratings.parts import RatingsPart, dealt
 from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.spill import sums_by
 from cf_excel.ratings.table import Ratings, validation_rows
 
 T = TypeVar("T")
@@ -149,7 +150,7 @@ def train_share(comm: Comm, share: Share, task: Task, progress: Progress | None 
     lists, lists_stopped = _lists(comm, ratings, val_rows, task)
     baselines = baseline_errors(ratings, val_rows, comm)
     record = bayes_record(fit, ratings, task.split, share.part.data_hash, comm)
-    n_rated = comm.total(np.bincount(ratings.movie_idx, minlength=ratings.n_movies))
+    n_rated = comm.total(sums_by(ratings.movie_idx, ratings.n_movies))
     seen = seen_by_user(ratings, comm) if task.with_seen else _NOTHING_SEEN
     if comm.rank:
         return None

@@ -16,6 +16,7 @@ from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings, fit_baye
 from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks
 from cf_excel.learn.bayes.search import LEAST_GAIN, MANY_RATINGS, OFF, ORDER, SIZES, Search, drawn
 from cf_excel.learn.progress import Progress
+from cf_excel.ratings.spill import all_but, all_finite, rows_of
 from cf_excel.ratings.table import Ratings, row_numbers
 
 _COLUMNS = ("user_idx", "movie_idx", "rating")
@@ -125,13 +126,13 @@ def _searched(
 def can_hold_out(ratings: Ratings, n_ratings: int | None = None) -> bool:
     """Say whether ratings that are held out tell how good a fit is; n_ratings: as of tune."""
     n = len(ratings) if n_ratings is None else n_ratings
-    if n < LEAST_RATINGS or n in (ratings.n_users, ratings.n_movies) or not np.isfinite(ratings.rating).all():
+    if n < LEAST_RATINGS or n in (ratings.n_users, ratings.n_movies) or not all_finite(ratings.rating):
         return False
     return bool(np.ptp(ratings.rating) > 0)
 
 
 def _rows_of(ratings: Ratings, rows: np.ndarray) -> Ratings:
-    parts = {name: getattr(ratings, name)[rows] for name in _COLUMNS}
+    parts: dict[str, Any] = {name: rows_of(getattr(ratings, name), rows) for name in _COLUMNS}
     return replace(ratings, **parts, timestamp=None, declared_range=ratings.rating_range)
 
 
@@ -140,11 +141,11 @@ def _training(ratings: Ratings, val_rows: np.ndarray, seed: int, row: np.ndarray
 
     They are more than a Search draws, and those that it draws of all are among them.
     """
-    rows = np.delete(np.arange(len(ratings)), val_rows)
-    ratings = _rows_of(ratings, rows)
+    is_training = all_but(val_rows, len(ratings))
+    ratings = _rows_of(ratings, is_training)
     if row is None or comm.size == 1:
         return ratings
-    row = row[rows]
+    row = row[is_training]
     counts = comm.total(np.bincount(ratings.user_idx, minlength=ratings.n_users))
     is_drawn = drawn(counts, np.random.default_rng(seed), 2 * MANY_RATINGS)[ratings.user_idx]
     columns = {name: getattr(ratings, name)[is_drawn] for name in _COLUMNS}
