@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import openpyxl
+import pandas as pd
 
 from cf_excel.cli import main
 from support.doc_steps import OPTIONS, ROOT
@@ -108,6 +109,13 @@ def ratings(folder: Path) -> None:
     csv(folder / "ratings.csv", stars_list(["user", "movie", "rating"]))
 
 
+def sales_in_parquet(folder: Path) -> None:
+    names, *rows = stars_list(["Customer", "Product", "Stars"])
+    (folder / "sales").mkdir()
+    for n in range(2):
+        pd.DataFrame(rows[n::2], columns=names).to_parquet(folder / "sales" / f"{n}.parquet")
+
+
 def my_ratings(folder: Path) -> None:
     csv(folder / "my_ratings.csv", stars_list(["user", "movie", "rating"]))
     write_sheets(folder / "my_ratings.xlsx", {"Ratings": stars_list(["user", "movie", "rating"])})
@@ -143,7 +151,7 @@ FILES: dict[str, list[Prepare]] = {
     "README.md": [scores, sales],
     "docs/ask.md": [trained, pairs],
     "docs/checks.md": [scores],
-    "docs/cluster.md": [ratings],
+    "docs/cluster.md": [ratings, sales_in_parquet],
     "docs/commands.md": [trained, scores, pairs, somebodys_ratings, office_profile],
     "docs/excel-windows.md": [scores],
     "docs/export.md": [trained],
