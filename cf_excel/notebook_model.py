@@ -14,10 +14,11 @@ from cf_excel.errors import InputError
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model.everyone import Lists, columns_of
 from cf_excel.model.factor_tables import factor_table
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel
 from cf_excel.model.file import load_factors, save_factors
+from cf_excel.model.lookup import listed
 from cf_excel.model.predictor import Predictor, ScoredMovie
-from cf_excel.ratings.own_split import Chooser, chosen_rows
+from cf_excel.ratings.own_split import Chooser, chosen_rows, ratings_frame
 from cf_excel.ratings.readers import frame_pairs
 from cf_excel.ratings.table import Ratings
 
@@ -25,17 +26,19 @@ from cf_excel.ratings.table import Ratings
 class FittedModel:
     """A trained model whose answers are DataFrames; its factors and its predictor are there for the rest."""
 
-    def __init__(self, factors: Factors) -> None:
-        self.factors = factors
+    def __init__(self, factors: AnyModel) -> None:
         self.predictor = Predictor(factors)
+        self.factors = self.predictor.factors
 
     def predict(
         self, pairs: object, *, user: str | None = None, item: str | None = None, unknown: str = "raise"
     ) -> pd.Series:
-        """Return the predicted rating of each row of a table of users and items, with the table's index.
+        """Return the predicted rating of each row of a table of users and items, or Ratings, with the table's index.
 
         user, item: names of its columns; usual ones are found without. unknown and errors as in Predictor.predict.
         """
+        if isinstance(pairs, Ratings):
+            pairs = ratings_frame(pairs)
         named = {"user": user, "movie": item}
         frame, users, items = frame_pairs(pairs, {kind: name for kind, name in named.items() if name is not None})
         who, what = (frame[name].to_numpy(dtype=object) for name in (users, items))
@@ -49,7 +52,7 @@ class FittedModel:
         """
         if users is None:
             return pd.DataFrame(self.predictor.recommend_all(n, exclude_seen))
-        rows = map(self.predictor.user_row, _several(users))
+        rows = map(self.predictor.user_row, listed(users))
         lists = [(row, self.predictor.recommend(self.factors.user_ids[row], n, exclude_seen)) for row in rows]
         return self._table(lists, "user", self.predictor.kind.score)
 
@@ -60,7 +63,7 @@ class FittedModel:
         """
         if items is None:
             return pd.DataFrame(self.predictor.similar_all(n))
-        lists = [(self.predictor.movie_row(item), self.predictor.similar(item, n)) for item in _several(items)]
+        lists = [(self.predictor.movie_row(item), self.predictor.similar(item, n)) for item in listed(items)]
         return self._table(lists, "movie", "similarity")
 
     def fold_in(self, items: ArrayLike, ratings: ArrayLike, n: int = 10) -> pd.DataFrame:
@@ -147,8 +150,3 @@ def fit_model(
 def load_model(path: Path | str | None = None) -> FittedModel:
     """Read a model that save, save_factors or the command line wrote, as cf_excel.load; errors as in load_factors."""
     return FittedModel(load_factors(path))
-
-
-def _several(names: object) -> list:
-    """Return one id or title, or several, as a list."""
-    return np.atleast_1d(np.asarray(names, dtype=object)).tolist()

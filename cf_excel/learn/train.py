@@ -17,7 +17,7 @@ from cf_excel.learn.progress import Progress
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS
 from cf_excel.ratings.own_split import Chooser, chosen_rows
-from cf_excel.ratings.table import OWN_SPLIT, Ratings, validation_rows
+from cf_excel.ratings.table import OWN_SPLIT, Ratings, check_ratings, validation_rows
 
 
 def train(
@@ -42,6 +42,7 @@ def train(
     wd, ...). Raises InputError for another kind, split, lists or setting, for values that can't work, and where a split
     says anything but True or False of each rating, or True of all.
     """
+    check_ratings(ratings)
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)

@@ -212,6 +212,18 @@ class MovieIndex(IdIndex):
         return (self.find(text, n_ratings) or self._titles.close(text) or self.close(text))[:3]
 
 
+def listed(values: object) -> list:
+    """Return one value, or all of an array, a column or any collection, as a list.
+
+    Raises InputError for a table with several columns.
+    """
+    if len(getattr(values, "columns", ())) > 1:
+        raise InputError(f"a {type(values).__name__}: expected one column of it, such as table['userId']")
+    if isinstance(values, Iterable) and not isinstance(values, (str, bytes)) and not hasattr(values, "__array__"):
+        values = list(values)
+    return np.asarray(values, dtype=object).ravel().tolist()
+
+
 def look_alikes(text: str, rows_by_name: dict[str, list[int]]) -> list[int]:
     """Return the rows of the three folded names that look most like a text; none for a number."""
     folded = fold(text)

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from cf_excel.errors import InputError
 from cf_excel.model.everyone import Tell, best_lists, columns_of, lists_of_movies, lists_of_users
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, checked_rating, fit_user, user_prior
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import usual_least_ratings
-from cf_excel.model.lookup import IdIndex, MovieIndex, cut
+from cf_excel.model.lookup import IdIndex, MovieIndex, cut, listed
 from cf_excel.model.picks import checked_count, picked
 from cf_excel.model.row_scores import RowScores
 
@@ -38,12 +38,15 @@ class Predictor:
     year, with "The" in front ("The Matrix" is "Matrix, The (1999)"). 15, 15.0 and "15" are one id.
     """
 
-    def __init__(self, factors: Factors) -> None:
-        self.factors = factors
+    def __init__(self, factors: AnyModel) -> None:
+        self.factors = factors = factors_of(factors)
         self.kind = KINDS[factors.kind]
         self.row_scores = RowScores(factors)
         self._user_index = IdIndex(factors.nouns.user, factors.user_ids)
         self._movie_index = MovieIndex(factors.nouns.movie, factors.movie_ids, factors.titles)
+
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Factors]]:
+        return type(self), (self.factors,)  # the rest is made from these, by functions that no pickle holds
 
     def __repr__(self) -> str:
         return f"<Predictor: {self.factors.summary}>"
@@ -162,7 +165,7 @@ class Predictor:
         See fit_user, and recommend for the order, min_ratings and explore.
         """
         sums = self.row_scores.sums_for(*self.fit_user(movies, ratings))
-        rated = np.unique([self.movie_row(movie) for movie in _flat(movies)])
+        rated = np.unique([self.movie_row(movie) for movie in listed(movies)])
         return self._listed(sums[None], rated, n, rated, min_ratings, explore)
 
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
@@ -172,7 +175,7 @@ class Predictor:
         counts for ratings, and adds up what it has learnt of these movies. Raises UnknownIdError, and InputError for a
         rating outside the model's range or a count that is not above 0.
         """
-        movies, ratings = _flat(movies), _flat(ratings)
+        movies, ratings = listed(movies), listed(ratings)
         if len(movies) != len(ratings) or not movies:
             n = f"{len(movies)} {self.factors.nouns.movies} and {len(ratings)} ratings"
             raise InputError(f"{n}: expected equally many, 1 or more")
@@ -312,10 +315,6 @@ def _one(identity: object) -> object:
     if isinstance(identity, (list, tuple)) or getattr(identity, "ndim", None):
         raise InputError("expected one id, not a range of them")
     return identity
-
-
-def _flat(values: ArrayLike) -> list:
-    return np.asarray(values, dtype=object).ravel().tolist()
 
 
 def _count(n: object) -> int:

@@ -31,7 +31,7 @@ USUAL_NAMES = {
     "rating": (
         *("rating", "ratings", "score", "stars", "userrating", "grade", "value"),
         *("starrating", "overall", "bookrating", "ratingvalue", "reviewscore", "quantity", "qty", "units", "playcount"),
-        *("plays", "purchases", "count", "counts", "clicks", "views", "listens", "listencount", "likes"),
+        *("plays", "purchases", "count", "counts", "clicks", "views", "listens", "listencount", "likes", "liked"),
         *("bewertung", "bewertungen", "sterne", "punkte", "menge", "anzahl"),
         *("evaluation", "etoiles", "avis", "quantite"),
         *("puntuacion", "calificacion", "valoracion", "estrellas", "cantidad", "nota", "note"),
@@ -44,7 +44,7 @@ USUAL_NAMES = {
 }
 # Of the usual names of ratings those that mean a number of orders, plays, clicks ...
 _COUNTS = {"quantity", "qty", "units", "playcount", "plays", "purchases", "count", "counts", "clicks", "views"} | {
-    *("listens", "listencount", "likes", "menge", "anzahl", "quantite", "cantidad")
+    *("listens", "listencount", "likes", "liked", "menge", "anzahl", "quantite", "cantidad")
 }
 # Numbers that are no ratings, in a table that has none.
 _OTHER_NUMBERS = {

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cf_excel.errors import InputError, OpenInExcelError
+from cf_excel.errors import InputError, OpenInExcelError, wrong_type
 from cf_excel.files import check_target
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.sheets.fill.changes import Changes, Outcome
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def solve(
 @_without_collector()
 def write(
     workbook: WorkbookOrPath,
-    model: Factors | str | os.PathLike[str] | None = None,
+    model: AnyModel | str | os.PathLike[str] | None = None,
     *,
     sheet: str = "all",
     ids: str = "auto",
@@ -146,8 +146,8 @@ def write(
     """Put a trained model into a workbook: a sheet with its numbers and formulas, and the lesson's sheets it fits.
 
     workbook: a file, or a workbook that is open in Excel, as xlwings.Book gives it; a file that Excel has open is
-    changed there, and nothing is saved. model: what train returned, or a model file, without one the file that train
-    wrote last. sheet: a sheet's name or "all". ids: whether the workbook names users and movies by "raw" id, or by
+    changed there, and nothing is saved. model: what fit or train returned, or a file, without one what train wrote
+    last. sheet: a sheet's name or "all". ids: whether the workbook names users and movies by "raw" id, or by
     "index" of first appearance, as the course's own workbook does; "auto" for the one by which its ratings agree with
     those that the model was trained on. out: write a copy there. backup: keep the file that is replaced. force: put
     numbers over formulas in factor cells. dry_run: change nothing.
@@ -163,8 +163,10 @@ def write(
 
     if ids not in NAMINGS:
         raise InputError(f"--ids {ids}: expected one of {', '.join(NAMINGS)}")
-    if not isinstance(model, Factors):
+    if model is None or isinstance(model, str | os.PathLike):
         model = default_model_path() if model is None else Path(model)
+    else:
+        model = factors_of(model)
     inputs = [] if isinstance(model, Factors) else [model]
     changes = _changes(workbook, out, inputs, backup=backup, force=force, dry_run=dry_run)
     with _telling(changes.book):
@@ -269,6 +271,8 @@ def _opened(
     it is wanted.
     """
     if not isinstance(workbook, str | os.PathLike):
+        if not hasattr(workbook, "sheets"):
+            raise wrong_type(workbook, "the path of a workbook, or an xlwings.Book")
         if out is not None or dry_run:
             raise InputError(f"{workbook.name} is open in Excel: --out and --dry-run read a file, pass its path")
         return Path(workbook.name), workbook

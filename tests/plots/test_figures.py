@@ -274,7 +274,7 @@ def test_validation_rows(ratings):
     assert set(random.tolist()) != set(validation_rows(ratings, "random", 2).tolist())
     np.testing.assert_array_equal(np.sort(ratings.timestamp[validation_rows(ratings, "time")]), np.arange(24, 30))
     assert len(validation_rows(ratings, "none")) == 0
-    with pytest.raises(InputError, match=r"ratings.csv has no timestamps: pass --split lesson"):
+    with pytest.raises(InputError, match=r"ratings.csv has no timestamps, which split time needs"):
         validation_rows(replace(ratings, timestamp=None), "time")
 
 
