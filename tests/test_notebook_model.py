@@ -337,3 +337,37 @@ def test_likes_that_are_true_or_false(sales):
 def test_notes_name_arguments_of_python(sales):
     found = cf_excel.Ratings.from_frame(sales[["customer", "product"]], implicit=None)
     assert found.notes[0].endswith("there is no column of ratings (implicit=False: as ratings)")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"n_factors": "5"}, "n_factors '5': expected a whole number"),
+        ({"n_factors": 2.5}, r"n_factors 2\.5: expected a whole number"),
+        ({"seed": None}, "seed None: expected a whole number"),
+        ({"kind": "picks", "n_factors": "5"}, "n_factors '5': expected a whole number"),
+        ({"kind": "dot", "lr": "0.1"}, r"lr '0\.1': expected a number"),
+    ],
+)
+def test_a_setting_that_is_no_number_is_said_in_one_line(sales, settings, says):
+    with pytest.raises(InputError, match=says):
+        cf_excel.fit(sales, **settings)
+
+
+def test_columns_may_stand_in_the_index(model, sales):
+    names = ["customer", "product"]
+    grouped = sales.groupby(names, sort=False).stars.mean()
+    for table in (sales.set_index(names), grouped, sales.set_index("product")):
+        ratings = cf_excel.Ratings.from_frame(table)
+        assert (ratings.user_ids.tolist(), ratings.rating.tolist()) == (PEOPLE, sales.stars.tolist())
+        predicted = model.predict(table)
+        assert predicted.tolist() == model.predict(sales).tolist()
+        assert predicted.index.equals(table.index)
+    pivot = sales.pivot(index="customer", columns="product", values="stars")
+    with pytest.raises(InputError, match=r"found: mug 0, .*, customer\): pass .* or melt\(\) the table"):
+        cf_excel.Ratings.from_frame(pivot)
+
+
+def test_an_empty_table_is_said_to_have_no_columns():
+    with pytest.raises(InputError, match=r"no columns 'userId', 'movieId', 'rating' \(found: none\)"):
+        cf_excel.Ratings.from_frame(pd.DataFrame())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, wrong_type
 from cf_excel.model.everyone import Tell, best_lists, columns_of, lists_of_movies, lists_of_users
 from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.model.file import default_model_path, load_factors
@@ -242,6 +242,8 @@ class Predictor:
 
         Ids that are texts count as titles do.
         """
+        if not isinstance(text, str):
+            raise wrong_type(text, "a text, words of a title")
         rows = self._movie_index.find(text, self.n_ratings)[: _count(n)]
         return [(self.factors.movie_ids[[row]].tolist()[0], self.factors.titles[row]) for row in rows]
 

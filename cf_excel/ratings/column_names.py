@@ -205,7 +205,7 @@ def _as_position(wanted: str, header: list[str]) -> int | None:
 def _missing(table: Headed, kinds: list[str], names: Mapping[str, str], taken: set[int]) -> str:
     header = table.first_record
     free = [name for i, name in enumerate(header) if i not in taken]
-    shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "")
+    shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "") or "none"
     wanted = [names.get(kind) or _CANONICAL_NAMES.get(kind, kind) for kind in kinds]
     is_clear = len(free) == len(kinds) == 1 and free[0].isprintable() and 0 < len(free[0]) <= 40
     name = free[0] if is_clear else "NAME"

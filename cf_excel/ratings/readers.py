@@ -20,10 +20,10 @@ from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
-from cf_excel.ratings.reading import Reading
+from cf_excel.ratings.reading import PAIR, Reading
 from cf_excel.ratings.record_files import (
-    FrameRecords,
     as_frame,
+    find_in_frame,
     in_python,
     is_json_lines,
     naming_arguments,
@@ -144,9 +144,8 @@ def frame_ratings(
     """
     named = {kind: str(name) for kind, name in (columns or {}).items()}
     how = Reading.of(named, nouns, rating_range=rating_range, implicit=implicit)
-    found = FrameRecords(as_frame(table))
     try:
-        column = _columns(found, how)
+        found, column = find_in_frame(as_frame(table), lambda records: _columns(records, how))
     except NoRatingColumn as error:
         picks = 'implicit=True (kind="picks" to fit) where each row is an order, a play, a click ...'
         raise InputError(f"{error}, or {picks}") from None
@@ -163,10 +162,9 @@ def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tupl
 
     Raises InputError where they are not there.
     """
-    frame = as_frame(table)
-    records = FrameRecords(frame)
-    found = find_columns(records, ("user", "movie"), (), {kind: str(name) for kind, name in (columns or {}).items()})
-    return frame, frame.columns[found["user"]], frame.columns[found["movie"]]
+    names = {kind: str(name) for kind, name in (columns or {}).items()}
+    found, column = find_in_frame(as_frame(table), lambda records: find_columns(records, PAIR, (), names))
+    return found.frame, found.frame.columns[column["user"]], found.frame.columns[column["movie"]]
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -121,6 +121,25 @@ class FrameRecords:
                 },
                 dtype=object,
             )
+
+
+def find_in_frame(
+    frame: pd.DataFrame, find: Callable[[FrameRecords], dict[str, int]]
+) -> tuple[FrameRecords, dict[str, int]]:
+    """Return the columns that are found in a DataFrame or, as in one grouped by user and movie, in its index, too.
+
+    The index stays what it is. Raises what find raises.
+    """
+    try:
+        return FrameRecords(frame), find(FrameRecords(frame))
+    except InputError:
+        levels = {i: name for i, name in enumerate(frame.index.names) if name is not None}
+        if not levels or set(levels.values()) & set(frame.columns):
+            raise
+    whole = frame.copy(deep=False)
+    for i, name in levels.items():
+        whole[name] = frame.index.get_level_values(i)
+    return FrameRecords(whole), find(FrameRecords(whole))
 
 
 @contextmanager
