@@ -175,5 +175,4 @@ def _build_gradient(args: argparse.Namespace) -> None:
         return
     say(f"wrote {args.out / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
     for sheet, descent in descents.items():
-        found = f"y = {descent.a[-1]:.3f} * x + {descent.b[-1]:.3f}"
-        say(f"  {sheet:<14} RMSE {descent.rmse[-1]:.6f} after {args.epochs} epochs, {found}")
+        say(f"  {sheet:<14} {descent}")

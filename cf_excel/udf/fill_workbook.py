@@ -7,7 +7,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WorkbookOrPath: TypeAlias = "str | os.PathLike[str] | xlwings.Book"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SolveReport(Outcome):
     """What solve did: how each sheet was fitted, the name of the sheet `history` if one was added, and notes.
 
@@ -36,10 +36,10 @@ class SolveReport(Outcome):
 
     sheets: "tuple[SheetFit, ...]" = ()
     history_sheet: str | None = None
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WriteReport(Outcome):
     """What write did: which sheets got factors, the name of the sheet with the model, and its RMSE in rating units.
 
@@ -49,10 +49,10 @@ class WriteReport(Outcome):
     sheets: tuple[str, ...] = ()
     model_sheet: str = ""
     rmse: float = float("nan")
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FillReport(Outcome):
     """What fill did: the sheets that it wrote, and the model's error on ratings held out (RMSE, in rating units).
 
@@ -66,7 +66,7 @@ class FillReport(Outcome):
     mean_rmse: float = float("nan")
     ndcg: float = float("nan")
     hit_rate: float = float("nan")
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
