@@ -52,9 +52,10 @@ class FittedModel:
         """
         if users is None:
             return pd.DataFrame(self.predictor.recommend_all(n, exclude_seen))
-        rows = map(self.predictor.user_row, listed(users))
-        lists = [(row, self.predictor.recommend(self.factors.user_ids[row], n, exclude_seen)) for row in rows]
-        return self._table(lists, "user", self.predictor.kind.score)
+        rows = [self.predictor.user_row(user) for user in listed(users)]
+        ids = {row: self.factors.user_ids[row] for row in rows}  # in a column of a table they come again and again
+        lists = {row: self.predictor.recommend(user, n, exclude_seen) for row, user in ids.items()}
+        return self._table([(row, lists[row]) for row in rows], "user", self.predictor.kind.score)
 
     def similar(self, items: object = None, n: int = 10) -> pd.DataFrame:
         """Return the n items most like an item (by id or title), each of several, or (None) all: movie_id, rank ...
@@ -119,7 +120,7 @@ class FittedModel:
         columns = Lists(
             owners=np.repeat([row for row, _ in lists], counts).astype(np.int64),
             ranks=np.array([rank for n in counts for rank in range(1, n + 1)], np.int32),
-            movies=np.array([self.predictor.movie_row(movie.movie_id) for movie in found], np.int64),
+            movies=self.predictor.movie_rows(np.array([movie.movie_id for movie in found], object)),
             scores=np.array([movie.score for movie in found], np.float32),
         )
         return pd.DataFrame(columns_of(self.factors, columns, of, score))

@@ -249,6 +249,7 @@ def test_how_it_shows_itself(model, sales):
 def test_lists_for_any_collection_of_names(model, sales):
     for names in ({"Ann": 1}.keys(), (name for name in ["Ann"]), {"Ann"}, sales[["customer"]][:1]):
         assert model.recommend(names, n=1).equals(model.recommend("Ann", n=1))
+    assert model.recommend(sales.customer, n=1).user_id.tolist() == sales.customer.tolist()
     rated = {"mug 1": 5, "mug 2": 1}
     assert model.fold_in(rated.keys(), rated.values()).equals(model.fold_in(["mug 1", "mug 2"], [5, 1]))
     with pytest.raises(InputError, match="a DataFrame: expected one column of it"):

@@ -174,9 +174,12 @@ class MovieIndex(IdIndex):
         titles = self._titles.titles
         return np.where(titles == "", self.ids.astype(object), titles)
 
-    def rows_of(self, movies: np.ndarray) -> np.ndarray:
+    def rows_of(self, movies: object) -> np.ndarray:
         """Return the row of each movie, in the shape of movies; -1 where none or several have the title."""
+        movies = _as_array(movies)
         rows = self.rows(movies)
+        if movies.dtype.kind in "iuf":  # no titles, but maybe millions
+            return rows
         for position in np.argwhere(rows < 0):
             found = self._titled(movies[tuple(position)])
             if len(found) == 1:

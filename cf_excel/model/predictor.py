@@ -59,8 +59,9 @@ class Predictor:
         """
         if unknown not in ("raise", "bias"):
             raise InputError(f"unknown {unknown!r}: expected raise or bias")
-        find = "require" if unknown == "raise" else "rows"
-        return self.predict_rows(getattr(self._user_index, find)(user_ids), getattr(self._movie_index, find)(movie_ids))
+        if unknown == "raise":
+            return self.predict_rows(self._user_index.require(user_ids), self._movies(movie_ids))
+        return self.predict_rows(self.user_rows(user_ids), self.movie_rows(movie_ids))
 
     def predict_rows(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray | np.float32:
         """Return what predict does for rows of the model, which user_rows and movie_rows give; -1 is the mean one."""
@@ -126,7 +127,7 @@ class Predictor:
         ratings scatter. Raises UnknownIdError, and InputError for shapes that do not fit and for a model of another
         kind than "bayes".
         """
-        return self.uncertainty_rows(self._user_index.require(user_ids), self._movie_index.require(movie_ids))
+        return self.uncertainty_rows(self._user_index.require(user_ids), self._movies(movie_ids))
 
     def uncertainty_rows(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray | np.float32:
         """Return what uncertainty does for rows of the model, from 0."""
@@ -191,7 +192,7 @@ class Predictor:
 
     def predict_for(self, factors: ArrayLike, bias: float, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the predictions of a user whom fit_user fitted, in the shape of movie_ids."""
-        rows = self._movie_index.require(movie_ids)
+        rows = self._movies(movie_ids)
         return self.row_scores.ratings(self.row_scores.sums_for(np.asarray(factors, np.float32), bias, rows))[()]
 
     def user_factors(self, user_ids: ArrayLike) -> np.ndarray:
@@ -200,7 +201,7 @@ class Predictor:
 
     def movie_factors(self, movie_ids: ArrayLike) -> np.ndarray:
         """Return the factors of movies, the shape of movie_ids with one more axis of n_factors."""
-        return self.factors.movie_factors[self._movie_index.require(movie_ids)]
+        return self.factors.movie_factors[self._movies(movie_ids)]
 
     def user_bias(self, user_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the biases of users, in the shape of user_ids; zeros where the kind has none."""
@@ -208,7 +209,7 @@ class Predictor:
 
     def movie_bias(self, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the biases of movies, in the shape of movie_ids; zeros where the kind has none."""
-        return self.factors.movie_bias[self._movie_index.require(movie_ids)]
+        return self.factors.movie_bias[self._movies(movie_ids)]
 
     def user_rows(self, user_ids: ArrayLike) -> np.ndarray:
         """Return the row of each user in the model, in the shape of user_ids; -1 where the id is unknown."""
@@ -220,7 +221,7 @@ class Predictor:
 
     def movie_rows(self, movies: ArrayLike) -> np.ndarray:
         """Return the row of each movie, by id or title, in the shape of movies; -1 where none or several have it."""
-        return self._movie_index.rows_of(np.asarray(movies))
+        return self._movie_index.rows_of(movies)
 
     def movie_row(self, movie: object, *, with_hint: bool = True) -> int:
         """Return the row of a movie named by id or title; errors as movie_id raises them, with_hint as in user_row."""
@@ -265,6 +266,13 @@ class Predictor:
     @cached_property
     def _prior(self) -> UserPrior:
         return user_prior(self.factors)
+
+    def _movies(self, movies: ArrayLike) -> np.ndarray:
+        """Return what movie_rows does; errors of the first movie that is none as movie_row raises them."""
+        rows = self.movie_rows(movies)
+        for position in np.argwhere(rows < 0)[:1]:
+            self.movie_row(np.asarray(movies, dtype=object)[tuple(position)])
+        return rows
 
     def _listed(
         self, sums: np.ndarray, seen: np.ndarray, n: int, leave_out: np.ndarray, min_ratings: int, explore: float
