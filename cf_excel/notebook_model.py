@@ -133,18 +133,30 @@ def fit_model(
     user: str | None = None,
     item: str | None = None,
     rating: str | None = None,
+    timestamp: str | None = None,
+    rating_range: tuple[float, float] | None = None,
+    nouns: tuple[str, str] | None = None,
     split: str | Chooser = "none",
     seed: int = 0,
     **settings: object,
 ) -> FittedModel:
     """Train a model on a DataFrame or on Ratings and return it, as cf_excel.fit.
 
-    user, item, rating: as in Ratings.from_frame. The rest is as in train, and so are the errors.
+    user to nouns: of a DataFrame, as in Ratings.from_frame. The rest is as in train, and so are the errors.
     """
     from cf_excel.learn.train import train
 
     if not isinstance(table, Ratings):
-        table = Ratings.from_frame(table, user=user, item=item, rating=rating, implicit=kind == "picks")
+        table = Ratings.from_frame(
+            table,
+            user=user,
+            item=item,
+            rating=rating,
+            timestamp=timestamp,
+            rating_range=rating_range,
+            nouns=nouns,
+            implicit=kind == "picks",
+        )
     return FittedModel(train(table, kind, split=split, seed=seed, **settings))  # type: ignore[arg-type]
 
 

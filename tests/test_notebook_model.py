@@ -372,3 +372,22 @@ def test_columns_may_stand_in_the_index(model, sales):
 def test_an_empty_table_is_said_to_have_no_columns():
     with pytest.raises(InputError, match=r"no columns 'userId', 'movieId', 'rating' \(found: none\)"):
         cf_excel.Ratings.from_frame(pd.DataFrame())
+
+
+def test_fit_reads_a_table_as_from_frame_does(sales):
+    quick = {"n_factors": 2, "iterations": 1, "tune": False}
+    dated = sales.assign(date="soon")
+    with pytest.raises(InputError, match='or timestamp="none"'):
+        cf_excel.fit(dated, **quick)
+    model = cf_excel.fit(dated, timestamp="none", rating_range=(0, 6), nouns=("guest", "wine"), **quick)
+    assert repr(model) == "<FittedModel: bayes, 6 guests, 7 wines, 2 factors>"
+    assert model.factors.rating_range == (0, 6)
+
+
+def test_a_notebook_tells_what_was_left_out(sales):
+    twice = pd.concat([sales, sales.assign(stars=1)])
+    shown = cf_excel.Ratings.from_frame(twice)._repr_html_()
+    assert "33 ratings left out: the same customer rates the same product in a later row, which counts" in shown
+    blank = cf_excel.Ratings.from_frame(sales.assign(stars=[None, *[3] * 32]))
+    assert blank.remarks == ("1 row without a rating left out: not rated",)
+    assert blank.remarks[0] in blank._repr_html_()

@@ -142,7 +142,18 @@ class Ratings:
 
     def _repr_html_(self) -> str:
         own_split = import_module("cf_excel.ratings.own_split")  # which imports this module, and pandas
-        return f"<p>{escape(repr(self)[1:-1])}</p>{own_split.ratings_frame(self, 5).to_html()}"
+        told = "<br>".join(map(escape, (repr(self)[1:-1], *self.remarks)))
+        return f"<p>{told}</p>{own_split.ratings_frame(self, 5).to_html()}"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and a line on what was left out because it is rated again."""
+        if not self.n_duplicates:
+            return self.notes
+        n = f"{self.n_duplicates:,} rating{'s' if self.n_duplicates > 1 else ''}"
+        later = "in a later row" if self.timestamp is None else "again, later"
+        again = f"the same {self.nouns.user} rates the same {self.nouns.movie} {later}, which counts"
+        return *self.notes, f"{n} left out: {again}"
 
     @property
     def n_users(self) -> int:
