@@ -101,7 +101,7 @@ def test_settings_of_fit_that_can_not_work(args: tuple, options: dict, message: 
 
 
 def test_tables_that_can_not_be_read(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"nowhere\.csv can't be read"):
+    with pytest.raises(FileError, match=r"nowhere\.csv can't be read: No such file or directory$"):
         CollabDataset.from_csv(str(tmp_path), "nowhere.csv", "who", "what", "stars")
     with pytest.raises(InputError, match=r"has no column 'rating' \(found: who, what, stars\)"):
         CollabDataset.from_data_frame(TABLE, "who", "what", "rating")

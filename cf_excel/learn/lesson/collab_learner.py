@@ -63,7 +63,7 @@ class CollabDataset:
         try:
             table = pd.read_csv(file)
         except (OSError, ValueError) as error:
-            raise FileError(f"{file} can't be read: {error}") from None
+            raise FileError(f"{file} can't be read: {getattr(error, 'strerror', None) or error}") from None
         return cls.from_data_frame(table, user_name, item_name, rating, source=str(file))
 
     @classmethod
