@@ -50,6 +50,12 @@ class WorkerError(CfExcelError):
     """One of the processes that share a fit is gone, and the fit with it."""
 
 
+def wrong_type(value: object, expected: str) -> InputError:
+    """Return the error for a value of another type than the one expected, which is said with how to come by it."""
+    name = type(value).__name__
+    return InputError(f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}: expected {expected}")
+
+
 def needs(package: str) -> str:
     """Return what to say where a package from outside is missing."""
     if package == "torch":  # older ones, which Macs with Intel would get, can't work with NumPy 2

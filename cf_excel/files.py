@@ -161,6 +161,8 @@ def _is_same(path: Path, other: Path) -> bool:
 def _create(temporary: Path, path: Path) -> None:
     try:
         temporary.touch(0o600, exist_ok=False)
+    except FileNotFoundError as error:
+        raise FileError(f"can't write {path}: there is no folder {path.parent}; make it first") from error
     except OSError as error:
         raise FileError(f"can't write {path}: {error.strerror}") from error
 

@@ -14,10 +14,11 @@ from cf_excel.errors import InputError
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model.everyone import Lists, columns_of
 from cf_excel.model.factor_tables import factor_table
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel
 from cf_excel.model.file import load_factors, save_factors
+from cf_excel.model.lookup import listed
 from cf_excel.model.predictor import Predictor, ScoredMovie
-from cf_excel.ratings.own_split import Chooser, chosen_rows
+from cf_excel.ratings.own_split import Chooser, chosen_rows, ratings_frame
 from cf_excel.ratings.readers import frame_pairs
 from cf_excel.ratings.table import Ratings
 
@@ -25,17 +26,19 @@ from cf_excel.ratings.table import Ratings
 class FittedModel:
     """A trained model whose answers are DataFrames; its factors and its predictor are there for the rest."""
 
-    def __init__(self, factors: Factors) -> None:
-        self.factors = factors
+    def __init__(self, factors: AnyModel) -> None:
         self.predictor = Predictor(factors)
+        self.factors = self.predictor.factors
 
     def predict(
         self, pairs: object, *, user: str | None = None, item: str | None = None, unknown: str = "raise"
     ) -> pd.Series:
-        """Return the predicted rating of each row of a table of users and items, with the table's index.
+        """Return the predicted rating of each row of a table of users and items, or Ratings, with the table's index.
 
         user, item: names of its columns; usual ones are found without. unknown and errors as in Predictor.predict.
         """
+        if isinstance(pairs, Ratings):
+            pairs = ratings_frame(pairs)
         named = {"user": user, "movie": item}
         frame, users, items = frame_pairs(pairs, {kind: name for kind, name in named.items() if name is not None})
         who, what = (frame[name].to_numpy(dtype=object) for name in (users, items))
@@ -49,9 +52,10 @@ class FittedModel:
         """
         if users is None:
             return pd.DataFrame(self.predictor.recommend_all(n, exclude_seen))
-        rows = map(self.predictor.user_row, _several(users))
-        lists = [(row, self.predictor.recommend(self.factors.user_ids[row], n, exclude_seen)) for row in rows]
-        return self._table(lists, "user", self.predictor.kind.score)
+        rows = [self.predictor.user_row(user) for user in listed(users)]
+        ids = {row: self.factors.user_ids[row] for row in rows}  # in a column of a table they come again and again
+        lists = {row: self.predictor.recommend(user, n, exclude_seen) for row, user in ids.items()}
+        return self._table([(row, lists[row]) for row in rows], "user", self.predictor.kind.score)
 
     def similar(self, items: object = None, n: int = 10) -> pd.DataFrame:
         """Return the n items most like an item (by id or title), each of several, or (None) all: movie_id, rank ...
@@ -60,7 +64,7 @@ class FittedModel:
         """
         if items is None:
             return pd.DataFrame(self.predictor.similar_all(n))
-        lists = [(self.predictor.movie_row(item), self.predictor.similar(item, n)) for item in _several(items)]
+        lists = [(self.predictor.movie_row(item), self.predictor.similar(item, n)) for item in listed(items)]
         return self._table(lists, "movie", "similarity")
 
     def fold_in(self, items: ArrayLike, ratings: ArrayLike, n: int = 10) -> pd.DataFrame:
@@ -116,7 +120,7 @@ class FittedModel:
         columns = Lists(
             owners=np.repeat([row for row, _ in lists], counts).astype(np.int64),
             ranks=np.array([rank for n in counts for rank in range(1, n + 1)], np.int32),
-            movies=np.array([self.predictor.movie_row(movie.movie_id) for movie in found], np.int64),
+            movies=self.predictor.movie_rows(np.array([movie.movie_id for movie in found], object)),
             scores=np.array([movie.score for movie in found], np.float32),
         )
         return pd.DataFrame(columns_of(self.factors, columns, of, score))
@@ -129,26 +133,33 @@ def fit_model(
     user: str | None = None,
     item: str | None = None,
     rating: str | None = None,
+    timestamp: str | None = None,
+    rating_range: tuple[float, float] | None = None,
+    nouns: tuple[str, str] | None = None,
     split: str | Chooser = "none",
     seed: int = 0,
     **settings: object,
 ) -> FittedModel:
     """Train a model on a DataFrame or on Ratings and return it, as cf_excel.fit.
 
-    user, item, rating: as in Ratings.from_frame. The rest is as in train, and so are the errors.
+    user to nouns: of a DataFrame, as in Ratings.from_frame. The rest is as in train, and so are the errors.
     """
     from cf_excel.learn.train import train
 
     if not isinstance(table, Ratings):
-        table = Ratings.from_frame(table, user=user, item=item, rating=rating, implicit=kind == "picks")
+        table = Ratings.from_frame(
+            table,
+            user=user,
+            item=item,
+            rating=rating,
+            timestamp=timestamp,
+            rating_range=rating_range,
+            nouns=nouns,
+            implicit=kind == "picks",
+        )
     return FittedModel(train(table, kind, split=split, seed=seed, **settings))  # type: ignore[arg-type]
 
 
 def load_model(path: Path | str | None = None) -> FittedModel:
     """Read a model that save, save_factors or the command line wrote, as cf_excel.load; errors as in load_factors."""
     return FittedModel(load_factors(path))
-
-
-def _several(names: object) -> list:
-    """Return one id or title, or several, as a list."""
-    return np.atleast_1d(np.asarray(names, dtype=object)).tolist()

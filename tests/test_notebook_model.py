@@ -1,5 +1,7 @@
 """The model for notebooks: tables in, tables out, and the same answers as the predictor's."""
 
+import copy
+import pickle
 import pydoc
 from dataclasses import replace
 from importlib import import_module
@@ -66,7 +68,7 @@ def test_other_tables_come_by_to_pandas(sales):
 
     assert len(cf_excel.Ratings.from_frame(Other())) == len(sales)
     assert len(cf_excel.Ratings.from_frame(sales.to_dict("list"))) == len(sales)
-    with pytest.raises(InputError, match="a int: expected a table"):
+    with pytest.raises(InputError, match="an int: expected a table"):
         cf_excel.Ratings.from_frame(7)
 
 
@@ -242,3 +244,150 @@ def test_how_it_shows_itself(model, sales):
         assert "6 customers" in shown
         assert shown.partition("<tbody>")[2].count("<tr") == 5
     assert "cf_excel.fit(" in (cf_excel.__doc__ or "")
+
+
+def test_lists_for_any_collection_of_names(model, sales):
+    for names in ({"Ann": 1}.keys(), (name for name in ["Ann"]), {"Ann"}, sales[["customer"]][:1]):
+        assert model.recommend(names, n=1).equals(model.recommend("Ann", n=1))
+    assert model.recommend(sales.customer, n=1).user_id.tolist() == sales.customer.tolist()
+    rated = {"mug 1": 5, "mug 2": 1}
+    assert model.fold_in(rated.keys(), rated.values()).equals(model.fold_in(["mug 1", "mug 2"], [5, 1]))
+    with pytest.raises(InputError, match="a DataFrame: expected one column of it"):
+        model.recommend(sales)
+
+
+def test_a_blank_of_pandas_is_no_name(model):
+    for blank in (pd.NA, pd.NaT):
+        with pytest.raises(InputError, match="an id is blank"):
+            model.recommend(blank)
+
+
+def test_pickled_and_copied(model, sales):
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert again.predict(sales).equals(model.predict(sales))
+    assert repr(pickle.loads(pickle.dumps(model.predictor))) == repr(model.predictor)
+
+
+def test_predictions_for_ratings(model, sales):
+    assert model.predict(cf_excel.Ratings.from_frame(sales)).tolist() == model.predict(sales).tolist()
+
+
+def test_what_takes_factors_takes_the_model(model, sales, tmp_path):
+    book = cf_excel.export(model, tmp_path / "recommender.xlsx")
+    assert repr(book) == "<Recommender: bayes, 6 customers, 7 products, 2 factors>"
+    cf_excel.save_factors(model, tmp_path / "model")
+    assert cf_excel.Predictor(model).factors is cf_excel.FittedModel(model.predictor).factors is model.factors
+    cf_excel.build(cf_excel.Ratings.from_frame(sales), tmp_path / "lesson.xlsx")
+    assert cf_excel.write(tmp_path / "lesson.xlsx", model).model_sheet == "model"
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda table: cf_excel.fit("sales.csv"), r"a str: expected a table, .*load_ratings\(path\) reads a file$"),
+        (lambda table: cf_excel.train(table), "a DataFrame: expected Ratings, as cf_excel.load_ratings"),
+        (lambda table: cf_excel.build(table, "lesson.xlsx"), "a DataFrame: expected Ratings, as"),
+        (lambda table: cf_excel.load_ratings(table), "a DataFrame: expected the path of a file or folder"),
+        (lambda table: cf_excel.fill(table), "a DataFrame: expected the path of a workbook"),
+        (lambda table: cf_excel.export(table, "book.xlsx"), "a DataFrame: expected a trained model, as cf_excel.fit"),
+        (lambda table: cf_excel.FittedModel("model.safetensors"), "a str: expected a trained model"),
+        (
+            lambda table: cf_excel.fit(table, split=table.stars > 3),
+            "a Series: expected split to be lesson, .*tion",
+        ),
+        (lambda table: cf_excel.fit(table, split="time"), "no timestamps, which split time needs: take lesson, random"),
+        (lambda table: cf_excel.Ratings.from_frame(table, rating_range=5), "rating range 5: expected two numbers"),
+        (lambda table: cf_excel.Ratings.from_frame(table, nouns="guest"), "^nouns 'guest': expected two words"),
+        (lambda table: cf_excel.Ratings.from_frame(table.assign(stars=None)), "33 rows without one$"),
+        (
+            lambda table: cf_excel.Ratings.from_frame(table.assign(customer=[None, *["Ann"] * 32])),
+            "customer's id is bla",
+        ),
+    ],
+)
+def test_what_is_given_in_place_of_another_gets_a_line(sales, call, says):
+    with pytest.raises(InputError, match=says):
+        call(sales)
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        ("random", "a str: expected split to be a function, such as lambda ratings: "),
+        (
+            lambda ratings: ratings.customer == "Ann",
+            "'customer': it is given a table with the columns user_id",
+        ),
+    ],
+)
+def test_a_split_that_fails_says_what_it_is_given(model, sales, split, says):
+    with pytest.raises(InputError, match=says):
+        model.evaluate(sales, split=split)
+
+
+def test_likes_that_are_true_or_false(sales):
+    likes = sales[["customer", "product"]].assign(liked=sales.stars > 3)
+    ratings = cf_excel.Ratings.from_frame(likes)
+    assert (ratings.rating.tolist(), ratings.rating_range) == ((sales.stars > 3).tolist(), (0, 1))
+    for table, rating in ((likes, None), (likes.set_axis(["customer", "product", "fan"], axis=1), "fan")):
+        picks = cf_excel.Ratings.from_frame(table, rating=rating, implicit=True)
+        assert len(picks) == (sales.stars > 3).sum()
+    assert len(cf_excel.Ratings.from_frame(likes, implicit=None)) == (sales.stars > 3).sum()
+
+
+def test_notes_name_arguments_of_python(sales):
+    found = cf_excel.Ratings.from_frame(sales[["customer", "product"]], implicit=None)
+    assert found.notes[0].endswith("there is no column of ratings (implicit=False: as ratings)")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"n_factors": "5"}, "n_factors '5': expected a whole number"),
+        ({"n_factors": 2.5}, r"n_factors 2\.5: expected a whole number"),
+        ({"seed": None}, "seed None: expected a whole number"),
+        ({"kind": "picks", "n_factors": "5"}, "n_factors '5': expected a whole number"),
+        ({"kind": "dot", "lr": "0.1"}, r"lr '0\.1': expected a number"),
+    ],
+)
+def test_a_setting_that_is_no_number_is_said_in_one_line(sales, settings, says):
+    with pytest.raises(InputError, match=says):
+        cf_excel.fit(sales, **settings)
+
+
+def test_columns_may_stand_in_the_index(model, sales):
+    names = ["customer", "product"]
+    grouped = sales.groupby(names, sort=False).stars.mean()
+    for table in (sales.set_index(names), grouped, sales.set_index("product")):
+        ratings = cf_excel.Ratings.from_frame(table)
+        assert (ratings.user_ids.tolist(), ratings.rating.tolist()) == (PEOPLE, sales.stars.tolist())
+        predicted = model.predict(table)
+        assert predicted.tolist() == model.predict(sales).tolist()
+        assert predicted.index.equals(table.index)
+    pivot = sales.pivot(index="customer", columns="product", values="stars")
+    with pytest.raises(InputError, match=r"found: mug 0, .*, customer\): pass .* or melt\(\) the table"):
+        cf_excel.Ratings.from_frame(pivot)
+
+
+def test_an_empty_table_is_said_to_have_no_columns():
+    with pytest.raises(InputError, match=r"no columns 'userId', 'movieId', 'rating' \(found: none\)"):
+        cf_excel.Ratings.from_frame(pd.DataFrame())
+
+
+def test_fit_reads_a_table_as_from_frame_does(sales):
+    quick = {"n_factors": 2, "iterations": 1, "tune": False}
+    dated = sales.assign(date="soon")
+    with pytest.raises(InputError, match='or timestamp="none"'):
+        cf_excel.fit(dated, **quick)
+    model = cf_excel.fit(dated, timestamp="none", rating_range=(0, 6), nouns=("guest", "wine"), **quick)
+    assert repr(model) == "<FittedModel: bayes, 6 guests, 7 wines, 2 factors>"
+    assert model.factors.rating_range == (0, 6)
+
+
+def test_a_notebook_tells_what_was_left_out(sales):
+    twice = pd.concat([sales, sales.assign(stars=1)])
+    shown = cf_excel.Ratings.from_frame(twice)._repr_html_()
+    assert "33 ratings left out: the same customer rates the same product in a later row, which counts" in shown
+    blank = cf_excel.Ratings.from_frame(sales.assign(stars=[None, *[3] * 32]))
+    assert blank.remarks == ("1 row without a rating left out: not rated",)
+    assert blank.remarks[0] in blank._repr_html_()

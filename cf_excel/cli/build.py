@@ -1,6 +1,7 @@
 """python -m cf_excel build."""
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,23 +67,37 @@ def run(args: argparse.Namespace) -> None:
     """Build the workbooks."""
     only = args.only or (list(EXERCISES) if args.exercise else _usual_kinds())
     _check(args)
-    kinds = EXERCISES if args.exercise else KINDS
-    paths = [args.out / name for kind, names in kinds.items() if kind in only for name in names]
-    check_outputs(args, *paths)
+    check_outputs(args, *_paths(args, only))
     # what is read comes before what is written
     ratings = read_ratings(args) if {"collab", "functions"} & set(only) else None
-    if ratings is not None and "functions" in only and not args.force:
-        _check_model(ratings)
+    left_out = ""
+    if not args.only and not args.exercise and "functions" not in only:
+        left_out = (
+            "no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it"
+        )
+    elif ratings is not None and "functions" in only and not args.force:
+        try:
+            _check_model(ratings)
+        except InputError as error:
+            if args.only:
+                raise
+            only.remove("functions")
+            left_out = f"without collab_filter.xlsm: {error}"
     make_folder(args.out)
-    keep_former(args, *paths)
+    keep_former(args, *_paths(args, only))
     if ratings is not None and "collab" in only:
         _build_collab(args, ratings)
     if ratings is not None and "functions" in only:
         _build_functions(args, ratings)
     if "gradient" in only:
         _build_gradient(args)
-    if not args.only and not args.exercise and "functions" not in only:
-        say("no trained model yet: python -m cf_excel train, then build again for collab_filter.xlsm, which asks it")
+    if left_out:
+        say(left_out)
+
+
+def _paths(args: argparse.Namespace, only: Collection[str]) -> list[Path]:
+    kinds = EXERCISES if args.exercise else KINDS
+    return [args.out / name for kind, names in kinds.items() if kind in only for name in names]
 
 
 def _usual_kinds() -> list[str]:
@@ -160,5 +175,4 @@ def _build_gradient(args: argparse.Namespace) -> None:
         return
     say(f"wrote {args.out / 'gradient_descent.xlsx'} and .xlsm: y = {args.slope:g} * x + {args.intercept:g}")
     for sheet, descent in descents.items():
-        found = f"y = {descent.a[-1]:.3f} * x + {descent.b[-1]:.3f}"
-        say(f"  {sheet:<14} RMSE {descent.rmse[-1]:.6f} after {args.epochs} epochs, {found}")
+        say(f"  {sheet:<14} {descent}")

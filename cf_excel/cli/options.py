@@ -187,13 +187,8 @@ def read_ratings(args: argparse.Namespace) -> "Ratings":
 
 def tell_notes(ratings: "Ratings") -> None:
     """Say on stderr how ratings were read and what was left out."""
-    for line in ratings.notes:
+    for line in ratings.remarks:
         note(line)
-    if ratings.n_duplicates:
-        n = f"{ratings.n_duplicates:,} rating{'s' if ratings.n_duplicates > 1 else ''}"
-        later = "in a later row" if ratings.timestamp is None else "again, later"
-        user, movie = ratings.nouns
-        note(f"{n} left out: the same {user} rates the same {movie} {later}, which counts")
 
 
 def ratings_options(args: argparse.Namespace) -> list[str]:

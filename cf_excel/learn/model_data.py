@@ -64,6 +64,10 @@ class ColumnarModelData:
             raise InputError(f"columns must be numbers: {error}; {_DO}") from None
         return cls(val_idxs, df[cat_flds].to_numpy(), conts, np.asarray(y), bs)
 
+    def __repr__(self) -> str:
+        n_val = int(self.is_val.sum())
+        return f"<{type(self).__name__}: {len(self.y) - n_val:,} rows to train on, {n_val:,} to validate, bs {self.bs}>"
+
     @property
     def trn_y(self) -> np.ndarray:
         """What to predict in the training rows, (n_train,) float32."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations  # so that help() says Chooser, and not what that is
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
+from numbers import Integral, Real
 from typing import Any
 
 from cf_excel.errors import InputError, needs
@@ -17,7 +18,7 @@ from cf_excel.learn.progress import Progress
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS
 from cf_excel.ratings.own_split import Chooser, chosen_rows
-from cf_excel.ratings.table import OWN_SPLIT, Ratings, validation_rows
+from cf_excel.ratings.table import OWN_SPLIT, Ratings, check_ratings, validation_rows
 
 
 def train(
@@ -42,17 +43,19 @@ def train(
     wd, ...). Raises InputError for another kind, split, lists or setting, for values that can't work, and where a split
     says anything but True or False of each rating, or True of all.
     """
+    check_ratings(ratings)
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
     check_lists(lists)
+    given = settings | {"seed": seed}
     if KINDS[kind].of_lesson:
         try:  # torch is for these kinds alone
             from cf_excel.learn.lesson import lesson_factors, recipes
         except ModuleNotFoundError as error:
             raise InputError(f"kind {kind}: {needs(error.name or 'torch')}") from error
-        check_names(kind, settings, recipes.Settings)
+        check_settings(kind, given, recipes.Settings)
     else:
-        check_names(kind, settings, BayesSettings)
+        check_settings(kind, given, BayesSettings)
     if callable(split):
         val_rows, split = chosen_rows(ratings, split), OWN_SPLIT
         if len(val_rows) == len(ratings):
@@ -62,11 +65,11 @@ def train(
     if KINDS[kind].of_picks:
         return fit_picks(ratings, val_rows, split, seed, **settings).factors  # type: ignore[arg-type]
     if not KINDS[kind].of_lesson:
-        given = BayesSettings(seed=seed, **settings)  # type: ignore[arg-type]
-        if tune and given.precisions is None:
-            fit = fit_tuned(ratings, val_rows, given, progress=progress, keep=tuple(settings))
+        how = BayesSettings(seed=seed, **settings)  # type: ignore[arg-type]
+        if tune and how.precisions is None:
+            fit = fit_tuned(ratings, val_rows, how, progress=progress, keep=tuple(settings))
         else:
-            fit = fit_bayes(ratings, val_rows, given, progress=progress)
+            fit = fit_bayes(ratings, val_rows, how, progress=progress)
         factors = bayes_to_factors(fit, ratings, split)
     else:
         trained = recipes.train(ratings, val_rows, recipes.lesson_settings(kind, seed=seed, **settings), progress)
@@ -74,12 +77,20 @@ def train(
     return with_lists(factors, ratings, val_rows, lists, seed, str(settings.get("device", "auto")))
 
 
-def check_names(kind: str, settings: Collection[str], known_by: type[Any]) -> None:
-    """Raise InputError for a setting that a kind of model does not have; known_by: the dataclass of its settings."""
-    known = [each.name for each in fields(known_by) if each.name not in ("kind", "seed")]
-    known = ["n_factors"] if KINDS[kind].of_picks else known
-    for name in settings:
-        if name not in known:
+def check_settings(kind: str, settings: Mapping[str, object], known_by: type[Any]) -> None:
+    """Raise InputError for a setting that a kind of model does not have, and for one that is not the number it must be.
+
+    known_by: the dataclass of its settings. None stands for the usual number in all kinds but bayes.
+    """
+    types = {each.name: each.type for each in fields(known_by)}
+    known = ["n_factors"] if KINDS[kind].of_picks else [name for name in types if name not in ("kind", "seed")]
+    for name, value in settings.items():
+        if name not in {*known, "seed"}:
             close = get_close_matches(name, known, n=1)
             hint = f": did you mean {close[0]}?" if close else ""
             raise InputError(f"setting {name}: {kind} has {', '.join(known)}{hint}")
+        if value is None and name != "seed" and kind != "bayes":
+            continue
+        for plain, number, expected in ((int, Integral, "a whole number"), (float, Real, "a number")):
+            if types[name] is plain and (isinstance(value, bool) or not isinstance(value, number)):
+                raise InputError(f"{name} {value!r:.60}: expected {expected}")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, wrong_type
 from cf_excel.learn.engines.choice import pick_engine
 from cf_excel.learn.engines.loop import SMOOTHING, Loop, Loss, flat, predict
 from cf_excel.learn.model_data import ColumnarModelData, Columns
@@ -47,6 +47,8 @@ def fit(
     """
     if n_epochs < 1:
         raise InputError(f"{n_epochs} epochs: expected 1 or more")
+    if not isinstance(opt, Optimizer):
+        raise wrong_type(opt, "an optimizer, such as optim.SGD(model.parameters(), lr=0.1)")
     device = _device_of(model)
     make_loop = pick_engine(engine, model, opt, crit, data)
     training, validation = data.training(device), data.validation(device)

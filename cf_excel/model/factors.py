@@ -1,10 +1,11 @@
 """Factors: what training hands over."""
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, wrong_type
 from cf_excel.model.crowd import Crowd
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
@@ -142,3 +143,21 @@ class Factors(Parameters):
 
 def _offsets(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+class HoldsFactors(Protocol):
+    """A model as fit, load and load_predictor return it."""
+
+    @property
+    def factors(self) -> Factors: ...
+
+
+AnyModel = Factors | HoldsFactors
+
+
+def factors_of(model: AnyModel) -> Factors:
+    """Return the factors of a model in any form. Raises InputError for what is no model."""
+    factors = getattr(model, "factors", model)
+    if not isinstance(factors, Factors):
+        raise wrong_type(model, "a trained model, as cf_excel.fit, load and train return it")
+    return factors

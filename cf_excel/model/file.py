@@ -13,7 +13,7 @@ from safetensors.numpy import load
 from cf_excel.errors import FileError, InputError
 from cf_excel.files import check_source, make_folder, replacing
 from cf_excel.model.crowd import Crowd, moments
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.model.faults import DTYPES, IDS, OF_CROWD, OF_LISTS, OPTIONAL, TEXTS, fault_of, part_arrays
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors
@@ -38,12 +38,13 @@ def default_model_path() -> Path:
     return user_data_path("cf_excel", appauthor=False) / "model.safetensors"
 
 
-def save_factors(factors: Factors, path: Path | str) -> None:
+def save_factors(factors: AnyModel, path: Path | str) -> None:
     """Write a model as one safetensors file, whole or not at all; its folder is made where there is none.
 
     The arrays keep their names; ids that are texts, titles and genres are JSON lists as UTF-8 bytes; the rest is JSON
     in the metadata. Raises InputError for factors that no prediction could use, FileError where nothing can be written.
     """
+    factors = factors_of(factors)
     fault = fault_of(factors)
     if fault:
         raise InputError(f"the model was not saved: {fault}")

@@ -174,9 +174,12 @@ class MovieIndex(IdIndex):
         titles = self._titles.titles
         return np.where(titles == "", self.ids.astype(object), titles)
 
-    def rows_of(self, movies: np.ndarray) -> np.ndarray:
+    def rows_of(self, movies: object) -> np.ndarray:
         """Return the row of each movie, in the shape of movies; -1 where none or several have the title."""
+        movies = _as_array(movies)
         rows = self.rows(movies)
+        if movies.dtype.kind in "iuf":  # no titles, but maybe millions
+            return rows
         for position in np.argwhere(rows < 0):
             found = self._titled(movies[tuple(position)])
             if len(found) == 1:
@@ -210,6 +213,18 @@ class MovieIndex(IdIndex):
 
     def _meant(self, text: str, n_ratings: np.ndarray) -> list[int]:
         return (self.find(text, n_ratings) or self._titles.close(text) or self.close(text))[:3]
+
+
+def listed(values: object) -> list:
+    """Return one value, or all of an array, a column or any collection, as a list.
+
+    Raises InputError for a table with several columns.
+    """
+    if len(getattr(values, "columns", ())) > 1:
+        raise InputError(f"a {type(values).__name__}: expected one column of it, such as table['userId']")
+    if isinstance(values, Iterable) and not isinstance(values, (str, bytes)) and not hasattr(values, "__array__"):
+        values = list(values)
+    return np.asarray(values, dtype=object).ravel().tolist()
 
 
 def look_alikes(text: str, rows_by_name: dict[str, list[int]]) -> list[int]:

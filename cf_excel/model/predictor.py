@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, wrong_type
 from cf_excel.model.everyone import Tell, best_lists, columns_of, lists_of_movies, lists_of_users
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.model.fold_in import UserPrior, checked_rating, fit_user, user_prior
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import usual_least_ratings
-from cf_excel.model.lookup import IdIndex, MovieIndex, cut
+from cf_excel.model.lookup import IdIndex, MovieIndex, cut, listed
 from cf_excel.model.picks import checked_count, picked
 from cf_excel.model.row_scores import RowScores
 
@@ -38,12 +38,15 @@ class Predictor:
     year, with "The" in front ("The Matrix" is "Matrix, The (1999)"). 15, 15.0 and "15" are one id.
     """
 
-    def __init__(self, factors: Factors) -> None:
-        self.factors = factors
+    def __init__(self, factors: AnyModel) -> None:
+        self.factors = factors = factors_of(factors)
         self.kind = KINDS[factors.kind]
         self.row_scores = RowScores(factors)
         self._user_index = IdIndex(factors.nouns.user, factors.user_ids)
         self._movie_index = MovieIndex(factors.nouns.movie, factors.movie_ids, factors.titles)
+
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Factors]]:
+        return type(self), (self.factors,)  # the rest is made from these, by functions that no pickle holds
 
     def __repr__(self) -> str:
         return f"<Predictor: {self.factors.summary}>"
@@ -56,8 +59,9 @@ class Predictor:
         """
         if unknown not in ("raise", "bias"):
             raise InputError(f"unknown {unknown!r}: expected raise or bias")
-        find = "require" if unknown == "raise" else "rows"
-        return self.predict_rows(getattr(self._user_index, find)(user_ids), getattr(self._movie_index, find)(movie_ids))
+        if unknown == "raise":
+            return self.predict_rows(self._user_index.require(user_ids), self._movies(movie_ids))
+        return self.predict_rows(self.user_rows(user_ids), self.movie_rows(movie_ids))
 
     def predict_rows(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray | np.float32:
         """Return what predict does for rows of the model, which user_rows and movie_rows give; -1 is the mean one."""
@@ -123,7 +127,7 @@ class Predictor:
         ratings scatter. Raises UnknownIdError, and InputError for shapes that do not fit and for a model of another
         kind than "bayes".
         """
-        return self.uncertainty_rows(self._user_index.require(user_ids), self._movie_index.require(movie_ids))
+        return self.uncertainty_rows(self._user_index.require(user_ids), self._movies(movie_ids))
 
     def uncertainty_rows(self, users: np.ndarray, movies: np.ndarray) -> np.ndarray | np.float32:
         """Return what uncertainty does for rows of the model, from 0."""
@@ -162,7 +166,7 @@ class Predictor:
         See fit_user, and recommend for the order, min_ratings and explore.
         """
         sums = self.row_scores.sums_for(*self.fit_user(movies, ratings))
-        rated = np.unique([self.movie_row(movie) for movie in _flat(movies)])
+        rated = np.unique([self.movie_row(movie) for movie in listed(movies)])
         return self._listed(sums[None], rated, n, rated, min_ratings, explore)
 
     def fit_user(self, movies: ArrayLike, ratings: ArrayLike) -> tuple[np.ndarray, float]:
@@ -172,7 +176,7 @@ class Predictor:
         counts for ratings, and adds up what it has learnt of these movies. Raises UnknownIdError, and InputError for a
         rating outside the model's range or a count that is not above 0.
         """
-        movies, ratings = _flat(movies), _flat(ratings)
+        movies, ratings = listed(movies), listed(ratings)
         if len(movies) != len(ratings) or not movies:
             n = f"{len(movies)} {self.factors.nouns.movies} and {len(ratings)} ratings"
             raise InputError(f"{n}: expected equally many, 1 or more")
@@ -188,7 +192,7 @@ class Predictor:
 
     def predict_for(self, factors: ArrayLike, bias: float, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the predictions of a user whom fit_user fitted, in the shape of movie_ids."""
-        rows = self._movie_index.require(movie_ids)
+        rows = self._movies(movie_ids)
         return self.row_scores.ratings(self.row_scores.sums_for(np.asarray(factors, np.float32), bias, rows))[()]
 
     def user_factors(self, user_ids: ArrayLike) -> np.ndarray:
@@ -197,7 +201,7 @@ class Predictor:
 
     def movie_factors(self, movie_ids: ArrayLike) -> np.ndarray:
         """Return the factors of movies, the shape of movie_ids with one more axis of n_factors."""
-        return self.factors.movie_factors[self._movie_index.require(movie_ids)]
+        return self.factors.movie_factors[self._movies(movie_ids)]
 
     def user_bias(self, user_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the biases of users, in the shape of user_ids; zeros where the kind has none."""
@@ -205,7 +209,7 @@ class Predictor:
 
     def movie_bias(self, movie_ids: ArrayLike) -> np.ndarray | np.float32:
         """Return the biases of movies, in the shape of movie_ids; zeros where the kind has none."""
-        return self.factors.movie_bias[self._movie_index.require(movie_ids)]
+        return self.factors.movie_bias[self._movies(movie_ids)]
 
     def user_rows(self, user_ids: ArrayLike) -> np.ndarray:
         """Return the row of each user in the model, in the shape of user_ids; -1 where the id is unknown."""
@@ -217,7 +221,7 @@ class Predictor:
 
     def movie_rows(self, movies: ArrayLike) -> np.ndarray:
         """Return the row of each movie, by id or title, in the shape of movies; -1 where none or several have it."""
-        return self._movie_index.rows_of(np.asarray(movies))
+        return self._movie_index.rows_of(movies)
 
     def movie_row(self, movie: object, *, with_hint: bool = True) -> int:
         """Return the row of a movie named by id or title; errors as movie_id raises them, with_hint as in user_row."""
@@ -239,6 +243,8 @@ class Predictor:
 
         Ids that are texts count as titles do.
         """
+        if not isinstance(text, str):
+            raise wrong_type(text, "a text, words of a title")
         rows = self._movie_index.find(text, self.n_ratings)[: _count(n)]
         return [(self.factors.movie_ids[[row]].tolist()[0], self.factors.titles[row]) for row in rows]
 
@@ -260,6 +266,13 @@ class Predictor:
     @cached_property
     def _prior(self) -> UserPrior:
         return user_prior(self.factors)
+
+    def _movies(self, movies: ArrayLike) -> np.ndarray:
+        """Return what movie_rows does; errors of the first movie that is none as movie_row raises them."""
+        rows = self.movie_rows(movies)
+        for position in np.argwhere(rows < 0)[:1]:
+            self.movie_row(np.asarray(movies, dtype=object)[tuple(position)])
+        return rows
 
     def _listed(
         self, sums: np.ndarray, seen: np.ndarray, n: int, leave_out: np.ndarray, min_ratings: int, explore: float
@@ -312,10 +325,6 @@ def _one(identity: object) -> object:
     if isinstance(identity, (list, tuple)) or getattr(identity, "ndim", None):
         raise InputError("expected one id, not a range of them")
     return identity
-
-
-def _flat(values: ArrayLike) -> list:
-    return np.asarray(values, dtype=object).ravel().tolist()
 
 
 def _count(n: object) -> int:

@@ -30,6 +30,15 @@ JOINT_SIZE = (8, 7.4)  # inches
 _BLUE, _ORANGE, _GREY = "#3b6fb6", "#d1702c", "#8a8a8a"
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows as a picture, also where pyplot was never loaded."""
+
+    def _repr_png_(self) -> bytes:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png")
+        return picture.getvalue()
+
+
 def plot_predictions(
     predictions: np.ndarray, ratings: np.ndarray, heading: str, figure: Figure | None = None
 ) -> Figure:
@@ -38,7 +47,7 @@ def plot_predictions(
     predictions, ratings: (n,), in rating units; heading says which rows they are. figure: an empty one to draw in.
     """
     with _drawing():
-        figure = figure or Figure(figsize=JOINT_SIZE, layout="constrained")
+        figure = figure or ShownFigure(figsize=JOINT_SIZE, layout="constrained")
         figure.suptitle(heading)
         grid = figure.add_gridspec(2, 3, width_ratios=(6, 1, 0.25), height_ratios=(1, 6))
         joint = figure.add_subplot(grid[1, 0])
@@ -69,11 +78,12 @@ def plot_predictions(
 
 def plot_biases(titles: np.ndarray, biases: np.ndarray, n: int = 15, nouns: Nouns = USUAL_NOUNS) -> Figure:
     """Return bars of the n lowest and the n highest movie biases, (n_movies,), before the sigmoid, with titles."""
+    titles, biases = np.asarray(titles), np.asarray(biases)
     order = np.argsort(biases, kind="stable")
     n = min(n, max(1, len(order) // 2))
     worst, best = order[:n], order[::-1][:n]
     with _drawing():
-        figure = Figure(figsize=(12, 0.3 * n + 1.6), layout="constrained")
+        figure = ShownFigure(figsize=(12, 0.3 * n + 1.6), layout="constrained")
         what = f"{capital(nouns.movie)} biases: liked less or more than their factors say"
         figure.suptitle(f"{what}, of the {len(titles):,} most rated")
         limit = 1.08 * max(np.abs(biases).max(), 1e-6)
@@ -92,7 +102,7 @@ def plot_scoreboard(scores: dict[str, list[tuple[str, float]]]) -> Figure:
     """Return bars of the MSE (squared rating units) of every system, a panel for each split, the best first."""
     n = max(map(len, scores.values()))
     with _drawing():
-        figure = Figure(figsize=(4.6 * len(scores) + 1, 0.32 * n + 1.4), layout="constrained")
+        figure = ShownFigure(figsize=(4.6 * len(scores) + 1, 0.32 * n + 1.4), layout="constrained")
         figure.suptitle("Mean squared error on ratings that the models did not see; shorter is better")
         for axes, (split, rows) in zip(np.atleast_1d(figure.subplots(1, len(scores))), scores.items(), strict=True):
             rows = sorted(rows, key=lambda row: row[1])
@@ -109,8 +119,9 @@ def plot_scoreboard(scores: dict[str, list[tuple[str, float]]]) -> Figure:
 
 def plot_map(titles: np.ndarray, positions: np.ndarray, nouns: Nouns = USUAL_NOUNS) -> Figure:
     """Return a map of movies at positions (n, 2), with titles that don't collide."""
+    positions = np.asarray(positions)
     with _drawing():
-        figure = Figure(figsize=(13, 9.5), dpi=DPI, layout="constrained")
+        figure = ShownFigure(figsize=(13, 9.5), dpi=DPI, layout="constrained")
         axes = figure.add_subplot()
         axes.set(title=f"{capital(nouns.movies)} by the first two principal components of their factors")
         axes.set(xlabel="component 1", ylabel="component 2")
@@ -135,11 +146,12 @@ def principal_components(factors: np.ndarray, n: int = 3) -> np.ndarray:
     return np.pad(positions, ((0, 0), (0, n - positions.shape[1])))
 
 
-def save_figure(figure: Figure, path: Path) -> list[Path]:
+def save_figure(figure: Figure, path: Path | str) -> list[Path]:
     """Write a figure as path.png and path.svg, each whole or not at all, and return both paths.
 
     Raises FileError where they can't be written.
     """
+    path = Path(path)
     make_folder(path.parent)
     written = []
     for ending, metadata in (

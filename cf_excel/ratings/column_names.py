@@ -31,7 +31,7 @@ USUAL_NAMES = {
     "rating": (
         *("rating", "ratings", "score", "stars", "userrating", "grade", "value"),
         *("starrating", "overall", "bookrating", "ratingvalue", "reviewscore", "quantity", "qty", "units", "playcount"),
-        *("plays", "purchases", "count", "counts", "clicks", "views", "listens", "listencount", "likes"),
+        *("plays", "purchases", "count", "counts", "clicks", "views", "listens", "listencount", "likes", "liked"),
         *("bewertung", "bewertungen", "sterne", "punkte", "menge", "anzahl"),
         *("evaluation", "etoiles", "avis", "quantite"),
         *("puntuacion", "calificacion", "valoracion", "estrellas", "cantidad", "nota", "note"),
@@ -44,7 +44,7 @@ USUAL_NAMES = {
 }
 # Of the usual names of ratings those that mean a number of orders, plays, clicks ...
 _COUNTS = {"quantity", "qty", "units", "playcount", "plays", "purchases", "count", "counts", "clicks", "views"} | {
-    *("listens", "listencount", "likes", "menge", "anzahl", "quantite", "cantidad")
+    *("listens", "listencount", "likes", "liked", "menge", "anzahl", "quantite", "cantidad")
 }
 # Numbers that are no ratings, in a table that has none.
 _OTHER_NUMBERS = {
@@ -205,7 +205,7 @@ def _as_position(wanted: str, header: list[str]) -> int | None:
 def _missing(table: Headed, kinds: list[str], names: Mapping[str, str], taken: set[int]) -> str:
     header = table.first_record
     free = [name for i, name in enumerate(header) if i not in taken]
-    shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "")
+    shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "") or "none"
     wanted = [names.get(kind) or _CANONICAL_NAMES.get(kind, kind) for kind in kinds]
     is_clear = len(free) == len(kinds) == 1 and free[0].isprintable() and 0 < len(free[0]) <= 40
     name = free[0] if is_clear else "NAME"

@@ -125,7 +125,9 @@ def is_noun(text: object) -> bool:
 
 
 def check_nouns(nouns: tuple[str, str]) -> Nouns:
-    """Return the nouns that a person gave. Raises InputError where one can't be shown."""
+    """Return the nouns that a person gave. Raises InputError where they are no two, or one can't be shown."""
+    if isinstance(nouns, str) or len(nouns) != 2:
+        raise InputError(f"--nouns {nouns!r}: expected two words, such as customer product")
     for noun in nouns:
         if not is_noun(noun):
             raise InputError(f"--nouns {noun[:60]!r}: expected a word, such as customer, {_LONGEST} characters at most")

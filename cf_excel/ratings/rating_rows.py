@@ -13,6 +13,7 @@ from cf_excel.errors import InputError
 from cf_excel.ratings.column_names import Headed
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.movies import Movie, movie_of
+from cf_excel.ratings.nouns import USUAL_NOUNS
 from cf_excel.ratings.reading import LARGEST_RATING, Reading
 from cf_excel.ratings.spill import joined
 from cf_excel.ratings.table import UnratedRows, canonical_id
@@ -21,6 +22,7 @@ from cf_excel.ratings.totals import is_total
 
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _STORED_ROWS = 1 << 22  # read at a time and kept together: a process may have some hundred files alone
+_TRUTH = {"true": 1.0, "false": 0.0}  # as of likes
 _MOST_FAULTS = 20  # rows that a message tells of
 
 
@@ -207,8 +209,8 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
         wide = _Texts(chunk["wide"])
         fault = f"more than the header's {table.n_columns} cells (a comma to quote?)"
         sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), fault)
-    for mask, kind in ((no_user, "user"), (no_movie, "movie")):
-        sieve.refuse(mask, f"the {kind}'s id is blank")
+    for mask, noun in zip((no_user, no_movie), how.nouns or USUAL_NOUNS, strict=True):
+        sieve.refuse(mask, f"the {noun}'s id is blank")
     pieces = {"rating": np.ones(len(chunk), np.float32)}
     if ratings is not None:
         pieces["rating"] = _read_ratings(ratings, table.decimal_comma, how.rating_range, sieve)
@@ -299,7 +301,8 @@ def as_number(text: str, decimal_comma: bool | None) -> float | None:
 
 
 def _as_rating(text: str, decimal_comma: bool | None, rating_range: tuple[float, float] | None) -> float:
-    value = as_number(text, decimal_comma)
+    value = _TRUTH.get(text.casefold())
+    value = as_number(text, decimal_comma) if value is None else value
     if value is None:
         raise InputError(f"rating {shorten(text)}: expected a number")
     low, high = rating_range or (-LARGEST_RATING, LARGEST_RATING)

@@ -20,8 +20,15 @@ from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
 from cf_excel.ratings.rating_rows import RatingsTable, read_rows
-from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.record_files import FrameRecords, as_frame, is_json_lines, naming_arguments, read_json_lines
+from cf_excel.ratings.reading import PAIR, Reading
+from cf_excel.ratings.record_files import (
+    as_frame,
+    find_in_frame,
+    in_python,
+    is_json_lines,
+    naming_arguments,
+    read_json_lines,
+)
 from cf_excel.ratings.sources import WORKBOOK_ENDINGS, Source, is_url, list_sources
 from cf_excel.ratings.table import LESSON_SOURCE, Ratings
 from cf_excel.ratings.timestamps import serials_as_seconds
@@ -102,6 +109,7 @@ def load_ratings(
         if not how.may_be_picks:
             raise
         raise InputError(f"{error}, or --implicit where each row is an order, a play, a click ...") from None
+    how = replace(how, nouns=how.nouns or _nouns(found, column))
     if isinstance(found, TextTable):
         rows = replace(found, number_column=column.get("rating")).read_with(lambda table: read_rows(table, column, how))
     else:
@@ -112,7 +120,7 @@ def load_ratings(
         rows.columns["timestamp"] = [serials_as_seconds(np.concatenate(rows.columns["timestamp"]))]
     movies_source = _movies_source(sources, movies)
     told = _read_movies(movies_source) if movies_source else {}
-    nouns = how.nouns or _nouns(found, column)
+    nouns = how.nouns or USUAL_NOUNS
     if movies_source and movies and told.keys().isdisjoint(rows.movies.row_of_id):
         how.note(f"{movies_source.name} tells of none of the {nouns.movies} that are rated: expected their ids there")
     name = LESSON_SOURCE if path is None else found.name if is_url(path) else Path(path).resolve().name
@@ -136,15 +144,16 @@ def frame_ratings(
     """
     named = {kind: str(name) for kind, name in (columns or {}).items()}
     how = Reading.of(named, nouns, rating_range=rating_range, implicit=implicit)
-    found = FrameRecords(as_frame(table))
     try:
-        column = _columns(found, how)
+        found, column = find_in_frame(as_frame(table), lambda records: _columns(records, how))
     except NoRatingColumn as error:
         picks = 'implicit=True (kind="picks" to fit) where each row is an order, a play, a click ...'
         raise InputError(f"{error}, or {picks}") from None
+    how = replace(how, nouns=how.nouns or _nouns(found, column))
     rows = read_rows(found, column, how)
     how = as_picks(found, column, rows, how)
-    return assemble(rows, rows.known(), found.name, how.nouns or _nouns(found, column), how)
+    how = replace(how, notes=[in_python(note) for note in how.notes])
+    return assemble(rows, rows.known(), found.name, how.nouns or USUAL_NOUNS, how)
 
 
 @naming_arguments()
@@ -153,10 +162,9 @@ def frame_pairs(table: object, columns: Mapping[str, str] | None = None) -> tupl
 
     Raises InputError where they are not there.
     """
-    frame = as_frame(table)
-    records = FrameRecords(frame)
-    found = find_columns(records, ("user", "movie"), (), {kind: str(name) for kind, name in (columns or {}).items()})
-    return frame, frame.columns[found["user"]], frame.columns[found["movie"]]
+    names = {kind: str(name) for kind, name in (columns or {}).items()}
+    found, column = find_in_frame(as_frame(table), lambda records: find_columns(records, PAIR, (), names))
+    return found.frame, found.frame.columns[column["user"]], found.frame.columns[column["movie"]]
 
 
 def _choose(sources: list[Source], usual: tuple[str, ...], path: Path | str | None, what: str) -> Source:

@@ -46,7 +46,10 @@ class Reading:
     def __post_init__(self) -> None:
         """Raise InputError for a range without a width and for an unknown form."""
         if self.rating_range is not None:
-            low, high = self.rating_range
+            try:
+                low, high = map(float, self.rating_range)
+            except (TypeError, ValueError):
+                raise InputError(f"rating range {self.rating_range!r}: expected two numbers, such as 1 and 5") from None
             if not -LARGEST_RATING <= low < high <= LARGEST_RATING:
                 raise InputError(
                     f"rating range {low:g} to {high:g}: expected the lower end first, none beyond a million"

@@ -1,8 +1,9 @@
 """Read ratings from JSON lines and DataFrames: records with named values, without holding all of them as texts."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, wrong_type
 from cf_excel.ratings.cell_tables import text_of, texts_of
 from cf_excel.ratings.columns import CHUNK_ROWS
 from cf_excel.ratings.sources import Source
@@ -21,6 +22,9 @@ _OPTION = re.compile(r"""--(user|movie|rating|timestamp)-column (?:"([^"]*)"|([^
 _IN_PYTHON = (
     (", or --form grid where every movie has a column", ", or melt() the table where every movie has a column"),
     (": mend them, or pass --skip-bad", ": mend or drop them"),
+    ("--explicit: as ratings", "implicit=False: as ratings"),
+    (" (formulas never calculated? save it in Excel once)", ""),
+    ("--nouns", "nouns"),
     ("pass --date-format DD/MM/YYYY or MM/DD/YYYY", "read it with pd.to_datetime"),
 )
 
@@ -119,16 +123,40 @@ class FrameRecords:
             )
 
 
+def find_in_frame(
+    frame: pd.DataFrame, find: Callable[[FrameRecords], dict[str, int]]
+) -> tuple[FrameRecords, dict[str, int]]:
+    """Return the columns that are found in a DataFrame or, as in one grouped by user and movie, in its index, too.
+
+    The index stays what it is. Raises what find raises.
+    """
+    try:
+        return FrameRecords(frame), find(FrameRecords(frame))
+    except InputError:
+        levels = {i: name for i, name in enumerate(frame.index.names) if name is not None}
+        if not levels or set(levels.values()) & set(frame.columns):
+            raise
+    whole = frame.copy(deep=False)
+    for i, name in levels.items():
+        whole[name] = frame.index.get_level_values(i)
+    return FrameRecords(whole), find(FrameRecords(whole))
+
+
 @contextmanager
 def naming_arguments() -> Iterator[None]:
-    """Let an InputError about a DataFrame name arguments of Python, such as item="product", and no option."""
+    """Let an InputError about a DataFrame speak as in_python does."""
     try:
         yield
     except InputError as error:
-        text = _OPTION.sub(_argument, str(error))
-        for option, in_python in _IN_PYTHON:
-            text = text.replace(option, in_python)
-        raise type(error)(text) from None
+        raise type(error)(in_python(str(error))) from None
+
+
+def in_python(text: str) -> str:
+    """Return a message about a table that names arguments of Python, such as item="product", and no option."""
+    text = _OPTION.sub(_argument, text)
+    for option, argument in _IN_PYTHON:
+        text = text.replace(option, argument)
+    return text
 
 
 def _argument(option: re.Match[str]) -> str:
@@ -142,8 +170,10 @@ def as_frame(table: Any) -> pd.DataFrame:
     """
     if isinstance(table, pd.DataFrame):
         return table
+    if isinstance(table, str | os.PathLike):
+        raise wrong_type(table, "a table, such as a DataFrame; cf_excel.load_ratings(path) reads a file")
     if hasattr(table, "collect"):
-        raise InputError(f"a {type(table).__name__}: expected a table that is there already: call its collect() first")
+        raise wrong_type(table, "a table that is there already: call its collect() first")
     try:
         found = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
     except ImportError as error:  # polars wants pyarrow for it
@@ -152,9 +182,9 @@ def as_frame(table: Any) -> pd.DataFrame:
             f"a {type(table).__name__}: turning it into pandas' needs {package}: python -m pip install {package}"
         ) from error
     except (TypeError, ValueError) as error:
-        raise InputError(f"a {type(table).__name__}: expected a table, such as a DataFrame ({error})") from error
+        raise wrong_type(table, f"a table, such as a DataFrame ({error})") from error
     if not isinstance(found, pd.DataFrame):
-        raise InputError(f"a {type(table).__name__}: expected a table with columns, such as a DataFrame")
+        raise wrong_type(table, "a table with columns, such as a DataFrame")
     return found
 
 

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from cf_excel.errors import FileError
+from cf_excel.errors import FileError, wrong_type
 from cf_excel.files import check_source
 from cf_excel.ratings.file_kinds import refuse_binary
 from cf_excel.zip_guard import BROKEN, UnpackingLimits, is_encrypted
@@ -131,6 +132,8 @@ def list_sources(path: Path | str) -> list[Source]:
     An address stands for Parquet files. Raises FileError where nothing is there, for a zip that is broken or names
     files outside itself, and for an address on the web, of which download has some.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise wrong_type(path, "the path of a file or folder; cf_excel.Ratings.from_frame takes a table")
     if is_url(path):
         address = str(path)
         if address.lower().startswith(("http:", "https:", "ftp:")):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cf_excel.errors import InputError
+from cf_excel.errors import InputError, wrong_type
 from cf_excel.ratings.hashes import content_sums, digest_of, held_back, id_hashes
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.spill import blocks, numbers_of
@@ -21,6 +21,7 @@ USUAL_SIZE = 15  # users and movies of the lesson's table
 OWN_SPLIT = "own"  # what a model's record says of a function that chose the ratings held back
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
 _WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,18}))(?:\.0+)?")
+_PANDAS_BLANKS = ("NAType", "NaTType")  # looking at these does without loading pandas
 _INT64 = range(-(2**63), 2**63)
 MOST_IN_ORDER = 100_000_000  # ratings of which one machine is asked to draw, or to sort by time
 _MANY_BITS = 2000  # Python writes no integers of more than some thousand digits
@@ -42,7 +43,7 @@ def canonical_id(value: object) -> int | str:
         is_whole = real.is_integer() and abs(real) < 2**53
         text = "" if real != real else str(int(real)) if is_whole else repr(real)
     else:
-        text = "" if value is None else str(value).strip()
+        text = "" if value is None or type(value).__name__ in _PANDAS_BLANKS else str(value).strip()
     if not text:
         raise InputError("an id is blank: expected a whole number or a text")
     whole = _WHOLE_NUMBER.fullmatch(text)
@@ -142,7 +143,18 @@ class Ratings:
 
     def _repr_html_(self) -> str:
         own_split = import_module("cf_excel.ratings.own_split")  # which imports this module, and pandas
-        return f"<p>{escape(repr(self)[1:-1])}</p>{own_split.ratings_frame(self, 5).to_html()}"
+        told = "<br>".join(map(escape, (repr(self)[1:-1], *self.remarks)))
+        return f"<p>{told}</p>{own_split.ratings_frame(self, 5).to_html()}"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and a line on what was left out because it is rated again."""
+        if not self.n_duplicates:
+            return self.notes
+        n = f"{self.n_duplicates:,} rating{'s' if self.n_duplicates > 1 else ''}"
+        later = "in a later row" if self.timestamp is None else "again, later"
+        again = f"the same {self.nouns.user} rates the same {self.nouns.movie} {later}, which counts"
+        return *self.notes, f"{n} left out: {again}"
 
     @property
     def n_users(self) -> int:
@@ -173,6 +185,12 @@ class Ratings:
             return self.declared_range
         low, high = as_written(np.array([self.rating.min(), self.rating.max()]))
         return float(low), float(high)
+
+
+def check_ratings(ratings: object) -> None:
+    """Raise InputError, which says how to make some, for what is no Ratings: a table, or the path of a file."""
+    if not isinstance(ratings, Ratings):
+        raise wrong_type(ratings, "Ratings, as cf_excel.load_ratings(path) and Ratings.from_frame(table) make them")
 
 
 def as_written(ratings: np.ndarray) -> np.ndarray:
@@ -262,6 +280,8 @@ def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
     have no timestamps, and as check_in_order does.
     """
     n = len(ratings)
+    if not isinstance(split, str):
+        raise wrong_type(split, "split to be lesson, random, time, hash, none or a function of the ratings")
     if split == "hash":
         return numbers_of(held_back(*_hashed(ratings)))
     if split in ("lesson", "random", "time"):
@@ -274,13 +294,13 @@ def validation_rows(ratings: Ratings, split: str, seed: int = 42) -> np.ndarray:
         return np.random.default_rng(seed).permutation(n)[: n // 5]
     if split == "time":
         if ratings.timestamp is None:
-            raise InputError(f"{ratings.source} has no timestamps: pass --split lesson or --split random")
+            raise InputError(f"{ratings.source} has no timestamps, which split time needs: take lesson, random or hash")
         return np.argsort(ratings.timestamp, kind="stable")[n - n // 5 :]
     if split == "none":
         return np.empty(0, np.int64)
     if split == OWN_SPLIT:
         raise InputError("which ratings were held back was chosen by a function of your own, and is not known here")
-    raise InputError(f"split {split!r}: expected lesson, random, time, hash or none")
+    raise InputError(f"split {split!r:.60}: expected lesson, random, time, hash or none")
 
 
 def check_in_order(ratings: Ratings, split: str) -> None:

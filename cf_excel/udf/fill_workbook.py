@@ -7,13 +7,13 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cf_excel.errors import InputError, OpenInExcelError
+from cf_excel.errors import InputError, OpenInExcelError, wrong_type
 from cf_excel.files import check_target
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.sheets.fill.changes import Changes, Outcome
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WorkbookOrPath: TypeAlias = "str | os.PathLike[str] | xlwings.Book"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SolveReport(Outcome):
     """What solve did: how each sheet was fitted, the name of the sheet `history` if one was added, and notes.
 
@@ -36,10 +36,10 @@ class SolveReport(Outcome):
 
     sheets: "tuple[SheetFit, ...]" = ()
     history_sheet: str | None = None
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WriteReport(Outcome):
     """What write did: which sheets got factors, the name of the sheet with the model, and its RMSE in rating units.
 
@@ -49,10 +49,10 @@ class WriteReport(Outcome):
     sheets: tuple[str, ...] = ()
     model_sheet: str = ""
     rmse: float = float("nan")
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FillReport(Outcome):
     """What fill did: the sheets that it wrote, and the model's error on ratings held out (RMSE, in rating units).
 
@@ -66,7 +66,7 @@ class FillReport(Outcome):
     mean_rmse: float = float("nan")
     ndcg: float = float("nan")
     hit_rate: float = float("nan")
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def solve(
 @_without_collector()
 def write(
     workbook: WorkbookOrPath,
-    model: Factors | str | os.PathLike[str] | None = None,
+    model: AnyModel | str | os.PathLike[str] | None = None,
     *,
     sheet: str = "all",
     ids: str = "auto",
@@ -146,8 +146,8 @@ def write(
     """Put a trained model into a workbook: a sheet with its numbers and formulas, and the lesson's sheets it fits.
 
     workbook: a file, or a workbook that is open in Excel, as xlwings.Book gives it; a file that Excel has open is
-    changed there, and nothing is saved. model: what train returned, or a model file, without one the file that train
-    wrote last. sheet: a sheet's name or "all". ids: whether the workbook names users and movies by "raw" id, or by
+    changed there, and nothing is saved. model: what fit or train returned, or a file, without one what train wrote
+    last. sheet: a sheet's name or "all". ids: whether the workbook names users and movies by "raw" id, or by
     "index" of first appearance, as the course's own workbook does; "auto" for the one by which its ratings agree with
     those that the model was trained on. out: write a copy there. backup: keep the file that is replaced. force: put
     numbers over formulas in factor cells. dry_run: change nothing.
@@ -163,8 +163,10 @@ def write(
 
     if ids not in NAMINGS:
         raise InputError(f"--ids {ids}: expected one of {', '.join(NAMINGS)}")
-    if not isinstance(model, Factors):
+    if model is None or isinstance(model, str | os.PathLike):
         model = default_model_path() if model is None else Path(model)
+    else:
+        model = factors_of(model)
     inputs = [] if isinstance(model, Factors) else [model]
     changes = _changes(workbook, out, inputs, backup=backup, force=force, dry_run=dry_run)
     with _telling(changes.book):
@@ -269,6 +271,8 @@ def _opened(
     it is wanted.
     """
     if not isinstance(workbook, str | os.PathLike):
+        if not hasattr(workbook, "sheets"):
+            raise wrong_type(workbook, "the path of a workbook, or an xlwings.Book")
         if out is not None or dry_run:
             raise InputError(f"{workbook.name} is open in Excel: --out and --dry-run read a file, pass its path")
         return Path(workbook.name), workbook

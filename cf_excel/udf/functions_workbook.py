@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from cf_excel.errors import FileError, InputError
@@ -41,14 +41,14 @@ _CALL = re.compile(rb"<(?:[\w.-]+:)?f(?:\s[^>]*)?>[^<]*\bCF_")
 Rows = list[tuple[str, str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FunctionsReport(Outcome):
     """What became of the workbook; str() gives the lines that the command prints.
 
     notes: what the workbook's owner may want to know, a line each.
     """
 
-    notes: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
 def add_functions(

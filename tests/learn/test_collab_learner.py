@@ -7,6 +7,7 @@ import torch
 from torch import optim
 
 from cf_excel.errors import FileError, InputError
+from cf_excel.learn import trainer
 from cf_excel.learn.lesson.collab_learner import CollabDataset
 from cf_excel.learn.progress import Epoch, Progress
 
@@ -89,8 +90,8 @@ def test_a_learner_tells_its_progress() -> None:
     [
         ((float("nan"), 1), {}, "learning rate nan"),
         ((-0.1, 1), {}, "learning rate -0.1"),
-        ((0.1, 0), {}, "0 cycles"),
-        ((0.1, 1), {"cycle_len": 1, "cycle_mult": 0}, "times 0"),
+        ((0.1, 0), {}, "n_cycle 0"),
+        ((0.1, 1), {"cycle_len": 1, "cycle_mult": 0}, "cycle_mult 0"),
         ((0.1, 1), {"wds": -1.0}, "weight decay -1"),
     ],
 )
@@ -100,7 +101,7 @@ def test_settings_of_fit_that_can_not_work(args: tuple, options: dict, message: 
 
 
 def test_tables_that_can_not_be_read(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"nowhere\.csv can't be read"):
+    with pytest.raises(FileError, match=r"nowhere\.csv can't be read: No such file or directory$"):
         CollabDataset.from_csv(str(tmp_path), "nowhere.csv", "who", "what", "stars")
     with pytest.raises(InputError, match=r"has no column 'rating' \(found: who, what, stars\)"):
         CollabDataset.from_data_frame(TABLE, "who", "what", "rating")
@@ -112,3 +113,36 @@ def test_tables_that_can_not_be_read(tmp_path: Path) -> None:
         CollabDataset.from_data_frame(TABLE[:0], "who", "what", "stars")
     with pytest.raises(InputError, match="0 factors"):
         dataset().get_model(0)
+
+
+def test_how_they_show_themselves() -> None:
+    learn = dataset().get_learner(2, VAL_IDXS, 2, opt_fn=optim.Adam, device="cpu")
+    assert repr(dataset()) == "<CollabDataset: 8 ratings, 3 users, 3 items>"
+    assert repr(learn) == "<CollabLearner: CollabModel on <ColumnarModelData: 6 rows to train on, 2 to validate, bs 2>>"
+
+
+@pytest.mark.parametrize("opt_fn", [optim.SGD([torch.zeros(1)], lr=1.0), "adam", None])
+def test_what_makes_no_optimizer_is_refused_at_once(opt_fn: object) -> None:
+    with pytest.raises(InputError, match=r"expected opt_fn to be a class of optimizers, such as optim\.Adam"):
+        dataset().get_learner(2, VAL_IDXS, 2, opt_fn=opt_fn, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "says"),
+    [
+        ((1e-2, 0), {}, "^n_cycle 0: expected a whole number, 1 or more"),
+        ((1e-2, 1.5), {}, r"^n_cycle 1\.5: expected a whole number"),
+        ((1e-2, 1), {"cycle_len": 1, "cycle_mult": 0}, "^cycle_mult 0: expected"),
+        (("0.01", 1), {}, "^a str: expected a learning rate, such as"),
+    ],
+)
+def test_the_number_that_can_not_be_is_named(args: tuple, options: dict, says: str) -> None:
+    learn = dataset().get_learner(2, VAL_IDXS, 2, opt_fn=optim.Adam, device="cpu")
+    with pytest.raises(InputError, match=says):
+        learn.fit(*args, **options)
+
+
+def test_a_class_is_no_optimizer() -> None:
+    learn = dataset().get_learner(2, VAL_IDXS, 2, opt_fn=optim.Adam, device="cpu")
+    with pytest.raises(InputError, match=r"a type: expected an optimizer, such as optim.SGD\(model.parameters"):
+        trainer.fit(learn.model, learn.data, 1, optim.SGD, learn.crit)

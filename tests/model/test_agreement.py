@@ -56,3 +56,8 @@ def test_a_table_that_the_model_does_not_know_is_refused(tmp_path, make_ratings,
         line = f"the model was trained on {known} of the 24 ratings of sales.csv: train it on these first"
         assert (line in capsys.readouterr().err) == bool(other)
     assert main(["build", *options, "--force"]) == 0
+    everything = ["--ratings", str(table), "--out", str(tmp_path / "all"), "--points", "2", "--epochs", "1"]
+    assert main(["build", *everything]) == 0
+    assert f"without collab_filter.xlsm: {line}" in capsys.readouterr().out
+    built = {path.name for path in (tmp_path / "all").iterdir()}
+    assert built == {"collab_filter.xlsx", "gradient_descent.xlsx", "gradient_descent.xlsm"}

@@ -537,3 +537,19 @@ def test_a_title_is_found_without_the_apostrophe_that_a_cell_takes_for_a_mark(ti
     model = Predictor(replace(tiny_factors(), titles=titles))
     found = [model.movie_id(text) for text in ("burbs, The (1989)", "'BURBS, The", "til there was you", "Til")]
     assert found == model.factors.movie_ids[[0, 0, 1, 2]].tolist()
+
+
+def test_movies_are_named_by_title_in_every_question(collab):
+    user, title = collab.factors.user_ids[0], "Hamlet (1996)"
+    for ask in (
+        lambda movie: collab.predict(user, movie),
+        lambda movie: collab.predict(user, movie, unknown="bias"),
+        lambda movie: collab.movie_factors(movie),
+        lambda movie: collab.movie_bias(movie),
+        lambda movie: collab.predict_for(np.ones(collab.factors.n_factors), 0.0, movie),
+    ):
+        np.testing.assert_array_equal(ask([[title], [1411]]), ask([[1411], [1411]]))
+    with pytest.raises(InputError, match="'Hamlet' is 2 movies: 1411 "):
+        collab.predict(user, ["Hamlet (1996)", "Hamlet"])
+    with pytest.raises(UnknownIdError, match=r"'Hamlet \(1906\)' is not in the model .*: did you mean Hamlet \(1996\)"):
+        collab.predict([[user]], [["Hamlet (1906)"]])

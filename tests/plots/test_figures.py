@@ -4,6 +4,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cf_excel
@@ -255,6 +256,7 @@ def test_no_pyplot_state(tmp_path):
     code = """
 import pathlib, sys
 import numpy as np
+import pandas as pd
 from cf_excel.plots import figures as plots
 figure = plots.plot_predictions(np.linspace(1, 5, 50), np.arange(50) % 5 + 1.0, "heading")
 plots.save_figure(figure, pathlib.Path(sys.argv[1]))
@@ -274,7 +276,7 @@ def test_validation_rows(ratings):
     assert set(random.tolist()) != set(validation_rows(ratings, "random", 2).tolist())
     np.testing.assert_array_equal(np.sort(ratings.timestamp[validation_rows(ratings, "time")]), np.arange(24, 30))
     assert len(validation_rows(ratings, "none")) == 0
-    with pytest.raises(InputError, match=r"ratings.csv has no timestamps: pass --split lesson"):
+    with pytest.raises(InputError, match=r"ratings.csv has no timestamps, which split time needs"):
         validation_rows(replace(ratings, timestamp=None), "time")
 
 
@@ -290,3 +292,11 @@ def test_data_hash_tells_ratings_apart(ratings):
         replace(ratings, user_ids=np.array(["1", "7", "3", "42", "שלום"], object)),
     ]
     assert len({data_hash(other) for other in [ratings, *others]}) == 5
+
+
+def test_a_notebook_shows_the_picture_without_pyplot(tmp_path):
+    table = pd.DataFrame({"title": ["A", "B", "C"], "bias": [0.1, -0.2, 0.3]}, index=[7, 8, 9])
+    figure = plots.plot_biases(table.title, table.bias)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert [path.name for path in plots.save_figure(figure, str(tmp_path / "biases"))] == ["biases.png", "biases.svg"]
+    assert plots.plot_map(table.title, table[["bias", "bias"]])._repr_png_().startswith(b"\x89PNG")

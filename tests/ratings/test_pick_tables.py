@@ -1,6 +1,7 @@
 """Tables without ratings: which they are, and what becomes of their rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from openpyxl import Workbook
 
@@ -99,7 +100,7 @@ def test_quantities_add_up_and_what_was_sent_back_is_left_out(tmp_path):
 
 def test_a_blank_id_is_a_fault_and_a_blank_row_is_none(tmp_path):
     path = csv_of(tmp_path, "Customer,Product", [*LINES, ",", ",Mug"])
-    with pytest.raises(InputError, match=r"line 8: the user's id is blank"):
+    with pytest.raises(InputError, match=r"line 8: the customer's id is blank"):
         load_ratings(path, implicit=None)
     assert counts(load_ratings(path, implicit=None, skip_bad=True)) == ADDED_UP
 
@@ -131,3 +132,15 @@ def test_the_lessons_ratings_are_ratings_unless_told_otherwise():
 def test_a_declared_range_says_that_they_are_ratings(tmp_path):
     path = csv_of(tmp_path, "Customer,Product,Quantity", [f"{line},3" for line in LINES])
     assert not load_ratings(path, implicit=None, rating_range=(1, 5)).implicit
+
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), (1, 0), ("TRUE", "FALSE"), ("true", "false")])
+def test_likes_that_are_false_are_no_picks(tmp_path, yes, no):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame(ROWS, columns=["Customer", "Product"]).assign(liked=[yes, yes, no, yes, yes])
+    table.to_csv(tmp_path / "likes.csv", index=False)
+    table.to_excel(tmp_path / "likes.xlsx", index=False)
+    table.to_parquet(tmp_path / "likes.parquet", index=False)
+    for path in sorted(tmp_path.glob("likes.*")):
+        ratings = load_ratings(path, implicit=None)
+        assert (ratings.implicit, counts(ratings).keys()) == (True, ADDED_UP.keys() - {("Bob", "Mug")})

@@ -264,7 +264,7 @@ def test_error_values_in_a_list(tmp_path):
     )
     rows[4][1] = "#REF!"  # of whom a rating is must be known
     with_openpyxl(tmp_path / "own.xlsx", rows)
-    with pytest.raises(InputError, match=r"row 5: the movie's id is blank"):
+    with pytest.raises(InputError, match=r"row 5: the article's id is blank"):
         load_ratings(tmp_path / "own.xlsx")
 
 

@@ -295,9 +295,9 @@ def test_sheets_say_what_they_are_called(tmp_path, lesson_ratings):
 
 
 def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path, lesson_ratings):
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+    for name, seed in (("a.xlsx", 1), ("b.xlsx", 1), ("c.xlsx", 2)):
         build_collab(lesson_ratings, tmp_path / name, seed=seed)
-    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    a, b, c = ((tmp_path / f"{name}.xlsx").read_bytes() for name in "abc")
     assert a == b
     assert a != c
 

@@ -382,3 +382,9 @@ def test_every_name_says_what_it_is(gradient_folder, name):
     names = [*book.defined_names.values(), *chain.from_iterable(sheet.defined_names.values() for sheet in book)]
     assert len(names) > 30
     assert [one.name for one in names if not 10 < len(one.comment or "") <= 255] == []
+
+
+def test_a_descent_shows_where_it_got(tmp_path):
+    found = build_gradient(str(tmp_path / "new" / "folder"), n_epochs=2, n_points=3)
+    assert (tmp_path / "new" / "folder" / "gradient_descent.xlsm").is_file()
+    assert re.fullmatch(r"<Descent: RMSE [\d.]+ after 2 epochs, y = [\d.]+ \* x \+ [\d.]+>", repr(found["sgd"]))

@@ -113,6 +113,7 @@ def test_write_takes_a_model_in_every_form(path, tmp_path, monkeypatch, how):
     assert report.rmse == pytest.approx(np.sqrt(np.nanmean(errors**2)), abs=1e-6)
     assert stored_rmse(path) == pytest.approx(report.rmse, abs=1e-6)
     assert "left alone: sheet bias adds plain biases" in str(report)
+    assert repr(report) == str(report)
 
 
 @pytest.mark.parametrize(

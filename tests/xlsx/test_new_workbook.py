@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from support.cell_texts import write
 
-from cf_excel.errors import FileError
+from cf_excel.errors import FileError, InputError
 from cf_excel.sheets.gradient.gradient_books import build_gradient
 from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.xlsx.write.sheet_cells import SheetCells
@@ -61,5 +61,7 @@ def test_a_good_file_survives_a_failure(tmp_path, monkeypatch):
 def test_folders_and_missing_folders_are_named(tmp_path):
     with pytest.raises(FileError, match="is a folder"):
         write(tmp_path, [["x"]])
-    with pytest.raises(FileError, match=r"can't write .*nowhere"):
+    with pytest.raises(FileError, match=r"can't write .*nowhere.t.xlsx: there is no folder .*nowhere; make it first"):
         write(tmp_path / "nowhere" / "t.xlsx", [["x"]])
+    with pytest.raises(InputError, match=r"t.xls: expected a name that ends in .xlsx"):
+        write(tmp_path / "t.xls", [["x"]])

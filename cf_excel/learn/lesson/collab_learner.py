@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.optim import Optimizer
 
-from cf_excel.errors import FileError, InputError
+from cf_excel.errors import FileError, InputError, wrong_type
 from cf_excel.learn.devices import pick_device
 from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import CollabModel
@@ -62,7 +63,7 @@ class CollabDataset:
         try:
             table = pd.read_csv(file)
         except (OSError, ValueError) as error:
-            raise FileError(f"{file} can't be read: {error}") from None
+            raise FileError(f"{file} can't be read: {getattr(error, 'strerror', None) or error}") from None
         return cls.from_data_frame(table, user_name, item_name, rating, source=str(file))
 
     @classmethod
@@ -79,6 +80,9 @@ class CollabDataset:
             raise InputError(f"{source}: column {rating!r} must hold numbers: {error}") from None
         return cls(df[user_name].tolist(), df[item_name].tolist(), scores)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self.y):,} ratings, {self.n_users:,} users, {self.n_items:,} items>"
+
     def get_data(self, val_idxs: ArrayLike, bs: int = 64) -> ColumnarModelData:
         """Return the ratings as columns for a fit, with the validation rows val_idxs."""
         return ColumnarModelData(val_idxs, self.cats, np.empty((len(self.y), 0)), self.y, bs)
@@ -92,7 +96,12 @@ class CollabDataset:
     def get_learner(
         self, n_factors: int, val_idxs: ArrayLike, bs: int = 64, *, opt_fn: OptimizerClass, device: str = "auto"
     ) -> "CollabLearner":
-        """Return a learner: a new model on the device, the data, and the optimizer to fit it with."""
+        """Return a learner: a new model on the device, the data, and the optimizer to fit it with.
+
+        Raises InputError where opt_fn makes no optimizers.
+        """
+        if not callable(opt_fn):
+            raise wrong_type(opt_fn, "opt_fn to be a class of optimizers, such as optim.Adam")
         data = self.get_data(val_idxs, bs)
         return CollabLearner(self.get_model(n_factors).to(pick_device(device)), data, opt_fn, self.progress)
 
@@ -106,6 +115,9 @@ class CollabLearner:
         self.model, self.data, self.opt_fn, self.progress = model, data, opt_fn, progress
         self.crit = F.mse_loss
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {type(self.model).__name__} on {self.data!r}>"
+
     def fit(
         self, lr: float, n_cycle: int, *, wds: float = 0.0, cycle_len: int | None = None, cycle_mult: int = 1
     ) -> list[float]:
@@ -117,8 +129,9 @@ class CollabLearner:
         check_lr(lr)
         if not (math.isfinite(wds) and wds >= 0):
             raise InputError(f"weight decay {wds:g}: expected 0 or more")
-        if min(n_cycle, cycle_len or 1, cycle_mult) < 1:
-            raise InputError(f"{n_cycle} cycles of {cycle_len} epochs times {cycle_mult}: expected 1 or more of each")
+        for name, number in (("n_cycle", n_cycle), ("cycle_len", cycle_len or 1), ("cycle_mult", cycle_mult)):
+            if not isinstance(number, Integral) or number < 1:
+                raise InputError(f"{name} {number!r:.40}: expected a whole number, 1 or more")
         opt = self.opt_fn(self.model.parameters(), lr=lr, weight_decay=wds)
         cycles = lesson_cycles(n_cycle, cycle_len or 1, cycle_mult if cycle_len else 1)
         schedule = sgdr(cycles, self.data.n_batches) if cycle_len else None
@@ -134,5 +147,7 @@ class CollabLearner:
 
 def check_lr(lr: float) -> None:
     """Raise InputError for a learning rate that is no number above 0."""
+    if not isinstance(lr, Real):
+        raise wrong_type(lr, "a learning rate, such as 0.01")
     if not (math.isfinite(lr) and lr > 0):
         raise InputError(f"learning rate {lr:g}: expected a number above 0, such as 0.01")

@@ -1,6 +1,6 @@
 """What becomes of a workbook that somebody owns, a file or one that is open in Excel, and what is told of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ class CellChange(NamedTuple):
     new: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What became of a workbook: lines to print, the file that was written and the former one, or a dry run's changes.
 
@@ -29,13 +29,13 @@ class Outcome:
     a dry run would make, () otherwise.
     """
 
-    lines: tuple[str, ...] = field(repr=False)
+    lines: tuple[str, ...]
     path: Path | None = None
     backup: Path | None = None
-    changes: tuple[CellChange, ...] = field(default=(), repr=False)
+    changes: tuple[CellChange, ...] = ()
 
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)  # a notebook shows what the command prints
 
 
 class Changes(Protocol):

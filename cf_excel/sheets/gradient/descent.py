@@ -59,7 +59,7 @@ def find_contours(line: Line) -> Contours:
     return Contours([slope, line.intercept, mean, variance, reach], levels, corners)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Descent:
     """Rows of all epochs, and by epoch from 0 (the start) the RMSE and the weights after it."""
 
@@ -67,6 +67,13 @@ class Descent:
     rmse: list[float]
     b: list[float]
     a: list[float]
+
+    def __str__(self) -> str:
+        line = f"y = {self.a[-1]:.3f} * x + {self.b[-1]:.3f}"
+        return f"RMSE {self.rmse[-1]:.6f} after {len(self.rmse) - 1} epochs, {line}"
+
+    def __repr__(self) -> str:
+        return f"<Descent: {self}>"
 
 
 def descend(optimizer: Optimizer, line: Line, n_epochs: int) -> Descent:

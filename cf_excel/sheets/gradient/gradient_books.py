@@ -9,6 +9,7 @@ from pathlib import Path
 from openpyxl import Workbook
 
 from cf_excel.errors import InputError
+from cf_excel.files import make_folder
 from cf_excel.sheets.exercise import answers_title, exercise_line
 from cf_excel.sheets.gradient.descent import Contours, Descent, Line, descend, find_contours, unwritten
 from cf_excel.sheets.gradient.gradient_charts import GradientCharts
@@ -47,7 +48,7 @@ def check_options(*, n_epochs: int, n_points: int, slope: float, intercept: floa
 
 
 def build_gradient(
-    folder: Path,
+    folder: Path | str,
     *,
     n_epochs: int = 20,
     n_points: int = 29,
@@ -59,11 +60,13 @@ def build_gradient(
 ) -> dict[str, Descent]:
     """Write gradient_descent.xlsx and gradient_descent.xlsm into a folder and return the descents by sheet.
 
-    exercise: write gradient_descent_exercise.xlsx in their place, which leaves formulas to the reader. tell: called
-    with how many cells of the .xlsx are written, and how many there are.
+    The folder is made where there is none. exercise: write gradient_descent_exercise.xlsx in their place, which leaves
+    formulas to the reader. tell: called with how many cells of the .xlsx are written, and how many there are.
     Raises InputError for numbers that make no workbook, FileError where a file can't be written.
     """
     check_options(n_epochs=n_epochs, n_points=n_points, slope=slope, intercept=intercept)
+    folder = Path(folder)
+    make_folder(folder)
     line = Line.draw(n_points, slope, intercept, seed)
     descents = {optimizer.title: descend(optimizer, line, n_epochs) for optimizer in OPTIMIZERS}
     if exercise:

@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.model.parameters import Parameters
 from cf_excel.ratings.nouns import Nouns, id_headers
-from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, crosstab
+from cf_excel.ratings.table import LESSON_SOURCE, Crosstab, Ratings, check_ratings, crosstab
 from cf_excel.sheets.exercise import exercise_line
 from cf_excel.sheets.lesson.block_names import block_names
 from cf_excel.sheets.lesson.embeddings import random_parameters, sheet_rmse
@@ -60,7 +60,7 @@ class Draft:
 
 def build_collab(
     ratings: Ratings,
-    path: Path,
+    path: Path | str,
     *,
     n_users: int | None = None,
     n_movies: int | None = None,
@@ -79,6 +79,7 @@ def build_collab(
     Raises InputError where the ratings have too few users or movies or ids that no cell tells apart, or a sheet would
     be too large, FileError where the file can't be written.
     """
+    check_ratings(ratings)
     nouns = ratings.nouns
     table = _as_shown(crosstab(ratings, n_users, n_movies), nouns)
     n_users, n_movies = table.values.shape

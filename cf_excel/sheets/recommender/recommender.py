@@ -17,6 +17,9 @@ class Recommender:
     book: RecommenderBook
     results: RecommenderResults
 
+    def __repr__(self) -> str:
+        return f"<Recommender: {self.factors.summary}>"
+
     @property
     def titles(self) -> list[str]:
         return self.results.titles

@@ -12,7 +12,7 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cf_excel.errors import InputError
-from cf_excel.model.factors import Factors
+from cf_excel.model.factors import AnyModel, Factors, factors_of
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors, usual_least_ratings
 from cf_excel.model.picks import refuse_picks
@@ -45,8 +45,8 @@ _EXAMPLE = (1.0, 0.9, 0.3, 0.8, 0.1)  # ratings in the panel, from the lowest (0
 
 
 def build_recommender(
-    factors: Factors,
-    path: Path,
+    factors: AnyModel,
+    path: Path | str,
     *,
     digits: int = 5,
     with_ratings: bool = True,
@@ -59,6 +59,7 @@ def build_recommender(
     and how many there are. Raises InputError for a model of kind net and for one that does not fit on sheets or has ids
     that no cell tells apart, FileError where the file can't be written.
     """
+    factors = factors_of(factors)
     check_model(factors, digits)
     written = _as_written(factors, digits)
     choices = rating_choices(*written.rating_range, _rating_values(written))

@@ -12,6 +12,7 @@ from pathlib import Path
 from openpyxl import Workbook
 from openpyxl.packaging.core import DocumentProperties
 
+from cf_excel.errors import InputError
 from cf_excel.files import replacing
 from cf_excel.written import CORE, sealed_core
 from cf_excel.xlsx.well_formed import check_part
@@ -26,7 +27,7 @@ _TIME = (2018, 1, 1, 0, 0, 0)
 
 
 def write_workbook(
-    path: Path,
+    path: Path | str,
     workbook: Workbook,
     cells: dict[str, SheetCells],
     *,
@@ -40,8 +41,11 @@ def write_workbook(
     title: what the file's properties say. Every sheet of the openpyxl workbook that is named in cells must hold no cell
     of its own, and none of its sheets a chart. Every part that holds XML is parsed before the file is replaced, and the
     last one has a digest of them all. tell: called with how many cells are written, and how many there are. Raises
-    FileError.
+    InputError for a name that programs take for another kind of file, and FileError.
     """
+    ending = ".xlsm" if macros else ".xlsx"
+    if Path(path).suffix.lower() != ending and not Path(path).is_dir():
+        raise InputError(f"{path}: expected a name that ends in {ending}")
     code_names = macros.name_sheets(workbook) if macros else []
     workbook.properties = DocumentProperties(creator="cf_excel", title=title or None)
     workbook.security = None  # openpyxl writes an empty protection otherwise
@@ -58,7 +62,7 @@ def write_workbook(
         add_macros(frame, macros.project, code_names)
     sheets = {sheet_of(i): cells.get(sheet.title) for i, sheet in enumerate(workbook.worksheets, 1)}
     n_written, n_cells = 0, sum(sheet.n_cells for sheet in cells.values())
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target:
+    with replacing(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as target:
         for name in sorted(frame.names, key=lambda name: name == CORE):
             content = frame.read(name)
             if name == CORE:
