@@ -130,7 +130,8 @@ def _looks_like_grid(layout: _Layout) -> bool:
     rated = [row for row in sample if any(_is_filled(_at(row, i)) for i in items)]
     labels = [text_of(_at(row, layout.at_label)).strip() for row in rated]
     others = ("user", "rating") if layout.items_down else ("movie", "rating")
-    if any(is_usual(header[i], kind) for i in (*items, *layout.texts) for kind in others):
+    named = [i for i in (*items, *layout.texts) if any(is_usual(header[i], kind) for kind in others)]
+    if not all(_sums_up(layout, i) for i in named):
         return False  # a list with other columns, or with one that has no usual name
     if len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
         return False
@@ -142,6 +143,23 @@ def _looks_like_grid(layout: _Layout) -> bool:
         return True
     largest = [max(map(abs, column)) for column in numbers if any(column)]
     return len(items) > 2 and bool(largest) and max(largest) <= _LARGEST_RATIO * min(largest)
+
+
+def _sums_up(layout: _Layout, column: int) -> bool:
+    """Return whether a column is one of totals by its name, Count or Sum, and by its numbers."""
+    rest = [j for j in layout.items if not is_total(layout.header[j])]
+    if not is_total(layout.header[column]) or len(rest) < 2:
+        return False
+    rows = layout.cells.rows[layout.first_row : layout.first_row + _SAMPLE_ROWS]
+    rated = [row for row in rows if not is_total(text_of(_at(row, layout.at_label)))]
+    matrix = _matrix(layout, rated, rest)
+    return _sum_up(layout.header[column], _matrix(layout, rated, [column])[:, 0], matrix.T)
+
+
+def _matrix(layout: _Layout, rows: list[list[Cell]], columns: list[int]) -> np.ndarray:
+    """Return the numbers in some columns of some rows, NaN where there is none."""
+    numbers = [[as_value(_at(row, j), layout.cells.decimal_comma) for j in columns] for row in rows]
+    return np.array([[np.nan if n is None else n for n in row] for row in numbers]).reshape(len(rows), len(columns))
 
 
 def is_known_corner(corner: str) -> bool:
@@ -198,8 +216,7 @@ def _find_totals(
     """
     cells, items = layout.cells, layout.items
     doubtful_rows, doubtful_columns = doubtful
-    numbers = [[as_value(_at(cells.rows[i], j), cells.decimal_comma) for j in items] for i in rows]
-    matrix = np.array([[np.nan if n is None else n for n in row] for row in numbers]).reshape(len(rows), len(items))
+    matrix = _matrix(layout, [cells.rows[i] for i in rows], items)
     rest = np.delete(np.delete(matrix, doubtful_rows, 0), doubtful_columns, 1)
     own_rows = np.delete(matrix, doubtful_columns, 1)
     own_columns = np.delete(matrix, doubtful_rows, 0)
@@ -217,23 +234,31 @@ def _find_totals(
 def _are_totals(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
     """Return whether values (n,) are what their name says of the columns of the rest (m, n): sums, means, ...
 
-    The largest and the smallest are, where the name is Max or Min. Others are, too, where they are beyond all ratings,
-    because sums may be of rows that are hidden.
+    Others are, too, where they are beyond all ratings, because sums may be of rows that are hidden.
     """
     known = values == values
-    columns, values = rest[:, known], values[known]
-    if not len(values) or not columns.size or np.isnan(columns).all():
-        return not len(values)
-    is_extreme = name.casefold() in ("min", "max")
-    if not is_extreme and ((values > np.nanmax(rest)).any() or (values < np.nanmin(rest)).any()):
-        return True
-    has_some = ~np.isnan(columns).all(axis=0)
-    if np.count_nonzero(has_some) < 0.9 * np.count_nonzero(~np.isnan(rest).all(axis=0)):
+    if not known.any() or not rest[:, known].size or np.isnan(rest[:, known]).all():
+        return not known.any()
+    is_beyond = (values[known] > np.nanmax(rest)).any() or (values[known] < np.nanmin(rest)).any()
+    return (is_beyond and not _is_extreme(name)) or _sum_up(name, values, rest)
+
+
+def _is_extreme(name: str) -> bool:
+    return name.casefold() in ("min", "max")
+
+
+def _sum_up(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
+    """Return whether values (n,) are sums, means, medians or counts of the columns of the rest (m, n).
+
+    The largest and the smallest are, where the name is Max or Min, or blank.
+    """
+    has_some = (values == values) & ~np.isnan(rest).all(axis=0)
+    if not has_some.any() or np.count_nonzero(has_some) < 0.9 * np.count_nonzero(~np.isnan(rest).all(axis=0)):
         return False  # a user who rated a few may well give the most to each of them
-    columns, values = columns[:, has_some], values[has_some]
+    columns, values = rest[:, has_some], values[has_some]
     extremes = [np.nanmin(columns, 0), np.nanmax(columns, 0)]
     middle = [np.nansum(columns, 0), np.nanmean(columns, 0), np.nanmedian(columns, 0), (~np.isnan(columns)).sum(0)]
-    summaries = extremes if is_extreme else [*middle, *extremes] if not name else middle
+    summaries = extremes if _is_extreme(name) else [*middle, *extremes] if not name else middle
     return any((abs(values - summary) < 0.051).mean() > 0.9 for summary in summaries)
 
 
