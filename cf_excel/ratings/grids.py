@@ -11,7 +11,7 @@ from cf_excel.ratings.cell_tables import Cell, ListOfGrid, TableCells, text_of
 from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_usual, named_as
 from cf_excel.ratings.rating_rows import as_number
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.totals import is_total
+from cf_excel.ratings.totals import is_no_answer, is_total
 
 _SAMPLE_ROWS = 500
 _HEADER_ROWS = 60
@@ -75,9 +75,10 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
             if items:
                 break  # what follows stands beside the grid
             continue
-        n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in columns[i])
+        answers = [value for value in columns[i] if not _is_no_answer(value)]
+        n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in answers)
         is_beside = items_down and bool(columns_beside([header[i]], set()))
-        (texts if is_beside or n_numbers * 2 < len(columns[i]) else items).append(i)
+        (texts if is_beside or n_numbers * 2 < len(answers) else items).append(i)
     return _Layout(cells, header, first_row, at_label, items, texts, items_down) if items else None
 
 
@@ -135,7 +136,7 @@ def _looks_like_grid(layout: _Layout) -> bool:
         return False  # a list with other columns, or with one that has no usual name
     if len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
         return False
-    values = [[value for row in rated if _is_filled(value := _at(row, i))] for i in items]
+    values = [[v for row in rated if _is_filled(v := _at(row, i)) and not _is_no_answer(v)] for i in items]
     numbers = [[n for value in column if (n := as_value(value, cells.decimal_comma)) is not None] for column in values]
     if sum(map(len, numbers)) < 0.7 * sum(map(len, values)):
         return False
@@ -277,6 +278,10 @@ def _is_number(value: Cell) -> bool:
 
 def _is_filled(value: Cell) -> bool:
     return not isinstance(value, str) or (value != "" and not value.isspace())
+
+
+def _is_no_answer(value: Cell) -> bool:
+    return isinstance(value, str) and is_no_answer(value)
 
 
 def _at(row: Sequence[Cell], i: int) -> Cell:

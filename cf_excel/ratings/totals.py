@@ -1,4 +1,4 @@
-"""Tell totals and other sums around a table of ratings from the ratings."""
+"""Tell what stands among or around ratings from ratings: totals and other sums, words for no answer."""
 
 import re
 
@@ -18,6 +18,15 @@ _TOTAL = re.compile(
     rf"((.{{1,60}}\s)?({_WORD})|({_WORD}|{_NUMBER})\s*(of\s+|der\s+|des\s+|de\s+|d')?({_SUMMED})|n|responses)\s*:?",
     re.IGNORECASE,
 )
+_NO_ANSWERS = {
+    *("n/a", "n.a.", "na", "n/d", "n.d.", "k.a.", "k. a.", "s/o"),
+    *("-", "--", "–", "—"),
+}
+
+
+def is_no_answer(text: str) -> bool:
+    """Return whether a text says that there is none, as "n/a" and a dash do."""
+    return text.strip().casefold() in _NO_ANSWERS
 
 
 def is_total(text: str) -> bool:

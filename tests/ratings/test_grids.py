@@ -39,6 +39,7 @@ FORMS = {
     "2026/01/31 8:00:00,Cy,,,1\n",
     "a comment behind": "Customer,Mug,Cup,Comment\nAnn,5,3.5,good\nBob,4,,\nCy,,1,so so\n",
     "an item that nobody rated": "Customer,Mug,Pot,Cup\nAnn,5,,3.5\nBob,4,,\nCy,,,1\n",
+    "words for no answer": "Name,Mug,Pot,Cup\nAnn,5,n/a,3.5\nBob,4,-,k. A.\nCy,–,N/A,1\n",
     "a note below": GRID + "\nSource: the shop\n",
     "another table beside": "Customer,Mug,Cup,,Key\nAnn,5,3.5,,9\nBob,4,,,8\nCy,,1,,7\n",
 }
