@@ -1,7 +1,7 @@
 """Find a grid of ratings within cells: users down, items across, or the other way round, with totals around it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -43,15 +43,40 @@ def find_grid(cells: TableCells, how: Reading) -> ListOfGrid | None:
     """Return the grid of ratings that cells hold, None for none; what it leaves out, such as totals, is noted in how.
 
     Where no grid is asked for, it must look like one: names that differ, numbers beside them, no column of a list.
-    Raises InputError for a row or a column of ratings without a name.
+    Raises InputError for a row or a column of ratings without a name, and where another grid stands below.
     """
     layout = _lay_out(cells, how)
     if layout is None:
         return None
     is_asked_for = how.form == "grid" or how.items_down
+    below = _below(layout)
+    if below is not None and not how.skip_bad:
+        above = replace(layout, cells=cells.part(slice(0, below), slice(None)))
+        if is_asked_for or _looks_like_grid(above):
+            first, second = cells.place(layout.first_row - 1), cells.place(below)
+            raise InputError(
+                f"{cells.name} has another table below the first (their headers: {first}, {second}): "
+                "pass --range with the cells of one, its headers included"
+            )
     if not is_asked_for and not _looks_like_grid(layout):
         return None
     return _read(layout, how)
+
+
+def _below(layout: _Layout) -> int | None:
+    """Return the row below a grid that is the header of another, None for none: it has names where ratings would be."""
+    names = [layout.header[i] for i in layout.items]
+    for row in range(layout.first_row, len(layout.cells.rows)):
+        texts: list[str] = []
+        for value in filter(_is_filled, (_at(layout.cells.rows[row], i) for i in layout.items)):
+            if _is_number(value) or _is_no_answer(value):
+                break
+            texts.append(text_of(value).strip())
+        else:
+            is_distinct = len(set(texts)) == len(texts) > max(2, 0.6 * len(names))
+            if is_distinct or (texts and texts == names):
+                return row
+    return None
 
 
 def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:

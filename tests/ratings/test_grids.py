@@ -171,6 +171,23 @@ def test_faults_are_named_by_line_and_column(tmp_path):
         read(tmp_path, "Customer,Mug,Cup,\nAnn,5,4,3\nBob,3,4,4\n")
 
 
+OTHERS = {
+    "of the same": GRID + "\n2026,,\n" + GRID.replace("Bob", "Dan"),
+    "of others": "Customer,Mug,Cup,Pot\nAnn,5,3,1\nBob,4,,2\n,,,\nGuest,Tea,Milk,Soup\nCy,5,4,\nDi,1,,2\n",
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_grid_below(tmp_path, other):
+    header = {"of the same": 7, "of others": 5}[other]
+    for form in (None, "grid"):
+        with pytest.raises(
+            InputError, match=rf"below the first \(their headers: line 1, line {header}\): pass --range"
+        ):
+            read(tmp_path, OTHERS[other], form=form)
+    assert len(read(tmp_path, OTHERS[other], cells=f"A{header}:D20")) == 4
+
+
 LABELS = st.text("abcdefgh ", min_size=1, max_size=6).filter(str.strip).map(lambda text: f"{text.strip()}?")
 
 
