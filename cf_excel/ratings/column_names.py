@@ -206,15 +206,24 @@ def _missing(table: Headed, kinds: list[str], names: Mapping[str, str], taken: s
     header = table.first_record
     free = [name for i, name in enumerate(header) if i not in taken]
     shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "")
-    wanted = [names.get(kind) or _CANONICAL_NAMES.get(kind, kind) for kind in kinds]
+    item = "movie" if _are_movies(header) else "product"
+    usual = _CANONICAL_NAMES if item == "movie" else {"user": "customer", "movie": item}
+    wanted = [names.get(kind) or usual.get(kind, kind) for kind in kinds]
     is_clear = len(free) == len(kinds) == 1 and free[0].isprintable() and 0 < len(free[0]) <= 40
     name = free[0] if is_clear else "NAME"
-    hints = [f'--{kind}-column "{name}"' if " " in name else f"--{kind}-column {name}" for kind in kinds]
+    words = ["item" if (kind, item) == ("movie", "product") else kind for kind in kinds]
+    hints = [f'--{word}-column "{name}"' if " " in name else f"--{word}-column {name}" for word in words]
     hint = "rename one" if kinds == ["id"] else f"pass {_listed(hints)}"
     if {"movie", "rating"} <= set(kinds) and len(free) > 1:
-        hint += ", or --form grid where every movie has a column"
+        hint += f", or --form grid where every {item} has a column"
     what = f"column{'s' if len(kinds) > 1 else ''} {', '.join(map(shorten, wanted))}"
     return f"{table.name} has no {what} (found: {shown}): {hint}"
+
+
+def _are_movies(header: list[str]) -> bool:
+    """Return whether a header is of users and movies, as far as it says: no customers, kunden, clients ..."""
+    folded = [_fold(name) for name in header]
+    return not any(re.match("customer|client|buyer|member|kunde|cliente", name) for name in folded)
 
 
 def _listed(texts: list[str]) -> str:

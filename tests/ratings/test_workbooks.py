@@ -193,7 +193,7 @@ REFUSED = {
     "a column": (
         {"A": [["Customer", "What", "Stars"], ["Ann", "Mug", 5]]},
         {},
-        "scores.xlsx sheet A has no column 'movieId' (found: Customer, What, Stars): pass --movie-column What",
+        "scores.xlsx sheet A has no column 'product' (found: Customer, What, Stars): pass --item-column What",
     ),
     "no table": ({"A": LIST}, {"table": "T"}, "has no table 'T' (found: none)"),
     "no grid": ({"A": [["a"]]}, {"form": "grid"}, "scores.xlsx sheet A has no grid: expected names of items in a row"),
