@@ -39,6 +39,8 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             close = [*get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, n=1, cutoff=0.75)]
             hint = f": did you mean {close[0]}?" if close else ""
+            if not close and not unknown[0].startswith("-"):
+                hint = ": a name with blanks needs quotes around it"
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found, unknown
 

@@ -150,7 +150,7 @@ def test_what_is_no_grid(tmp_path, case):
 def test_a_form_that_is_asked_for(tmp_path):
     text = "who,what,mark\n1,20,3\n1,21,4\n2,20,5\n"
     assert len(read(tmp_path, text, form="grid")) == 4
-    with pytest.raises(InputError, match="has no columns 'product', 'rating' .*, or --form grid where every product"):
+    with pytest.raises(InputError, match=r"has no columns 'product', 'rating' .*, or --form grid where every product"):
         read(tmp_path, GRID, form="list")
     with pytest.raises(InputError, match="form 'table': expected list or grid"):
         read(tmp_path, GRID, form="table")
