@@ -8,7 +8,7 @@ import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import Cell, ListOfGrid, TableCells, text_of
-from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_usual, named_as
+from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_other_number, is_usual, named_as
 from cf_excel.ratings.rating_rows import as_number
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.totals import is_no_answer, is_total
@@ -32,6 +32,7 @@ class _Layout:
     at_label: int
     items: list[int]
     texts: list[int]
+    others: list[int]  # prices, ages and other numbers that are no ratings
     items_down: bool
 
     @property
@@ -95,6 +96,7 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
     items_down = how.items_down or (is_usual(header[at_label], "movie") and not is_usual(header[at_label], "user"))
     items: list[int] = []
     texts: list[int] = []
+    others: list[int] = []
     for i in range(at_label + 1, width):
         if not header[i] and not columns[i]:
             if items:
@@ -103,8 +105,11 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
         answers = [value for value in columns[i] if not _is_no_answer(value)]
         n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in answers)
         is_beside = items_down and bool(columns_beside([header[i]], set()))
+        if is_other_number(header[i]) and not is_total(header[i]):
+            others.append(i)
+            continue
         (texts if is_beside or n_numbers * 2 < len(answers) else items).append(i)
-    return _Layout(cells, header, first_row, at_label, items, texts, items_down) if items else None
+    return _Layout(cells, header, first_row, at_label, items, texts, others, items_down) if items else None
 
 
 def _header_row(cells: TableCells) -> int | None:
@@ -159,7 +164,7 @@ def _looks_like_grid(layout: _Layout) -> bool:
     named = [i for i in (*items, *layout.texts) if any(is_usual(header[i], kind) for kind in others)]
     if not all(_sums_up(layout, i) for i in named):
         return False  # a list with other columns, or with one that has no usual name
-    if len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
+    if len(items) < 2 or len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
         return False
     values = [[v for row in rated if _is_filled(v := _at(row, i)) and not _is_no_answer(v)] for i in items]
     numbers = [[n for value in column if (n := as_value(value, cells.decimal_comma)) is not None] for column in values]
@@ -222,6 +227,8 @@ def _read(layout: _Layout, how: Reading) -> ListOfGrid:
             [] if down in total_rows else [(across, v) for across, v in rated if across not in total_columns]
             for down, rated in enumerate(values)
         ]
+    if layout.others:
+        how.note(f"no ratings, left out: column {', '.join(layout.header[j] for j in layout.others)}")
     triples = [(down, across, value) for down, rated in enumerate(values) for across, value in rated]
     if not layout.items_down:
         return ListOfGrid(cells, labels, names, {}, triples, rows, items, layout.corner)

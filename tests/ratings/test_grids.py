@@ -34,6 +34,7 @@ FORMS = {
     "counts of answers": GRID + "n,2,2\nAnzahl der Bewertungen,2,2\nNb de notes,2,2\nStd dev,.5,1.25\n",
     "sums of hidden rows": GRID + "Summe,90,45\n",
     "what is known of the users": "Customer,Town,Mug,Cup\nAnn,Rome,5,3.5\nBob,Bonn,4,\nCy,,,1\n",
+    "ages and prices": "Customer,Age,Mug,Cup,Umsatz (EUR)\nAnn,33,5,3.5,9.5\nBob,44,4,,4\nCy,55,,1,7\n",
     "numbered rows": ",Name,Mug,Cup\n1,Ann,5,3.5\n2,Bob,4,\n3,Cy,,1\n",
     "answers to a form": "Timestamp,Nickname,Mug,Pot,Cup\n2026/01/30 5:05:00,Ann,5,,3.5\n2026/01/30 5:09:00,Bob,4,,\n"
     "2026/01/31 8:00:00,Cy,,,1\n",
@@ -137,6 +138,8 @@ NO_GRIDS = {
     "a list of unknown names": "who,what,mark\n1,20,3\n1,21,4\n2,20,5\n",
     "another list of unknown names": "who,what,mark,when\n1,20,3,1700000000\n2,21,4,1700000001\n3,20,5,1700000002\n",
     "a table of texts": "name,town,street\nann,rome,via\nbob,bonn,weg\ncy,paris,rue\n",
+    "prices": "Product,Price,Stock,Weight (kg)\nMug,9.99,3,.3\nCup,8.99,4,.2\nPot,19.99,5,.9\n",
+    "sums alone": "Customer,Orders\nAnn,3\nBob,4\nCy,5\n",
     "records": "order,who,what,mark,price\n1,ann,mug,3,9.99\n2,bob,mug,4,9.99\n3,cy,pot,5,19.99\n",
 }
 
