@@ -174,6 +174,19 @@ def test_faults_are_named_by_line_and_column(tmp_path):
         read(tmp_path, "Customer,Mug,Cup,\nAnn,5,4,3\nBob,3,4,4\n")
 
 
+@pytest.mark.parametrize(("yes", "no", "told"), [("x", "", "'x'"), ("Yes", "No", "'yes' and 'no'"), ("✓", "", "'✓'")])
+def test_marks_in_place_of_numbers(tmp_path, yes, no, told):
+    rows = [[f"customer {i}", *(yes if (i + j) % 2 else no for j in range(5))] for i in range(10)]
+    text = "Who has what,,,,,\nCustomer,Mug,Cup,Pot,Pan,Tea\n" + "".join(",".join(row) + "\n" for row in rows)
+    frame = pd.DataFrame([line.split(",") for line in text.splitlines()])
+    frame.to_excel(tmp_path / "marks.xlsx", header=False, index=False)
+    for form in (None, "grid"):
+        with pytest.raises(InputError) as error:
+            load_ratings(tmp_path / "marks.xlsx", form=form)
+        assert set(told.split(" and ")) <= set(str(error.value).split())
+        assert str(error.value).endswith("where numbers are expected: write 1 for yes, and nothing for no")
+
+
 OTHERS = {
     "of the same": GRID + "\n2026,,\n" + GRID.replace("Bob", "Dan"),
     "of others": "Customer,Mug,Cup,Pot\nAnn,5,3,1\nBob,4,,2\n,,,\nGuest,Tea,Milk,Soup\nCy,5,4,\nDi,1,,2\n",
