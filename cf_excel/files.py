@@ -10,6 +10,7 @@ import stat
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from cf_excel.errors import FileError, OpenInExcelError
@@ -20,6 +21,21 @@ _ABANDONED_SECONDS = 24 * 60 * 60
 
 # what this process has put in place, in order: whoever breaks off a command wants to know
 written: list[Path] = []
+
+
+def not_there(path: Path, what: str = "file") -> FileError:
+    """Return the error for a path where nothing is, with the name beside it that is likely meant.
+
+    That is the same with an ending, which Windows' Explorer does not show, or one that looks like it.
+    """
+    try:
+        names = sorted(entry.name for entry in os.scandir(path.parent))
+    except (OSError, ValueError):
+        names = []
+    same = [name for name in names if name.rpartition(".")[0].casefold() == path.name.casefold()]
+    close = same or get_close_matches(path.name, names, 1, 0.8)
+    hint = f": did you mean {path.parent / close[0]}?" if close else ""
+    return FileError(f"{path}: no such {what}{hint}")
 
 
 def followed(path: Path) -> Path:

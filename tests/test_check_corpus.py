@@ -136,7 +136,7 @@ def test_a_folder_of_workbooks(tmp_path, harness, capsys):
     out = capsys.readouterr().out
     assert out.startswith("7 workbooks, 0 of them seen by the validator\n")
     assert len(re.findall(r"^(solve|solve --history|write) +7 +2 +0$", out, re.MULTILINE)) == 3
-    assert "1 x cf_excel write: workbook.xlsm is no workbook: expected an .xlsx or .xlsm\n" in out
+    assert "1 x cf_excel write: workbook.xlsm is no workbook: it is a text; open it in Excel, save it as .xlsx" in out
 
 
 def replaced(name: str, old: str, new: str) -> Callable[[dict[str, bytes]], None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cf_excel.errors import FileError, OpenInExcelError
-from cf_excel.files import check_source, check_target, replacing
+from cf_excel.files import check_source, check_target, not_there, replacing
 
 
 def write(path, text="new"):
@@ -144,6 +144,17 @@ KILLED = """if True:
     with replacing(sys.argv[1]) as temporary:
         os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("My scores", "My scores.xlsx"), ("my SCORES", "My scores.xlsx"), ("My scores.xslx", "My scores.xlsx")],
+)
+def test_a_name_that_is_not_there_is_met_by_one_that_is(tmp_path, name, meant):
+    (tmp_path / "My scores.xlsx").touch()
+    assert str(not_there(tmp_path / name)) == f"{tmp_path / name}: no such file: did you mean {tmp_path / meant}?"
+    assert str(not_there(tmp_path / "orders.csv")) == f"{tmp_path / 'orders.csv'}: no such file"
+    assert str(not_there(tmp_path / "no" / name)) == f"{tmp_path / 'no' / name}: no such file"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signal that kills")

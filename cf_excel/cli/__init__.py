@@ -38,10 +38,9 @@ class _Parser(argparse.ArgumentParser):
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             close = [*get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, n=1, cutoff=0.75)]
-            is_word = not unknown[0].startswith("-")
-            hint = (
-                f": did you mean {close[0]}?" if close else ": a name of several words needs quotes" if is_word else ""
-            )
+            hint = f": did you mean {close[0]}?" if close else ""
+            if not close and not unknown[0].startswith("-"):
+                hint = ": a name with blanks needs quotes around it"
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found, unknown
 

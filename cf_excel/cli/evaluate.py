@@ -145,11 +145,18 @@ def _for_new_users(split: str, tables: "Tables") -> "list[System]":
 
 def _splits(args: argparse.Namespace, ratings: "Ratings") -> list[str]:
     """Return the splits that were asked for, or all that the ratings allow."""
+    from cf_excel.evaluate.splits import asks_new_users
+
     if args.split:
         return list(dict.fromkeys(args.split))
+    possible = list(DEFAULT_SPLITS)
     if ratings.timestamp is None:
         note(f"{ratings.source} has no timestamps: no split by time")
-    return [split for split in DEFAULT_SPLITS if split != "time" or ratings.timestamp is not None]
+        possible.remove("time")
+    if args.given >= 1 and not asks_new_users(ratings, args.seed, args.given):
+        note(f"no split by new {ratings.nouns.users}: none of those drawn has more than --given {args.given} ratings")
+        possible.remove("new-users")
+    return possible
 
 
 def _tell(result: "Result") -> None:

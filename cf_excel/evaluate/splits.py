@@ -68,16 +68,27 @@ def _new_users(ratings: Ratings, seed: int, n_given: int, among: np.ndarray) -> 
     """Return a fold that asks for later ratings of a fifth of some users (a mask, (n_users,))."""
     if n_given < 1:
         raise InputError(f"--given {n_given}: expected 1 or more ratings of every new {ratings.nouns.user}")
-    users = np.random.default_rng(seed).permutation(np.flatnonzero(among))
-    drawn = users[: max(1, len(users) // 5)]
-    is_new = np.zeros(ratings.n_users, bool)
-    is_new[drawn] = True
+    is_new = _drawn(among, seed)
     time = np.zeros(len(ratings)) if ratings.timestamp is None else ratings.timestamp
     order = np.lexsort((time, ratings.user_idx))
     counts = np.bincount(ratings.user_idx, minlength=ratings.n_users)
     place = np.arange(len(ratings)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = order[is_new[ratings.user_idx[order]] & (place >= n_given)]
     return replace(_fold(ratings, np.sort(rows), "new-users"), new_users=is_new, n_given=n_given)
+
+
+def _drawn(among: np.ndarray, seed: int) -> np.ndarray:
+    """Return a fifth of some users, a mask (n_users,) of a mask."""
+    users = np.random.default_rng(seed).permutation(np.flatnonzero(among))
+    is_new = np.zeros(len(among), bool)
+    is_new[users[: max(1, len(users) // 5)]] = True
+    return is_new
+
+
+def asks_new_users(ratings: Ratings, seed: int, n_given: int) -> bool:
+    """Return whether the split "new-users" has anything to ask: one of them has more than n_given ratings."""
+    counts = np.bincount(ratings.user_idx, minlength=ratings.n_users)
+    return bool((counts[_drawn(np.ones(ratings.n_users, bool), seed)] > n_given).any())
 
 
 def _fold(ratings: Ratings, rows: np.ndarray, split: str) -> Fold:

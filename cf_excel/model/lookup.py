@@ -29,6 +29,8 @@ class IdIndex:
     any_case: whether texts are found in another case, too, as people type them; those of a table are what they are.
     """
 
+    _has_names = False  # beside the ids
+
     def __init__(self, kind: str, ids: np.ndarray, *, any_case: bool = True) -> None:
         self.kind = kind
         self.ids = ids
@@ -60,7 +62,10 @@ class IdIndex:
     def unknown(self, value: object, hint: str = "") -> UnknownIdError:
         """Return the error for an id that is not in the model."""
         there = f"{len(self.ids):,} {plural(self.kind)}"
-        return UnknownIdError(f"{self.kind} {shown(canonical_id(value))} is not in the model ({there}){hint}")
+        asked = canonical_id(value)
+        if self._whole and isinstance(asked, str) and not self._has_names:
+            there += f", numbers such as {self.ids[0]}"
+        return UnknownIdError(f"{self.kind} {shown(asked)} is not in the model ({there}){hint}")
 
     def containing(self, text: str) -> list[int]:
         """Return the rows of the ids that are texts and have every word of a text in them, in any case."""
@@ -167,6 +172,7 @@ class MovieIndex(IdIndex):
     def __init__(self, kind: str, ids: np.ndarray, titles: np.ndarray) -> None:
         super().__init__(kind, ids)
         self._titles = TitleIndex(titles)
+        self._has_names = bool((titles != "").any())
 
     @cached_property
     def labels(self) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Put the rows that were read together: each pair once, ids in order of appearance, titles beside them."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.movies import Movie
 from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import ReadRows
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.spill import all_but, ranges, rows_of
 from cf_excel.ratings.table import Ratings, ids_as_array
+
+_MOST_COMPARED = 100_000  # texts; a note on more is not worth the wait
 
 
 def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, nouns: Nouns, how: Reading) -> Ratings:
@@ -31,6 +35,8 @@ def assemble(rows: ReadRows, known: Mapping[int | str, Movie], source: str, noun
             columns[name] = rows_of(columns[name], kept)
         columns["user_idx"], user_ids = _by_first_appearance(columns["user_idx"], user_ids)
         columns["movie_idx"], movie_ids = _by_first_appearance(columns["movie_idx"], movie_ids)
+    for ids, several in ((user_ids, nouns.users), (movie_ids, nouns.movies)):
+        _tell_look_alikes(ids, several, how)
     return Ratings(
         **arrays_of(columns, user_ids, movie_ids, known),
         source=source,
@@ -62,6 +68,26 @@ def arrays_of(
         "years": np.array([movie.year for movie in info], dtype=np.int16),
         "genres": np.array([movie.genres for movie in info], dtype=object),
     }
+
+
+def _tell_look_alikes(ids: Sequence[int | str], several: str, how: Reading) -> None:
+    """Note texts that differ in case or in blanks alone, as the same name typed by two people does."""
+    texts = [identity for identity in ids if isinstance(identity, str)]
+    if len(texts) > _MOST_COMPARED:
+        return
+    first: dict[str, str] = {}
+    alike = [(met, text) for text in texts if (met := first.setdefault(_folded(text), text)) != text]
+    if alike:
+        n, (one, other) = len(alike), alike[0]
+        how.note(
+            f"{n:,} of the {several} differ{'s' if n == 1 else ''} from another in case or blanks alone, such as "
+            f"{shorten(one)} and {shorten(other)}: they count as different {several}"
+        )
+
+
+def _folded(text: str) -> str:
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return " ".join(plain.casefold().split())
 
 
 def _add_up(

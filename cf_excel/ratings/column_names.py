@@ -51,6 +51,7 @@ _OTHER_NUMBERS = {
     *("id", "index", "row", "no", "nr", "line", "lineno", "position", "order", "orderid", "orderno", "ordernumber"),
     *("invoice", "invoiceid", "invoiceno", "invoicenumber", "transaction", "transactionid", "basket", "basketid"),
     *("session", "sessionid", "price", "unitprice", "amount", "total", "revenue", "cost", "discount", "zip", "zipcode"),
+    *("stock", "inventory", "weight", "margin", "bestand", "lagerbestand", "gewicht", "marge", "alter", "edad"),
     *("postcode", "age", "bestellung", "bestellnummer", "rechnung", "rechnungsnummer", "preis", "betrag", "umsatz"),
     *("plz", "prix", "montant", "precio", "importe"),
 }
@@ -81,6 +82,13 @@ MOVIE_COLUMNS = (("id",), ("title", "genres", "year"))
 _CANONICAL_NAMES = {"user": "userId", "movie": "movieId", "id": "movieId"}
 _ID_WORDS = re.compile(r"[\s_.-]*(ids?|no\.?|nr\.?|numbers?|nummer|codes?|names?)$", re.IGNORECASE)
 _NO_NOUNS = {"", "id", "uid", "mid", "iid", "isbn", "asin", "sku", "title", "name", "rowlabels", "columnlabels"}
+# What stands behind a name, such as (1-5), and how pivot tables call their numbers.
+_EXPLAINED = re.compile(r"\s*([(\[].*[)\]]|\d+\s?(-|–|to|bis|à|a)\s?\d+)?[\s:*]*$")
+_AGGREGATE = re.compile(
+    r"^(sum of|average of|count of|min of|max of|summe von|mittelwert von|anzahl von|somme de|moyenne de|nombre de"
+    r"|suma de|promedio de|cuenta de) ",
+    re.IGNORECASE,
+)
 
 
 class NoRatingColumn(InputError):
@@ -149,10 +157,11 @@ def columns_beside(header: list[str], taken: set[int]) -> dict[str, int]:
 
 def named_as(header: Sequence[str], usual: tuple[str, ...]) -> list[int]:
     """Return the positions of the columns that have the likeliest of the usual names that occur."""
-    folded = [_fold(name) for name in header]
-    for name in usual:
-        if name in folded:
-            return [i for i, found in enumerate(folded) if found == name]
+    for form in (_fold, lambda name: _fold(_bare(name))):
+        folded = [form(name) for name in header]
+        for name in usual:
+            if name in folded:
+                return [i for i, found in enumerate(folded) if found == name]
     return []
 
 
@@ -163,13 +172,18 @@ def is_usual(name: str, kind: str) -> bool:
 
 def are_counts_by_name(name: str) -> bool:
     """Return whether a header is a usual name of numbers of orders, plays, clicks ..."""
-    return _fold(name) in _COUNTS
+    return _fold(_bare(name)) in _COUNTS
 
 
 def may_be_rating(name: str) -> bool:
     """Return whether numbers under a header that is no usual name of ratings may be ratings all the same."""
     kinds = ("user", "movie", "timestamp")
-    return _fold(name) not in _OTHER_NUMBERS and not any(is_usual(name, kind) for kind in kinds)
+    return not is_other_number(name) and not any(is_usual(name, kind) for kind in kinds)
+
+
+def is_other_number(name: str) -> bool:
+    """Return whether numbers under a header are none of ratings, but prices, ages, numbers of orders ..."""
+    return _fold(_bare(name)) in _OTHER_NUMBERS
 
 
 def are_positions(names: Mapping[str, str]) -> bool:
@@ -179,7 +193,7 @@ def are_positions(names: Mapping[str, str]) -> bool:
 
 def noun_of(header: str, default: str) -> str:
     """Return what a column's header calls those whose ids are in it: "customer" for "Customer ID"; else the default."""
-    noun = _ID_WORDS.sub("", re.sub(r"(?<=[a-z])(Id|ID)$", "", header.strip())).strip()
+    noun = _ID_WORDS.sub("", re.sub(r"(?<=[a-z])(Id|ID)$", "", _bare(header))).strip()
     is_word = is_noun(noun) and any(map(str.isalpha, noun))
     return in_a_sentence(noun) if is_word and _fold(noun) not in _NO_NOUNS else default
 
@@ -188,6 +202,13 @@ def noun_of(header: str, default: str) -> str:
 def _fold(name: str) -> str:
     plain = name if name.isascii() else re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
     return re.sub(r"[\s_.-]", "", plain.lower())
+
+
+@lru_cache(maxsize=10_000)
+def _bare(name: str) -> str:
+    """Return a header in one line, without what explains it: "Rating" for "Average of Rating (1-5):"."""
+    plain = _EXPLAINED.sub("", " ".join(name.split()))
+    return _AGGREGATE.sub("", plain) or name
 
 
 def _named(header: list[str], wanted: str) -> list[int]:
@@ -206,15 +227,26 @@ def _missing(table: Headed, kinds: list[str], names: Mapping[str, str], taken: s
     header = table.first_record
     free = [name for i, name in enumerate(header) if i not in taken]
     shown = ", ".join(repr(name)[1:-1][:40] for name in header[:12]) + (", …" if len(header) > 12 else "") or "none"
-    wanted = [names.get(kind) or _CANONICAL_NAMES.get(kind, kind) for kind in kinds]
+    item = "movie" if _are_movies(header) else "product"
+    usual = _CANONICAL_NAMES if item == "movie" else {"user": "customer", "movie": item}
+    wanted = [names.get(kind) or usual.get(kind, kind) for kind in kinds]
     is_clear = len(free) == len(kinds) == 1 and free[0].isprintable() and 0 < len(free[0]) <= 40
     name = free[0] if is_clear else "NAME"
-    hints = [f'--{kind}-column "{name}"' if " " in name else f"--{kind}-column {name}" for kind in kinds]
+    words = ["item" if (kind, item) == ("movie", "product") else kind for kind in kinds]
+    hints = [f'--{word}-column "{name}"' if " " in name else f"--{word}-column {name}" for word in words]
     hint = "rename one" if kinds == ["id"] else f"pass {_listed(hints)}"
     if {"movie", "rating"} <= set(kinds) and len(free) > 1:
-        hint += ", or --form grid where every movie has a column"
+        hint += f", or --form grid where every {item} has a column"
     what = f"column{'s' if len(kinds) > 1 else ''} {', '.join(map(shorten, wanted))}"
     return f"{table.name} has no {what} (found: {shown}): {hint}"
+
+
+def _are_movies(header: list[str]) -> bool:
+    """Return whether a header is of users and movies, as far as it says: no customers, Kunden, products ..."""
+    folded = [_fold(name) for name in header]
+    return not any(
+        re.match("customer|client|buyer|member|kunde|product|article|artikel|produ", name) for name in folded
+    )
 
 
 def _listed(texts: list[str]) -> str:

@@ -1,11 +1,13 @@
 """Find the table of ratings within a rectangle of cells, and its form: a list, a row a rating, or a grid."""
 
+from collections import Counter
 from typing import NoReturn
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, text_of
 from cf_excel.ratings.column_names import MOVIE_COLUMNS, Headed, are_positions, find_columns, is_usual
 from cf_excel.ratings.columns import are_data
+from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.grids import find_grid
 from cf_excel.ratings.pick_tables import pick_columns
 from cf_excel.ratings.rating_rows import as_number
@@ -44,6 +46,8 @@ def find_movies(cells: TableCells) -> ListOfCells | None:
 
 def refuse(cells: TableCells, how: Reading) -> NoReturn:
     """Raise InputError for cells in which there is no table of ratings, saying what was found and what to pass."""
+    if not how.is_of_pairs:
+        _refuse_marks(cells)
     if how.form == "grid" or how.items_down:
         raise InputError(
             f"{cells.name} has no grid: expected names of items in a row, then a row of numbers for each user"
@@ -54,6 +58,17 @@ def refuse(cells: TableCells, how: Reading) -> NoReturn:
     likeliest = max(headers, key=lambda header: sum(as_number(name, decimal_comma=True) is None for name in header))
     find_columns(ListOfCells(cells, likeliest), how.wanted, how.optional, how.names)
     raise InputError(f"{cells.name} has no table of {how.content}: name its place with --range, or its columns")
+
+
+def _refuse_marks(cells: TableCells) -> None:
+    """Raise InputError where a grid has crosses, ticks, or yes and no in the place of numbers."""
+    values = [value for row in cells.rows[1:] for value in row[1:] if value != ""]
+    kinds = Counter(text_of(value).strip().casefold() for value in values).most_common(2)
+    marks = [kind for kind, n in kinds if n >= 10 and len(kind) <= len("false")]
+    n_marked = sum(n for kind, n in kinds if kind in marks)
+    if n_marked > 0.8 * len(values) and not any(as_number(kind, True) is not None for kind in marks):
+        shown = " and ".join(shorten(kind) for kind in marks)
+        raise InputError(f"{cells.name} has {shown} where numbers are expected: write 1 for yes, and nothing for no")
 
 
 def _find_list(cells: TableCells, how: Reading) -> ListOfCells | None:

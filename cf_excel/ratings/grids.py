@@ -1,17 +1,17 @@
 """Find a grid of ratings within cells: users down, items across, or the other way round, with totals around it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import Cell, ListOfGrid, TableCells, text_of
-from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_usual, named_as
+from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_other_number, is_usual, named_as
 from cf_excel.ratings.rating_rows import as_number
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.totals import is_total
+from cf_excel.ratings.totals import is_no_answer, is_total
 
 _SAMPLE_ROWS = 500
 _HEADER_ROWS = 60
@@ -32,6 +32,7 @@ class _Layout:
     at_label: int
     items: list[int]
     texts: list[int]
+    others: list[int]  # prices, ages and other numbers that are no ratings
     items_down: bool
 
     @property
@@ -43,15 +44,40 @@ def find_grid(cells: TableCells, how: Reading) -> ListOfGrid | None:
     """Return the grid of ratings that cells hold, None for none; what it leaves out, such as totals, is noted in how.
 
     Where no grid is asked for, it must look like one: names that differ, numbers beside them, no column of a list.
-    Raises InputError for a row or a column of ratings without a name.
+    Raises InputError for a row or a column of ratings without a name, and where another grid stands below.
     """
     layout = _lay_out(cells, how)
     if layout is None:
         return None
     is_asked_for = how.form == "grid" or how.items_down
+    below = _below(layout)
+    if below is not None and not how.skip_bad:
+        above = replace(layout, cells=cells.part(slice(0, below), slice(None)))
+        if is_asked_for or _looks_like_grid(above):
+            first, second = cells.place(layout.first_row - 1), cells.place(below)
+            raise InputError(
+                f"{cells.name} has another table below the first (their headers: {first}, {second}): "
+                "pass --range with the cells of one, its headers included"
+            )
     if not is_asked_for and not _looks_like_grid(layout):
         return None
     return _read(layout, how)
+
+
+def _below(layout: _Layout) -> int | None:
+    """Return the row below a grid that is the header of another, None for none: it has names where ratings would be."""
+    names = [layout.header[i] for i in layout.items]
+    for row in range(layout.first_row, len(layout.cells.rows)):
+        texts: list[str] = []
+        for value in filter(_is_filled, (_at(layout.cells.rows[row], i) for i in layout.items)):
+            if _is_number(value) or _is_no_answer(value):
+                break
+            texts.append(text_of(value).strip())
+        else:
+            is_distinct = len(set(texts)) == len(texts) > max(2, 0.6 * len(names))
+            if is_distinct or (texts and texts == names):
+                return row
+    return None
 
 
 def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
@@ -70,15 +96,20 @@ def _lay_out(cells: TableCells, how: Reading) -> _Layout | None:
     items_down = how.items_down or (is_usual(header[at_label], "movie") and not is_usual(header[at_label], "user"))
     items: list[int] = []
     texts: list[int] = []
+    others: list[int] = []
     for i in range(at_label + 1, width):
         if not header[i] and not columns[i]:
             if items:
                 break  # what follows stands beside the grid
             continue
-        n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in columns[i])
+        answers = [value for value in columns[i] if not _is_no_answer(value)]
+        n_numbers = sum(as_value(value, cells.decimal_comma) is not None for value in answers)
         is_beside = items_down and bool(columns_beside([header[i]], set()))
-        (texts if is_beside or n_numbers * 2 < len(columns[i]) else items).append(i)
-    return _Layout(cells, header, first_row, at_label, items, texts, items_down) if items else None
+        if is_other_number(header[i]) and not is_total(header[i]):
+            others.append(i)
+            continue
+        (texts if is_beside or n_numbers * 2 < len(answers) else items).append(i)
+    return _Layout(cells, header, first_row, at_label, items, texts, others, items_down) if items else None
 
 
 def _header_row(cells: TableCells) -> int | None:
@@ -130,11 +161,12 @@ def _looks_like_grid(layout: _Layout) -> bool:
     rated = [row for row in sample if any(_is_filled(_at(row, i)) for i in items)]
     labels = [text_of(_at(row, layout.at_label)).strip() for row in rated]
     others = ("user", "rating") if layout.items_down else ("movie", "rating")
-    if any(is_usual(header[i], kind) for i in (*items, *layout.texts) for kind in others):
+    named = [i for i in (*items, *layout.texts) if any(is_usual(header[i], kind) for kind in others)]
+    if not all(_sums_up(layout, i) for i in named):
         return False  # a list with other columns, or with one that has no usual name
-    if len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
+    if len(items) < 2 or len(rated) < 2 or len(set(labels)) < 0.9 * len(labels) or len(layout.texts) > len(items):
         return False
-    values = [[value for row in rated if _is_filled(value := _at(row, i))] for i in items]
+    values = [[v for row in rated if _is_filled(v := _at(row, i)) and not _is_no_answer(v)] for i in items]
     numbers = [[n for value in column if (n := as_value(value, cells.decimal_comma)) is not None] for column in values]
     if sum(map(len, numbers)) < 0.7 * sum(map(len, values)):
         return False
@@ -142,6 +174,23 @@ def _looks_like_grid(layout: _Layout) -> bool:
         return True
     largest = [max(map(abs, column)) for column in numbers if any(column)]
     return len(items) > 2 and bool(largest) and max(largest) <= _LARGEST_RATIO * min(largest)
+
+
+def _sums_up(layout: _Layout, column: int) -> bool:
+    """Return whether a column is one of totals by its name, Count or Sum, and by its numbers."""
+    rest = [j for j in layout.items if not is_total(layout.header[j])]
+    if not is_total(layout.header[column]) or len(rest) < 2:
+        return False
+    rows = layout.cells.rows[layout.first_row : layout.first_row + _SAMPLE_ROWS]
+    rated = [row for row in rows if not is_total(text_of(_at(row, layout.at_label)))]
+    matrix = _matrix(layout, rated, rest)
+    return _sum_up(layout.header[column], _matrix(layout, rated, [column])[:, 0], matrix.T)
+
+
+def _matrix(layout: _Layout, rows: list[list[Cell]], columns: list[int]) -> np.ndarray:
+    """Return the numbers in some columns of some rows, NaN where there is none."""
+    numbers = [[as_value(_at(row, j), layout.cells.decimal_comma) for j in columns] for row in rows]
+    return np.array([[np.nan if n is None else n for n in row] for row in numbers]).reshape(len(rows), len(columns))
 
 
 def is_known_corner(corner: str) -> bool:
@@ -178,6 +227,8 @@ def _read(layout: _Layout, how: Reading) -> ListOfGrid:
             [] if down in total_rows else [(across, v) for across, v in rated if across not in total_columns]
             for down, rated in enumerate(values)
         ]
+    if layout.others:
+        how.note(f"no ratings, left out: column {', '.join(layout.header[j] for j in layout.others)}")
     triples = [(down, across, value) for down, rated in enumerate(values) for across, value in rated]
     if not layout.items_down:
         return ListOfGrid(cells, labels, names, {}, triples, rows, items, layout.corner)
@@ -198,8 +249,7 @@ def _find_totals(
     """
     cells, items = layout.cells, layout.items
     doubtful_rows, doubtful_columns = doubtful
-    numbers = [[as_value(_at(cells.rows[i], j), cells.decimal_comma) for j in items] for i in rows]
-    matrix = np.array([[np.nan if n is None else n for n in row] for row in numbers]).reshape(len(rows), len(items))
+    matrix = _matrix(layout, [cells.rows[i] for i in rows], items)
     rest = np.delete(np.delete(matrix, doubtful_rows, 0), doubtful_columns, 1)
     own_rows = np.delete(matrix, doubtful_columns, 1)
     own_columns = np.delete(matrix, doubtful_rows, 0)
@@ -217,23 +267,31 @@ def _find_totals(
 def _are_totals(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
     """Return whether values (n,) are what their name says of the columns of the rest (m, n): sums, means, ...
 
-    The largest and the smallest are, where the name is Max or Min. Others are, too, where they are beyond all ratings,
-    because sums may be of rows that are hidden.
+    Others are, too, where they are beyond all ratings, because sums may be of rows that are hidden.
     """
     known = values == values
-    columns, values = rest[:, known], values[known]
-    if not len(values) or not columns.size or np.isnan(columns).all():
-        return not len(values)
-    is_extreme = name.casefold() in ("min", "max")
-    if not is_extreme and ((values > np.nanmax(rest)).any() or (values < np.nanmin(rest)).any()):
-        return True
-    has_some = ~np.isnan(columns).all(axis=0)
-    if np.count_nonzero(has_some) < 0.9 * np.count_nonzero(~np.isnan(rest).all(axis=0)):
+    if not known.any() or not rest[:, known].size or np.isnan(rest[:, known]).all():
+        return not known.any()
+    is_beyond = (values[known] > np.nanmax(rest)).any() or (values[known] < np.nanmin(rest)).any()
+    return (is_beyond and not _is_extreme(name)) or _sum_up(name, values, rest)
+
+
+def _is_extreme(name: str) -> bool:
+    return name.casefold() in ("min", "max")
+
+
+def _sum_up(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
+    """Return whether values (n,) are sums, means, medians or counts of the columns of the rest (m, n).
+
+    The largest and the smallest are, where the name is Max or Min, or blank.
+    """
+    has_some = (values == values) & ~np.isnan(rest).all(axis=0)
+    if not has_some.any() or np.count_nonzero(has_some) < 0.9 * np.count_nonzero(~np.isnan(rest).all(axis=0)):
         return False  # a user who rated a few may well give the most to each of them
-    columns, values = columns[:, has_some], values[has_some]
+    columns, values = rest[:, has_some], values[has_some]
     extremes = [np.nanmin(columns, 0), np.nanmax(columns, 0)]
     middle = [np.nansum(columns, 0), np.nanmean(columns, 0), np.nanmedian(columns, 0), (~np.isnan(columns)).sum(0)]
-    summaries = extremes if is_extreme else [*middle, *extremes] if not name else middle
+    summaries = extremes if _is_extreme(name) else [*middle, *extremes] if not name else middle
     return any((abs(values - summary) < 0.051).mean() > 0.9 for summary in summaries)
 
 
@@ -252,6 +310,10 @@ def _is_number(value: Cell) -> bool:
 
 def _is_filled(value: Cell) -> bool:
     return not isinstance(value, str) or (value != "" and not value.isspace())
+
+
+def _is_no_answer(value: Cell) -> bool:
+    return isinstance(value, str) and is_no_answer(value)
 
 
 def _at(row: Sequence[Cell], i: int) -> Cell:

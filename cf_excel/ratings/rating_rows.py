@@ -18,7 +18,7 @@ from cf_excel.ratings.reading import LARGEST_RATING, Reading
 from cf_excel.ratings.spill import joined
 from cf_excel.ratings.table import UnratedRows, canonical_id
 from cf_excel.ratings.timestamps import EXPECTED, as_seconds, day_comes_first, is_ambiguous
-from cf_excel.ratings.totals import is_total
+from cf_excel.ratings.totals import is_no_answer, is_total
 
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _STORED_ROWS = 1 << 22  # read at a time and kept together: a process may have some hundred files alone
@@ -195,7 +195,7 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
     ratings = _Texts(chunk["rating"]) if "rating" in chunk else None  # picks may have no counts
     no_user, no_movie = (texts.blank_rows() for texts in (users, movies))
     if ratings is not None:
-        unrated = ratings.rows_where(_means_not_rated(how.not_rated, table.decimal_comma))
+        unrated = ratings.rows_where(means_not_rated(how.not_rated, table.decimal_comma))
     else:
         unrated = None if no_user is None or no_movie is None else no_user & no_movie
     if no_user is not None or no_movie is not None:
@@ -235,17 +235,17 @@ def _is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
-def _means_not_rated(values: tuple[str, ...], decimal_comma: bool | None) -> Callable[[str], bool]:
-    """Return whether the text of a rating means that there is none: a blank, or what --not-rated names."""
+def means_not_rated(values: tuple[str, ...], decimal_comma: bool | None) -> Callable[[str], bool]:
+    """Return whether the text of a rating means that there is none: a blank, "n/a", or what --not-rated names."""
     texts = {value.strip().casefold() for value in values}
     numbers = {number for value in values if (number := as_number(value, decimal_comma)) is not None}
 
-    def means_not_rated(text: str) -> bool:
-        if _is_blank(text):
+    def is_none(text: str) -> bool:
+        if _is_blank(text) or is_no_answer(text):
             return True
         return bool(texts) and (text.strip().casefold() in texts or as_number(text, decimal_comma) in numbers)
 
-    return means_not_rated
+    return is_none
 
 
 def _leave_out_no_ratings(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cf_excel.errors import InputError
 from cf_excel.ratings.assembly import assemble
-from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank
+from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cut, refuse_blank, text_of
 from cf_excel.ratings.column_names import MOVIE_COLUMNS, REQUIRED, NoRatingColumn, columns_beside, find_columns, noun_of
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
@@ -19,7 +19,7 @@ from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
-from cf_excel.ratings.rating_rows import RatingsTable, read_rows
+from cf_excel.ratings.rating_rows import RatingsTable, means_not_rated, read_rows
 from cf_excel.ratings.reading import PAIR, Reading
 from cf_excel.ratings.record_files import (
     as_frame,
@@ -304,12 +304,14 @@ def _columns(table: RatingsTable, how: Reading) -> dict[str, int]:
 
 
 def _note_grid(table: ListOfGrid, how: Reading) -> None:
-    n_users, n_items = (len({cell[i] for cell in table.values}) for i in (0, 1))
+    is_none = means_not_rated(how.not_rated, table.decimal_comma)
+    rated = [cell for cell in table.values if not is_none(text_of(cell[2]))]
+    n_users, n_items = (len({cell[i] for cell in rated}) for i in (0, 1))
     nouns = how.nouns or _nouns(table, {})
     down, across = f"{n_users:,} {nouns.users}", f"{n_items:,} {'items' if nouns.movie == 'movie' else nouns.movies}"
     if table.items_down:
         down, across = across, down
-    how.note(f"{table.name} read as a grid: {down} down, {across} across, {len(table.values):,} ratings")
+    how.note(f"{table.name} read as a grid: {down} down, {across} across, {len(rated):,} ratings")
 
 
 def _nouns(table: RatingsTable, column: dict[str, int]) -> Nouns:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 from cf_excel.errors import FileError, wrong_type
-from cf_excel.files import check_source
+from cf_excel.files import check_source, not_there
 from cf_excel.ratings.file_kinds import refuse_binary
 from cf_excel.zip_guard import BROKEN, UnpackingLimits, is_encrypted
 
@@ -145,7 +145,7 @@ def list_sources(path: Path | str) -> list[Source]:
             found = sorted(path.glob("*")) + sorted(path.glob("*/*"))
             return [Source(file, kind=_kind_of(file.name)) for file in found if file.is_file()]
         if not path.exists():
-            raise FileError(f"{path}: no such file or folder")
+            raise not_there(path, "file or folder")
         check_source(path)
         with open(path, "rb") as file:
             magic = file.read(4)

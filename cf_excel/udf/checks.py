@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cf_excel.errors import CfExcelError, FileError
-from cf_excel.files import check_source
 from cf_excel.model.file import default_model_path, load_factors
 from cf_excel.udf.environments import PythonEnvironment, environment_of, interpreter_of
 from cf_excel.udf.found_functions import BUILT_MACROS, has_functions, is_ours
 from cf_excel.udf.functions_vba import BUILT_WITH, INTERPRETERS, UDF_MODULE
+from cf_excel.xlsx.edit.zip_archive import open_archive
 from cf_excel.xlsx.vba.read_project import VbaSources, read_project
 
 _ADD = "python -m cf_excel functions add"
@@ -214,7 +214,7 @@ def _model() -> Check:
 
 
 def _workbook(path: Path, machine: Machine) -> Iterator[Check]:
-    check_source(path)
+    open_archive(path)  # raises for what is no workbook
     try:
         with zipfile.ZipFile(path) as archive:
             part = next((name for name in archive.namelist() if name.lower() == "xl/vbaproject.bin"), None)

@@ -78,7 +78,7 @@ def test_build_takes_the_users_and_movies_that_there_are(tmp_path, capsys):
         (["--ratings", "nowhere.csv"], "nowhere.csv"),
         (["--top-users", "x"], "'x': expected a whole number"),
         (["--nonsense"], "cf_excel build: unrecognized arguments: --nonsense (see cf_excel build --help)"),
-        (["Toy", "Story"], "unrecognized arguments: Toy Story: a name of several words needs quotes"),
+        (["my", "scores.xlsx"], "unrecognized arguments: my scores.xlsx: a name with blanks needs quotes around it"),
         (["--slop", "1", "--interept=3"], "unrecognized arguments: --interept=3: did you mean --intercept?"),
     ],
 )

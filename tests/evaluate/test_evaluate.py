@@ -246,6 +246,19 @@ def test_without_timestamps_there_is_no_split_by_time(
     assert "new-users:" in captured.out
 
 
+def test_where_nobody_has_enough_ratings_there_is_no_split_by_new_users(
+    small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["evaluate", "--models", "dot", "--out", str(tmp_path), "--given", "500"]
+    assert main(given) == 0
+    captured = capsys.readouterr()
+    assert "no split by new users: none of those drawn has more than --given 500 ratings" in captured.err
+    assert "time:" in captured.out
+    assert "new-users:" not in captured.out
+    assert main([*given, "--split", "new-users"]) == 2
+    assert "ratings are too few for the split new-users" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -23,6 +23,10 @@ HEADERS = [
     ("Client", "Produit", "Quantité"),
     ("usuario", "película", "puntuación"),
     ("Cliente", "Artículo", "Calificación"),
+    ("Customer (name)", "Product [SKU]", "Rating (1-5)"),
+    ("Customer:", "Product *", "Stars 1 to 5"),
+    ("Customer", "Product", "Average of Rating"),
+    ("Kunde", "Artikel", "Summe von Menge"),
 ]
 
 
@@ -35,6 +39,13 @@ def read(tmp_path, text, **options):
 @pytest.mark.parametrize("header", HEADERS, ids=" ".join)
 def test_usual_names(tmp_path, header):
     assert table_of(read(tmp_path, ";".join(header) + ";other\na;b;3;z\n")) == [("a", "b", 3)]
+
+
+def test_what_explains_a_header_is_no_part_of_its_noun(tmp_path):
+    ratings = read(tmp_path, '"Customer\nname","Product\n(short)","Rating\n1-5"\na,b,3\n')
+    assert table_of(ratings) == [("a", "b", 3)]
+    assert ratings.nouns == ("customer", "product")
+    assert read(tmp_path, "Customer,Product,Rating,Rating (max)\na,b,3,5\n").rating.tolist() == [3]
 
 
 def test_a_title_beside_the_id_of_an_item_is_no_id(tmp_path):

@@ -10,6 +10,7 @@ from cf_excel.errors import CfExcelError, InputError
 from cf_excel.ratings.assembly import assemble
 from cf_excel.ratings.cell_tables import TableCells
 from cf_excel.ratings.forms import find_table, refuse
+from cf_excel.ratings.nouns import Nouns
 from cf_excel.ratings.rating_rows import read_rows
 from cf_excel.ratings.reading import Reading
 
@@ -37,7 +38,7 @@ def test_any_cells_are_read_or_refused(rows, form, skip_bad):
         if found is None:
             refuse(cells, how)
         column = {kind: i for i, kind in enumerate(("user", "movie", "rating")) if i < found.n_columns}
-        ratings = assemble(read_rows(found, column, how), {}, "scores.xlsx", ("user", "movie"), how)
+        ratings = assemble(read_rows(found, column, how), {}, "scores.xlsx", Nouns(), how)
     except CfExcelError as error:
         message = str(error)
     else:

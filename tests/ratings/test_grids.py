@@ -28,13 +28,19 @@ FORMS = {
     "a sum below": GRID + "Total,9,4.5\n",
     "sums without a name": GRID.replace("\n", ",8.5\n").replace("Cup,8.5", "Cup,Sum") + ",9,4.5,13.5\n",
     "counts and means": GRID + "Anzahl,2,2\nMittelwert,4.5,2.25\n",
+    "counts and means beside": "Customer,Mug,Cup,Average,Count\nAnn,5,3.5,4.25,2\nBob,4,,4,1\nCy,,1,1,1\n",
+    "sums and their number beside": ",Mug,Cup,Summe,Anzahl\nAnn,5,3.5,8.5,2\nBob,4,,4,1\nCy,,1,1,1\n",
+    "counts and means with their nouns": GRID + "Average rating,4.5,2.25\nNumber of ratings,2,2\n",
+    "counts of answers": GRID + "n,2,2\nAnzahl der Bewertungen,2,2\nNb de notes,2,2\nStd dev,.5,1.25\n",
     "sums of hidden rows": GRID + "Summe,90,45\n",
     "what is known of the users": "Customer,Town,Mug,Cup\nAnn,Rome,5,3.5\nBob,Bonn,4,\nCy,,,1\n",
+    "ages and prices": "Customer,Age,Mug,Cup,Umsatz (EUR)\nAnn,33,5,3.5,9.5\nBob,44,4,,4\nCy,55,,1,7\n",
     "numbered rows": ",Name,Mug,Cup\n1,Ann,5,3.5\n2,Bob,4,\n3,Cy,,1\n",
     "answers to a form": "Timestamp,Nickname,Mug,Pot,Cup\n2026/01/30 5:05:00,Ann,5,,3.5\n2026/01/30 5:09:00,Bob,4,,\n"
     "2026/01/31 8:00:00,Cy,,,1\n",
     "a comment behind": "Customer,Mug,Cup,Comment\nAnn,5,3.5,good\nBob,4,,\nCy,,1,so so\n",
     "an item that nobody rated": "Customer,Mug,Pot,Cup\nAnn,5,,3.5\nBob,4,,\nCy,,,1\n",
+    "words for no answer": "Name,Mug,Pot,Cup\nAnn,5,n/a,3.5\nBob,4,-,k. A.\nCy,–,N/A,1\n",
     "a note below": GRID + "\nSource: the shop\n",
     "another table beside": "Customer,Mug,Cup,,Key\nAnn,5,3.5,,9\nBob,4,,,8\nCy,,1,,7\n",
 }
@@ -132,6 +138,8 @@ NO_GRIDS = {
     "a list of unknown names": "who,what,mark\n1,20,3\n1,21,4\n2,20,5\n",
     "another list of unknown names": "who,what,mark,when\n1,20,3,1700000000\n2,21,4,1700000001\n3,20,5,1700000002\n",
     "a table of texts": "name,town,street\nann,rome,via\nbob,bonn,weg\ncy,paris,rue\n",
+    "prices": "Product,Price,Stock,Weight (kg)\nMug,9.99,3,.3\nCup,8.99,4,.2\nPot,19.99,5,.9\n",
+    "sums alone": "Customer,Orders\nAnn,3\nBob,4\nCy,5\n",
     "records": "order,who,what,mark,price\n1,ann,mug,3,9.99\n2,bob,mug,4,9.99\n3,cy,pot,5,19.99\n",
 }
 
@@ -145,7 +153,7 @@ def test_what_is_no_grid(tmp_path, case):
 def test_a_form_that_is_asked_for(tmp_path):
     text = "who,what,mark\n1,20,3\n1,21,4\n2,20,5\n"
     assert len(read(tmp_path, text, form="grid")) == 4
-    with pytest.raises(InputError, match="has no columns 'movieId', 'rating'"):
+    with pytest.raises(InputError, match=r"has no columns 'product', 'rating' .*, or --form grid where every product"):
         read(tmp_path, GRID, form="list")
     with pytest.raises(InputError, match="form 'table': expected list or grid"):
         read(tmp_path, GRID, form="table")
@@ -164,6 +172,36 @@ def test_faults_are_named_by_line_and_column(tmp_path):
     assert table_of(ratings) == READ[:2]
     with pytest.raises(InputError, match=r"scores.csv: column 4 has ratings, but no name above them"):
         read(tmp_path, "Customer,Mug,Cup,\nAnn,5,4,3\nBob,3,4,4\n")
+
+
+@pytest.mark.parametrize(("yes", "no", "told"), [("x", "", "'x'"), ("Yes", "No", "'yes' and 'no'"), ("✓", "", "'✓'")])
+def test_marks_in_place_of_numbers(tmp_path, yes, no, told):
+    rows = [[f"customer {i}", *(yes if (i + j) % 2 else no for j in range(5))] for i in range(10)]
+    text = "Who has what,,,,,\nCustomer,Mug,Cup,Pot,Pan,Tea\n" + "".join(",".join(row) + "\n" for row in rows)
+    frame = pd.DataFrame([line.split(",") for line in text.splitlines()])
+    frame.to_excel(tmp_path / "marks.xlsx", header=False, index=False)
+    for form in (None, "grid"):
+        with pytest.raises(InputError) as error:
+            load_ratings(tmp_path / "marks.xlsx", form=form)
+        assert set(told.split(" and ")) <= set(str(error.value).split())
+        assert str(error.value).endswith("where numbers are expected: write 1 for yes, and nothing for no")
+
+
+OTHERS = {
+    "of the same": GRID + "\n2026,,\n" + GRID.replace("Bob", "Dan"),
+    "of others": "Customer,Mug,Cup,Pot\nAnn,5,3,1\nBob,4,,2\n,,,\nGuest,Tea,Milk,Soup\nCy,5,4,\nDi,1,,2\n",
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_grid_below(tmp_path, other):
+    header = {"of the same": 7, "of others": 5}[other]
+    for form in (None, "grid"):
+        with pytest.raises(
+            InputError, match=rf"below the first \(their headers: line 1, line {header}\): pass --range"
+        ):
+            read(tmp_path, OTHERS[other], form=form)
+    assert len(read(tmp_path, OTHERS[other], cells=f"A{header}:D20")) == 4
 
 
 LABELS = st.text("abcdefgh ", min_size=1, max_size=6).filter(str.strip).map(lambda text: f"{text.strip()}?")

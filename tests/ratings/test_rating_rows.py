@@ -31,6 +31,7 @@ def read(tmp_path, text, **options):
         ('"Scores, all of them",,\nas of,31 January,\n' + HEAD + "1,2,3\n4,5,2\n", ()),
         ("sep=,\r\n" + HEAD + "1,2,3\n4,5,2\n", ()),
         ("sep=;\n1;2;3\n4;5;2\n", ()),
+        (HEAD + "1,2,3\n1,3,n/a\n1,4,NA\n1,5,-\n4,5,2\n", ("3 rows without a rating left out: not rated",)),
     ],
 )
 def test_what_is_no_rating_is_left_out(tmp_path, text, notes):

@@ -141,6 +141,19 @@ def test_duplicates_are_left_out_as_a_dict_does(tmp_path_factory, rows):
     assert ratings.movie_ids.tolist() == list(dict.fromkeys(movie for _, movie in last))
 
 
+def test_names_that_differ_in_case_or_blanks_alone_are_told(tmp_path):
+    path = tmp_path / "ratings.csv"
+    names = ["Ann Abbott", " Ann Abbott ", "ANN ABBOTT", "Bob", "Ann\xa0Abbott", "Zoé", "ZOÉ"]
+    rows = [f"{name},{product},{1 + i % 5}\n" for i, name in enumerate(names) for product in ("Mug", "Cup")]
+    path.write_text("Customer,Product,Rating\n" + "".join(rows), encoding="utf-8")
+    ratings = load_ratings(path)
+    assert ratings.n_users == 6
+    assert ratings.notes == (
+        "3 of the customers differ from another in case or blanks alone, such as 'Ann Abbott' and 'ANN ABBOTT': "
+        "they count as different customers",
+    )
+
+
 def one_line(text: str) -> str:
     for line_break in ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029"):
         text = text.replace(line_break, " ")

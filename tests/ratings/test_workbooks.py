@@ -45,6 +45,15 @@ def test_the_sheet_that_holds_ratings_is_found(tmp_path, write, rows):
     assert ratings.nouns == ("customer", "product" if rows is LIST else "item")
 
 
+def test_a_list_of_prices_is_no_second_sheet_of_ratings(tmp_path):
+    prices = [["Product", "Price", "Stock"], ["Mug", 9.5, 3], ["Cup", 8, 12]]
+    people = [["Customer", "Age", "Orders", "Revenue"], ["Ann", 33, 4, 30.5], ["Bob", 44, 3, 20]]
+    write_sheets(tmp_path / "scores.xlsx", {"Scores": LIST, "Products": prices, "Customers": people})
+    ratings = load_ratings(tmp_path / "scores.xlsx")
+    assert table_of(ratings) == READ
+    assert ratings.notes == ("the ratings are in sheet Scores",)
+
+
 def test_titles_above_totals_below_and_what_stands_around(tmp_path):
     rows = [
         ["Scores of 2025"],
@@ -193,7 +202,7 @@ REFUSED = {
     "a column": (
         {"A": [["Customer", "What", "Stars"], ["Ann", "Mug", 5]]},
         {},
-        "scores.xlsx sheet A has no column 'movieId' (found: Customer, What, Stars): pass --movie-column What",
+        "scores.xlsx sheet A has no column 'product' (found: Customer, What, Stars): pass --item-column What",
     ),
     "no table": ({"A": LIST}, {"table": "T"}, "has no table 'T' (found: none)"),
     "no grid": ({"A": [["a"]]}, {"form": "grid"}, "scores.xlsx sheet A has no grid: expected names of items in a row"),

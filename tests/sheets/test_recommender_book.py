@@ -393,6 +393,9 @@ def test_sheets_say_what_they_are_called(tmp_path):
     )
     assert "This customer has rated this product." in literals
     assert not re.search(r"\b(user|movie)", literals, re.IGNORECASE)
+    for column in "AB":
+        head = book["ratings"][f"{column}1"].value
+        assert book["ratings"].column_dimensions[column].width > len(head) + 2, head
     movies = book["movies"]
     assert [cell.value for cell in movies[1]][:4] == ["product", "title", "year", "genres"]
     assert [movies.column_dimensions[letter].hidden for letter in "BCD"] == [False, True, True]

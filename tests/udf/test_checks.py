@@ -180,10 +180,17 @@ def test_workbooks_that_are_none_of_ours(tmp_path, capsys):
     checks = examine(tmp_path / "plain.xlsx", Machine(platform="darwin"))
     assert [check.name for check in checks if check.state == "wrong"] == ["VBA", "Interpreter_Mac", "UDF Modules"]
     (tmp_path / "text.xlsm").write_text("text")
-    for path in (tmp_path / "text.xlsm", tmp_path / "none.xlsm", tmp_path):
-        with pytest.raises(FileError, match="can't be read as a workbook"):
-            examine(path)
-        assert main(["doctor", str(path)]) == 2
+    faults = {
+        "text.xlsm": "text.xlsm is no workbook: it is a text; open it in Excel, save it as .xlsx and pass that",
+        "none.xlsm": "none.xlsm: no such file",
+        "plain": f"plain: no such file: did you mean {tmp_path / 'plain.xlsx'}?",
+        ".": "is a folder: expected a workbook",
+    }
+    for name, fault in faults.items():
+        with pytest.raises(FileError) as error:
+            examine(tmp_path / name)
+        assert str(error.value).endswith(fault)
+        assert main(["doctor", str(tmp_path / name)]) == 2
 
 
 def test_the_command_counts_what_is_wrong(monkeypatch, tmp_path, capsys):

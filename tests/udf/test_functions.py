@@ -96,8 +96,8 @@ def test_a_blank_gives_a_blank(sheet, blank):
     [
         (99999.0, 1.0, "CF_PREDICT: user 99999 is not in the model (5 users)"),
         (15.0, 99999.0, "CF_PREDICT: movie 99999 is not in the model (8 movies)"),
-        (15.5, 1.0, "CF_PREDICT: user '15.5' is not in the model (5 users)"),
-        ("nobody", "nothing", "CF_PREDICT: user 'nobody' is not in the model (5 users)"),
+        (15.5, 1.0, "CF_PREDICT: user '15.5' is not in the model (5 users, numbers such as 1)"),
+        ("nobody", "nothing", "CF_PREDICT: user 'nobody' is not in the model (5 users, numbers such as 1)"),
         (15.0, "Matrix (1998)", "CF_PREDICT: movie 'Matrix (1998)' is not in the model (8 movies)"),
         (15.0, "mat", "CF_PREDICT: movie 'mat' is not in the model (8 movies): did you mean Matrix, The (1999)?"),
         (15.0, "Hamlet", "CF_PREDICT: 'Hamlet' is 2 movies: 1411 Hamlet (1996), 3598 Hamlet (2000): give the id or"),

@@ -17,7 +17,7 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.lists import ListFactors, usual_least_ratings
 from cf_excel.model.picks import refuse_picks
 from cf_excel.ratings.table import most_rated
-from cf_excel.sheets.page_setup import fit_to_page, heights_of_texts, set_widths
+from cf_excel.sheets.page_setup import fit_to_page, heights_of_texts, set_widths, width_of_texts
 from cf_excel.sheets.rating_choices import rating_choices
 from cf_excel.sheets.recommender.ask_sheets import write_predict
 from cf_excel.sheets.recommender.calc_results import Cells, Picks, RecommenderResults
@@ -92,7 +92,7 @@ def build_recommender(
     _write_users(workbook["users"], cells["users"], recommender)
     _write_movies(workbook["movies"], cells["movies"], recommender)
     if book.ratings:
-        _write_ratings(cells["ratings"], book.ratings, written)
+        _write_ratings(workbook["ratings"], cells["ratings"], book.ratings, written)
     cells[book.calc.title] = SheetCells(styles)
     _write_calc(cells[book.calc.title], book.calc_cells, results)
     workbook.create_sheet(book.calc.title).sheet_state = "hidden"
@@ -196,7 +196,7 @@ def _write_users(worksheet: Worksheet, cells: SheetCells, recommender: Recommend
     cells.put(sheet.headers, "header_left", [headers])
     cells.put(sheet.columns(0), "id_left", [[identity] for identity in recommender.user_ids])
     cells.put(sheet.columns(1, numbers.shape[1]), "plain", numbers)
-    set_widths(worksheet, {sheet.columns(0): 10})
+    set_widths(worksheet, {sheet.columns(0): max(10, width_of_texts(recommender.user_ids, 40))})
 
 
 def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommender) -> None:
@@ -226,8 +226,10 @@ def _write_movies(worksheet: Worksheet, cells: SheetCells, recommender: Recommen
             worksheet.column_dimensions[column_letters(sheet.columns(i).left)].hidden = True
 
 
-def _write_ratings(cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
-    cells.put(sheet.headers, "header", [[f"{factors.nouns.user} row", f"{factors.nouns.movie} row"]])
+def _write_ratings(worksheet: Worksheet, cells: SheetCells, sheet: TableSheet, factors: Factors) -> None:
+    headers = [f"{noun} row" for noun in factors.nouns]
+    cells.put(sheet.headers, "header", [headers])
+    set_widths(worksheet, {sheet.columns(i): len(header) + 4 for i, header in enumerate(headers)})
     cells.put(sheet.table, "plain", np.column_stack([factors.seen_users, factors.seen_movies]) + 1)
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from cf_excel.errors import FileError
-from cf_excel.files import check_source, replacing
+from cf_excel.files import check_source, not_there, replacing
 from cf_excel.xlsx.edit.compression import Packing, Part, background, check_packed, unpack
 from cf_excel.xlsx.edit.xml_check import check_xml
 from cf_excel.xlsx.opc import Package, plain
@@ -187,7 +187,7 @@ def open_archive(path: Path) -> Archive:
             raise FileError(f"{path} is a folder: expected a workbook")
         data = path.read_bytes()
     except FileNotFoundError:
-        raise FileError(f"{path}: no such file") from None
+        raise not_there(path) from None
     except (OSError, ValueError) as error:
         if isinstance(error, FileError):
             raise
@@ -272,4 +272,6 @@ def _what_it_is(data: bytes, error: Exception) -> str:
         return f"its zip is truncated or damaged ({error})"
     if data[:100].lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(b"<"):  # of websites, often called .xls; of Excel 2003
         return "it is a web page or another XML file; open it in Excel, save it as .xlsx and pass that"
+    if b"\0" not in data[:4096]:  # a CSV, most likely
+        return "it is a text; open it in Excel, save it as .xlsx and pass that"
     return "expected an .xlsx or .xlsm"
