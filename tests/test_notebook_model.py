@@ -111,10 +111,10 @@ def test_lists_for_some_have_the_columns_of_those_for_all(model, sales):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"product": "thing to drink of"}, r'no column \'movieId\' .*: pass item="thing to drink of"$'),
+        ({"product": "thing to drink of"}, r'no column \'product\' .*: pass item="thing to drink of"$'),
         ({"customer": "a", "product": "b"}, r'pass user="NAME" and item="NAME"$'),
         ({"stars": None}, r'pass rating="NAME", or implicit=True \(kind="picks" to fit\) where each row is an order'),
-        ({"product": "b", "stars": "c"}, r"or melt\(\) the table where every movie has a column$"),
+        ({"product": "b", "stars": "c"}, r"or melt\(\) the table where every product has a column$"),
     ],
 )
 def test_what_is_missing_is_said_in_pythons_words(sales, changed, says):

@@ -18,9 +18,9 @@ from cf_excel.ratings.sources import Source
 
 _LINES_FOR_NAMES = 1000
 # what messages say of the command line's options, and what is to be done about a DataFrame
-_OPTION = re.compile(r"""--(user|movie|rating|timestamp)-column (?:"([^"]*)"|([^\s,:)]+))""")
+_OPTION = re.compile(r"""--(user|movie|item|rating|timestamp)-column (?:"([^"]*)"|([^\s,:)]+))""")
 _IN_PYTHON = (
-    (", or --form grid where every movie has a column", ", or melt() the table where every movie has a column"),
+    (", or --form grid where every ", ", or melt() the table where every "),
     (": mend them, or pass --skip-bad", ": mend or drop them"),
     ("--explicit: as ratings", "implicit=False: as ratings"),
     (" (formulas never calculated? save it in Excel once)", ""),
