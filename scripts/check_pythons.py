@@ -44,13 +44,13 @@ def newest() -> Path | None:
 
 def install(python: Path, folder: Path) -> Path:
     """Make an environment with what cf_excel needs, and return its Python."""
-    run(python, "-m", "venv", "--without-pip", folder)
+    run(python, "-m", "venv", folder)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [each.partition(";")[0] for each in project["dependencies"] if not each.startswith(LEFT_OUT)]
     inside = folder / "bin" / "python"
     options = ("--quiet", "--no-compile", "--only-binary", ":all:", "--disable-pip-version-check")
     pins = ("--constraint", ROOT / ".ci" / "constraints.txt")
-    run(sys.executable, "-m", "pip", "--python", inside, "install", *options, *pins, *needed)
+    run(inside, "-m", "pip", "install", *options, *pins, *needed)  # its own: an older one may not know a newer Python
     return inside
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 # Each of pytest's workers has a core: threads that wait for each other there cost twice the time of one. Said before
 # numpy and torch are loaded; the programs that tests start follow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# without a GPU Triton's kernels run in its interpreter, which must be said before anything imports Triton
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 # a program that tests start compiles our modules once and not at each start
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

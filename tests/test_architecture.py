@@ -17,6 +17,8 @@ NOT_ADDRESSES = {"ISO8601", "MD5", "UTF8", "UTF16", "SHA256"}
 GUID = re.compile(r"\{[0-9A-F-]{36}\}")
 ADDRESS = re.compile(r"(?<![\w.])\$?[A-Z]{1,3}\$?[1-9]\d{0,6}(?![\w(])")
 
+POSSESSIVE = re.compile(r"(?<!\\)\)[*+?]\+")
+
 
 def texts_of(tree: ast.Module) -> list[ast.Constant]:
     """Return the string constants that are no docstrings."""
@@ -74,3 +76,17 @@ def test_the_lessons_ratings_come_without_pandas():
 
 def test_building_needs_no_torch():
     assert loaded_by("import cf_excel.sheets.lesson.collab") & {"torch", "matplotlib", "xlwings"} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_group_is_repeated_possessively(path):
+    """Python 3.11.0 to 3.11.4 match such patterns wrongly (CPython's issue 106052); an atomic group does the same."""
+    constants = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    patterns = ((node.lineno, node.value) for node in constants if isinstance(node.value, (str, bytes)))
+    texts = ((line, text if isinstance(text, str) else text.decode("latin-1")) for line, text in patterns)
+    assert [line for line, text in texts if POSSESSIVE.search(text)] == []
+
+
+def test_the_rule_finds_a_group():
+    assert POSSESSIVE.search("(?:ab|c)*+")
+    assert not POSSESSIVE.search("(?>(?:ab|c)*)[^x]*+")

@@ -49,14 +49,14 @@ class _Grammar(NamedTuple):
 def _grammar(separator: str, quoting: Quoting) -> _Grammar:
     s, end = re.escape(separator), r"(?:\r\n|\r|\n)?"
     plain, escaped = (r'[^"\\]*+', r"|\\.") if quoting is Quoting.ESCAPED else ('[^"]*+', "")
-    inside = f'{plain}(?:(?:""{escaped}){plain})*+'
+    inside = f'{plain}(?>(?:(?:""{escaped}){plain})*)'
     is_loose = quoting is Quoting.LOOSE
-    behind = rf'(?:[^"{s}\r\n]++|"[^"{s}\r\n]*+")*+' if is_loose else ""
+    behind = rf'(?>(?:[^"{s}\r\n]++|"[^"{s}\r\n]*+")*)' if is_loose else ""
     no_quote = "" if is_loose else '"'  # outside of quotes: who quotes cells, quotes those with a quote
     after_backslash = '(?!")' if quoting is Quoting.DOUBLED else r'["\\]?'
-    bare = rf'(?!")(?:[^\\{s}\r\n{no_quote}]++|\\{after_backslash})*+'
+    bare = rf'(?!")(?>(?:[^\\{s}\r\n{no_quote}]++|\\{after_backslash})*)'
     cell = f'(?:"{inside}"{behind}|{bare})'
-    more, before = f"(?:{s}{cell})*+", f"(?:{cell}{s})*+"
+    more, before = f"(?>(?:{s}{cell})*)", f"(?>(?:{cell}{s})*)"
     patterns = (
         f"{cell}{more}{end}",
         f'{before}"{inside}',

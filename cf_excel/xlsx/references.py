@@ -11,12 +11,12 @@ from cf_excel.xlsx.cells import MAX_COLUMNS, MAX_ROWS, Block, column_number
 # A word or a quoted name that is no reference is passed over whole, so that no text is searched again and again.
 _TOKEN = re.compile(
     r'(?P<text>"(?:[^"]|"")*")|'
-    r"(?:(?P<sheet>'(?:[^']|'')++'|[^\W\d][\w.]*+(?::[^\W\d][\w.]*+)?+)!)?"
+    r"(?:(?P<sheet>'(?>(?:[^']|'')+)'|[^\W\d][\w.]*+(?>(?::[^\W\d][\w.]*+)?))!)?"
     r"(?:(?P<fix_left>\$?)(?P<left>[A-Z]{1,3})(?P<fix_top>\$?)(?P<top>[1-9]\d{0,6})"
     r"(?::(?P<fix_right>\$?)(?P<right>[A-Z]{1,3})(?P<fix_bottom>\$?)(?P<bottom>[1-9]\d{0,6}))?"
     r"|(?P<whole_left>\$?[A-Z]{1,3}):(?P<whole_right>\$?[A-Z]{1,3})"
     r"|(?P<whole_top>\$?[1-9]\d{0,6}):(?P<whole_bottom>\$?[1-9]\d{0,6}))(?![\w(!.])"
-    r"|(?P<other>[\w.$]++|'(?:[^']|'')*+')"
+    r"|(?P<other>[\w.$]++|'(?>(?:[^']|'')*)')"
 )
 _LOOKS_BACK = re.compile(r"[\w.$\]]")
 

@@ -136,7 +136,7 @@ def _looks_elsewhere(book: OpenedBook, title: str) -> bool:
     names = [*book.names, *book.tables]
     if b"&#" not in xml and not _may_name(xml.lower(), names):
         return False
-    written = re.compile(rb"<%sf(?:\s[^>]*+)?+>([^<]+)" % tag_prefix(xml, b"worksheet"))
+    written = re.compile(rb"<%sf(?>(?:\s[^>]*+)?)>([^<]+)" % tag_prefix(xml, b"worksheet"))
     texts = {unescape(text.decode("utf-8", "replace")).lower() for text in set(written.findall(xml))}
     return any("!" in text or _ANYWHERE.search(text) or any(name in text for name in names) for text in texts)
 
