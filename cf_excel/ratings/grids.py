@@ -285,7 +285,7 @@ def _sum_up(name: str, values: np.ndarray, rest: np.ndarray) -> bool:
 
     The largest and the smallest are, where the name is Max or Min, or blank.
     """
-    has_some = (values == values) & ~np.isnan(rest).all(axis=0)
+    has_some = ~np.isnan(values) & ~np.isnan(rest).all(axis=0)
     if not has_some.any() or np.count_nonzero(has_some) < 0.9 * np.count_nonzero(~np.isnan(rest).all(axis=0)):
         return False  # a user who rated a few may well give the most to each of them
     columns, values = rest[:, has_some], values[has_some]
