@@ -2,7 +2,8 @@
 
     python scripts/check_pythons.py
 
-The dependencies come from the registry, but for torch and numba, which the lesson's models alone need, and xlwings.
+The dependencies come from the registry (by uv where it is there, which is faster), but for torch and numba, which the
+lesson's models alone need, and xlwings.
 Looks for CPython 3.12 to 3.14 on the PATH and in pyenv's folder; where there is none it says so, and that is no fault.
 """
 
@@ -48,9 +49,10 @@ def install(python: Path, folder: Path) -> Path:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [each.partition(";")[0] for each in project["dependencies"] if not each.startswith(LEFT_OUT)]
     inside = folder / "bin" / "python"
-    options = ("--quiet", "--no-compile", "--only-binary", ":all:", "--disable-pip-version-check")
-    pins = ("--constraint", ROOT / ".ci" / "constraints.txt")
-    run(inside, "-m", "pip", "install", *options, *pins, *needed)  # its own: an older one may not know a newer Python
+    uv = shutil.which("uv")
+    # its own pip: an older one may not know a newer Python
+    installer = (uv, "pip", "install", "--python", inside) if uv else (inside, "-m", "pip", "install", "--no-compile")
+    run(*installer, "--quiet", "--only-binary", ":all:", "--constraint", ROOT / ".ci" / "constraints.txt", *needed)
     return inside
 
 
@@ -70,7 +72,7 @@ def main() -> None:
             f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('cf_excel', run_name='__main__')"
         )
         for command in COMMANDS:
-            run(inside, "-B", *WARNINGS, "-c", code, *command.split(), folder=work)
+            run(inside, *WARNINGS, "-X", f"pycache_prefix={folder}", "-c", code, *command.split(), folder=work)
     version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     print(f"pythons: {len(COMMANDS)} commands run with {version}")
 
