@@ -29,6 +29,7 @@ from cf_excel.model.factors import Factors
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.table import Ratings, ids_as_array, most_rated
 from cf_excel.sheets.gradient.gradient_books import build_gradient
+from cf_excel.sheets.lesson.collab import build_collab
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -85,6 +86,14 @@ def busy_ratings(lesson_ratings) -> Ratings:
         rating=lesson_ratings.rating[kept],
         timestamp=lesson_ratings.timestamp[kept],
     )
+
+
+@pytest.fixture(scope="session")
+def lesson_workbook(tmp_path_factory, lesson_ratings) -> Path:
+    """The lesson's collab_filter.xlsx, for reading: it takes seconds to build."""
+    path = tmp_path_factory.mktemp("lesson") / "collab_filter.xlsx"
+    build_collab(lesson_ratings, path)
+    return path
 
 
 @pytest.fixture(scope="session")

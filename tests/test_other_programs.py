@@ -53,6 +53,12 @@ def books(tmp_path_factory, busy_ratings) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
+def stored(books) -> dict[str, dict[str, dict]]:
+    """What each of the books stores, by its name, sheet and place."""
+    return {name: values_of(path) for name, path in books.items()}
+
+
+@pytest.fixture(scope="module")
 def by_node(books) -> dict[str, dict]:
     """What ExcelJS and SheetJS find, by the workbook's path."""
     modules = os.environ.get("CF_EXCEL_NODE_MODULES")
@@ -105,26 +111,25 @@ def numbers_in(cells: dict) -> list[float]:
 
 
 @pytest.mark.parametrize("program", ["exceljs", "sheetjs"])
-def test_programs_on_node_read_every_number(books, by_node, program):
+def test_programs_on_node_read_every_number(books, stored, by_node, program):
     assert len(books) == 9
-    for path in books.values():
-        found = by_node[str(path)][program]
-        stored = values_of(path)
-        assert list(found) == list(stored)
-        for title, cells in stored.items():
+    for name, sheets in stored.items():
+        found = by_node[str(books[name])][program]
+        assert list(found) == list(sheets)
+        for title, cells in sheets.items():
             numbers = numbers_in(cells)
-            assert found[title]["n"] == sum(number != 0 for number in numbers), (path.name, title)
+            assert found[title]["n"] == sum(number != 0 for number in numbers), (name, title)
             assert found[title]["sum"] == pytest.approx(math.fsum(numbers), rel=1e-9)
 
 
-def test_calamine_reads_every_number(books):
-    for path in books.values():
-        book = CalamineWorkbook.from_path(path)
-        for title, cells in values_of(path).items():
+def test_calamine_reads_every_number(books, stored):
+    for name, sheets in stored.items():
+        book = CalamineWorkbook.from_path(books[name])
+        for title, cells in sheets.items():
             rows = book.get_sheet_by_name(title).to_python()
             found = [value for row in rows for value in row if isinstance(value, float)]
             numbers = numbers_in(cells)
-            assert len(found) == len(numbers), (path.name, title)
+            assert len(found) == len(numbers), (name, title)
             assert math.fsum(found) == pytest.approx(math.fsum(numbers), rel=1e-9)
 
 
@@ -158,19 +163,19 @@ def check_equal(found: dict, expected: dict) -> None:
 
 
 @pytest.mark.parametrize("name", RECALCULATED)
-def test_gnumeric_calculates_what_is_stored(books, by_gnumeric, name):
-    check_equal(by_gnumeric(books[name]), values_of(books[name]))
+def test_gnumeric_calculates_what_is_stored(books, stored, by_gnumeric, name):
+    check_equal(by_gnumeric(books[name]), stored[name])
 
 
 @pytest.mark.libreoffice
 @pytest.mark.parametrize(
     ("name", "sheet"), [("collab_filter.xlsx", "dotprod"), ("solved.xlsx", "bias"), ("gradient_descent.xlsx", "data")]
 )
-def test_gnumeric_and_libreoffice_agree_once_inputs_change(books, by_gnumeric, office, tmp_path, name, sheet):
+def test_gnumeric_and_libreoffice_agree_once_inputs_change(books, stored, by_gnumeric, office, tmp_path, name, sheet):
     """The stored results are stale then: neither program can have taken them."""
     path = tmp_path / name
     shutil.copy(books[name], path)
-    part = f"xl/worksheets/sheet{list(values_of(path)).index(sheet) + 1}.xml"
+    part = f"xl/worksheets/sheet{list(stored[name]).index(sheet) + 1}.xml"
 
     def larger(match: re.Match[bytes]) -> bytes:  # whole numbers are ids or counts, but for the points
         return (
@@ -183,7 +188,7 @@ def test_gnumeric_and_libreoffice_agree_once_inputs_change(books, by_gnumeric, o
         constant = rb'(<c r="[A-Z]+[0-9]+" s="[0-9]+"><v>)(-?[0-9.]+)(</v></c>)'
         return re.sub(constant, larger, content) if name == part else content
 
-    before = numbers_in(values_of(path)["intro"])
+    before = numbers_in(stored[name]["intro"])
     rewritten(path, change)
     found = by_gnumeric(path)
     assert any(abs(a - b) > 1e-3 for a, b in zip(numbers_in(found["intro"]), before, strict=True))

@@ -20,7 +20,6 @@ from cf_excel.cli import main
 from cf_excel.model.file import save_factors
 from cf_excel.sheets.find.find_sheet import lesson_sheets
 from cf_excel.sheets.find.lesson_book import LessonBook
-from cf_excel.sheets.lesson.collab import build_collab
 from cf_excel.sheets.lesson.lesson_layout import CollabBook
 from cf_excel.xlsx.cells import cell
 from cf_excel.xlsx.edit.change import change
@@ -30,26 +29,19 @@ LESSON = CollabBook(15, 15, 5, 206)
 LAYOUTS = (LESSON.dotprod, LESSON.bias, LESSON.movielens_emb)
 
 
-@pytest.fixture(scope="module")
-def lesson_book(tmp_path_factory, lesson_ratings) -> Path:
-    path = tmp_path_factory.mktemp("lesson") / "lesson.xlsx"
-    build_collab(lesson_ratings, path)
-    return path
-
-
 @pytest.fixture
 def small(tmp_path) -> Path:
     return make(tmp_path / "small.xlsx")
 
 
 @pytest.mark.libreoffice
-def test_the_optimum_is_in_the_sheets(tmp_path, lesson_book, office, capsys):
+def test_the_optimum_is_in_the_sheets(tmp_path, lesson_workbook, office, capsys):
     path = tmp_path / "mine.xlsx"
-    shutil.copy(lesson_book, path)
+    shutil.copy(lesson_workbook, path)
     before = office.recalculate(path)
     assert main(["solve", str(path), "--backup"]) == 0
     printed = printed_rmse(capsys.readouterr().out)
-    assert (tmp_path / "mine.bak.xlsx").read_bytes() == lesson_book.read_bytes()
+    assert (tmp_path / "mine.bak.xlsx").read_bytes() == lesson_workbook.read_bytes()
     recalculated, ironcalc = office.recalculate(path), IronCalc(path)
     cached = openpyxl.load_workbook(path, data_only=True)
     for layout in LAYOUTS:
@@ -96,10 +88,10 @@ def test_a_second_history_gets_its_own_name(small, capsys):
     assert openpyxl.load_workbook(small).sheetnames[-2:] == ["history", "history 2"]
 
 
-def test_held_out_cells_show_memorising(lesson_book, capsys):
+def test_held_out_cells_show_memorising(lesson_workbook, capsys):
     held = {}
     for l2 in ("0", "3"):
-        assert main(["solve", str(lesson_book), "--dry-run", "--hold-out", "0.1", "--l2", l2]) == 0
+        assert main(["solve", str(lesson_workbook), "--dry-run", "--hold-out", "0.1", "--l2", l2]) == 0
         held[l2] = {title: row[-1] for title, row in printed_rmse(capsys.readouterr().out).items()}
     assert all(held["3"][title] < held["0"][title] for title in OPTIMA)
 
@@ -131,12 +123,12 @@ def test_held_out_cells_leave_the_numbers_of_who_has_no_rating(small):
     assert [one.value for one in openpyxl.load_workbook(small)["dotprod"][row.address][0]] == before
 
 
-def test_every_run_writes_the_same(tmp_path, lesson_book):
+def test_every_run_writes_the_same(tmp_path, lesson_workbook):
     """In fresh processes, whatever the number of threads: numbers with few digits, and a sign that is chosen."""
     written = []
     for i, threads in enumerate("121"):
         out = tmp_path / f"{i}.xlsx"
-        command = [sys.executable, "-m", "cf_excel", "solve", str(lesson_book), "--out", str(out)]
+        command = [sys.executable, "-m", "cf_excel", "solve", str(lesson_workbook), "--out", str(out)]
         environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         written.append(out.read_bytes())
@@ -190,9 +182,9 @@ def test_formulas_in_factor_cells_are_kept_unless_forced(tmp_path, capsys, offic
     assert isinstance(openpyxl.load_workbook(path)["dotprod"][first].value, float)
 
 
-def test_shared_formulas_that_lose_their_first_cell_keep_their_meaning(tmp_path, lesson_book, office, capsys):
+def test_shared_formulas_that_lose_their_first_cell_keep_their_meaning(tmp_path, lesson_workbook, office, capsys):
     path = tmp_path / "s.xlsx"
-    shutil.copy(lesson_book, path)
+    shutil.copy(lesson_workbook, path)
     sheet = LESSON.dotprod
     book = LessonBook(path)
     xml = book.sheet("dotprod")

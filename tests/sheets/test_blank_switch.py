@@ -16,18 +16,12 @@ BOOK = CollabBook(15, 15, 5, 206)
 OPTIMA = {"dotprod": 0.392901, "bias": 0.318655}
 
 
-@pytest.fixture
-def path(tmp_path, lesson_ratings):
-    build_collab(lesson_ratings, tmp_path / "collab_filter.xlsx")
-    return tmp_path / "collab_filter.xlsx"
-
-
 @pytest.mark.libreoffice
 @pytest.mark.parametrize("value", [SHOWN, "yes"])
-def test_blanks_are_predicted_and_do_not_count(path, office, value):
+def test_blanks_are_predicted_and_do_not_count(lesson_workbook, office, value):
     sheets = (BOOK.dotprod, BOOK.bias)
-    before = office.recalculate(path)
-    after = office.recalculate(path, {sheet.title: {sheet.switch.first: value} for sheet in sheets})
+    before = office.recalculate(lesson_workbook)
+    after = office.recalculate(lesson_workbook, {sheet.title: {sheet.switch.first: value} for sheet in sheets})
     for sheet in sheets:
         assert block_values(before[sheet.title], sheet.switch)[0, 0] == HIDDEN
         ratings, off, on = (

@@ -33,6 +33,13 @@ NUMBER = re.compile(r"[0-9]+")
 
 
 @pytest.fixture(scope="module")
+def gradient_workbooks(gradient_folder) -> dict[str, openpyxl.Workbook]:
+    """What openpyxl finds in both, for reading."""
+    names = ("gradient_descent.xlsx", "gradient_descent.xlsm")
+    return {name: openpyxl.load_workbook(gradient_folder / name) for name in names}
+
+
+@pytest.fixture(scope="module")
 def ironcalc(gradient_folder) -> IronCalc:
     return IronCalc(gradient_folder / "gradient_descent.xlsx")
 
@@ -289,9 +296,9 @@ def test_charts_show_their_points(gradient_folder):
 
 
 @pytest.mark.parametrize("name", ["gradient_descent.xlsx", "gradient_descent.xlsm"])
-def test_charts_stand_beside_the_first_rows_on_one_screen(gradient_folder, name):
+def test_charts_stand_beside_the_first_rows_on_one_screen(gradient_workbooks, name):
     """A screen of 1,400 pixels, less the row numbers; 7 pixels are a character."""
-    book = openpyxl.load_workbook(gradient_folder / name)
+    book = gradient_workbooks[name]
     for worksheet in book.worksheets:
         for chart in worksheet._charts:
             corner = chart.anchor.to
@@ -377,8 +384,8 @@ def test_momentum_as_it_opens_comes_further_than_sgd():
 
 
 @pytest.mark.parametrize("name", ["gradient_descent.xlsx", "gradient_descent.xlsm"])
-def test_every_name_says_what_it_is(gradient_folder, name):
-    book = openpyxl.load_workbook(gradient_folder / name)
+def test_every_name_says_what_it_is(gradient_workbooks, name):
+    book = gradient_workbooks[name]
     names = [*book.defined_names.values(), *chain.from_iterable(sheet.defined_names.values() for sheet in book)]
     assert len(names) > 30
     assert [one.name for one in names if not 10 < len(one.comment or "") <= 255] == []

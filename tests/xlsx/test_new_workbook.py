@@ -18,9 +18,9 @@ def test_same_inputs_same_bytes(tmp_path):
     assert write(tmp_path / "a.xlsx", [["x", 1]]).read_bytes() == write(tmp_path / "b.xlsx", [["x", 1]]).read_bytes()
 
 
-def test_who_waits_hears_how_many_cells_are_written(tmp_path, lesson_ratings):
+def test_who_waits_hears_how_many_cells_are_written(tmp_path, busy_ratings):
     heard: list[tuple[int, int]] = []
-    build_collab(lesson_ratings, tmp_path / "a.xlsx", tell=lambda *share: heard.append(share))
+    build_collab(busy_ratings, tmp_path / "a.xlsx", tell=lambda *share: heard.append(share))
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
     assert len(heard) > 10
     assert heard[-1][0] == heard[-1][1]
@@ -28,9 +28,8 @@ def test_who_waits_hears_how_many_cells_are_written(tmp_path, lesson_ratings):
     assert heard[-1][0] == heard[-1][1]
 
 
-def test_properties_say_whose_it_is_and_nothing_is_protected(tmp_path, lesson_ratings):
-    build_collab(lesson_ratings, tmp_path / "c.xlsx")
-    with zipfile.ZipFile(tmp_path / "c.xlsx") as package:
+def test_properties_say_whose_it_is_and_nothing_is_protected(lesson_workbook):
+    with zipfile.ZipFile(lesson_workbook) as package:
         parts = {name: package.read(name).decode() for name in package.namelist() if "docProps" in name}
         assert "Protection" not in package.read("xl/workbook.xml").decode()
     assert "<dc:creator>cf_excel</dc:creator><dc:title>Collaborative filtering</dc:title>" in parts["docProps/core.xml"]
@@ -39,13 +38,11 @@ def test_properties_say_whose_it_is_and_nothing_is_protected(tmp_path, lesson_ra
 
 
 @pytest.mark.parametrize("flag", ["True", "False"])
-def test_same_bytes_with_and_without_lxml(tmp_path, lesson_ratings, flag):
+def test_same_bytes_with_and_without_lxml(tmp_path, lesson_workbook, flag):
     """openpyxl writes other XML where lxml is installed."""
-    here = tmp_path / "here.xlsx"
-    build_collab(lesson_ratings, here)
-    command = [sys.executable, "-m", "cf_excel", "build", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "cf_excel", "build", "--only", "collab", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OPENPYXL_LXML": flag})
-    assert (tmp_path / "collab_filter.xlsx").read_bytes() == here.read_bytes()
+    assert (tmp_path / "collab_filter.xlsx").read_bytes() == lesson_workbook.read_bytes()
 
 
 def test_a_good_file_survives_a_failure(tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ PIECES = [
 ]
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("CF_EXCEL_FUZZ", 250)), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=int(os.environ.get("CF_EXCEL_FUZZ", 100)), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
