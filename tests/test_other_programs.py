@@ -134,12 +134,13 @@ def test_calamine_reads_every_number(books, stored):
 
 
 def test_openxml_audit_finds_no_error(books):
-    """But for the recommender, for which it takes minutes."""
+    """But for the recommender, for which it takes minutes, and workbooks whose sheets are in one with macros, too."""
     if find_spec("openxml_audit") is None:
         missing("openxml-audit")
     audit = import_module("openxml_audit")
     validator = audit.OpenXmlValidator(file_format=audit.FileFormat.MICROSOFT_365)
-    for name in books.keys() - {"recommender.xlsx"}:
+    in_xlsm = {name.replace(".xlsm", ".xlsx") for name in books if name.endswith(".xlsm")}
+    for name in books.keys() - in_xlsm - {"recommender.xlsx"}:
         result = validator.validate(books[name])
         assert not [error for error in result.errors if error.severity.name == "ERROR"], name
 

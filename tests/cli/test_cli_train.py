@@ -30,7 +30,8 @@ from cf_excel.learn.progress import Epoch
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.ratings.nouns import USUAL_NOUNS
-from cf_excel.ratings.table import Ratings, data_hash, validation_rows
+from cf_excel.ratings.table import Ratings, data_hash
+from cf_excel.ratings.validation import validation_rows
 
 SMALL = low_rank_ratings(30, 40)
 

@@ -197,18 +197,14 @@ def test_ctrl_c_keeps_what_the_workers_learnt(launcher: list[str], table: str, t
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_under_torchrun_a_killed_rank_is_an_error_and_restarts_go_on(table: str, of_two: Path, tmp_path: Path) -> None:
+def test_under_torchrun_a_killed_rank_stops_the_others_and_a_restart_goes_on(
+    table: str, of_two: Path, tmp_path: Path
+) -> None:
     out, kept = tmp_path / "model", tmp_path / "kept"
-    dying = (dying_worker.__file__, *TRAIN, "--ratings", table, "--out", str(out), "--checkpoint", str(kept))
-    done = run(*TORCHRUN, *dying)
-    assert done.returncode == 1
-    assert "cf_excel train: worker 0 of 2: another one is gone, so that all stop" in done.stderr
-    assert "rank      : 1 (local_rank: 1)\n  exitcode  : -9" in done.stderr
-    assert not out.exists()
-    for path in sorted(kept.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    done = run(*TORCHRUN, "--max-restarts", "1", *dying)
+    options = (*TRAIN, "--ratings", table, "--out", str(out), "--checkpoint", str(kept))
+    done = run(*TORCHRUN, "--max-restarts", "1", dying_worker.__file__, *options)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("cf_excel train: worker 0 of 2: another one is gone, so that all stop") == 1
     assert out.read_bytes() == of_two.read_bytes()
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 from cf_excel.cli import main
 from cf_excel.learn.bayes import factorization, processes
@@ -30,6 +31,9 @@ def dying_work(rank: int, size: int, meeting: str) -> None:
 
 
 if __name__ == "__main__":
-    if os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0":
+        assert not Path(sys.argv[sys.argv.index("--out") + 1]).exists()
+        assert any(Path(sys.argv[sys.argv.index("--checkpoint") + 1]).iterdir())
+    elif os.environ["RANK"] == "1":
         die_in_the_third_iteration()
     sys.exit(main(sys.argv[1:]))
