@@ -25,7 +25,8 @@ from pathlib import Path
 from benchmarks.systems import SYSTEMS, System
 from cf_excel import __version__
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 
 RESULTS = Path(__file__).parent / "results"
 GOALS = (0.80, 0.78, 0.765)

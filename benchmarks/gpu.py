@@ -23,7 +23,8 @@ from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings, make_data, m
 from cf_excel.learn.list_fit import fit_lists
 from cf_excel.learn.trainer import fit
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 
 LARGE_BATCH = 65_536
 WIDTH = padded(lesson_settings("dot-bias").n_factors + 2)

@@ -23,7 +23,8 @@ from benchmarks.clock import Watch
 from benchmarks.synthetic import movielens_shaped
 from cf_excel.learn.lesson.recipes import lesson_settings, make_data, make_model, make_optimizer
 from cf_excel.learn.trainer import fit
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 
 SIZES = ("1e5", "1e6", "1e7", "2.5e7")
 EPOCHS = 3

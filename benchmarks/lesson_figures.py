@@ -6,7 +6,7 @@ import numpy as np
 
 from cf_excel.learn.lesson.recipes import RECIPES, SPARSE_ADAM, lesson_settings, train
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 LESSON = {"dot": 1.1303, "dot-bias": 0.8012, "net": 0.7808, "collab": 0.765}
 MEASURED = {"dot": 1.1314, "dot-bias": 0.8004, "net": 0.7913, "collab": 0.7648}

@@ -15,7 +15,7 @@ from cf_excel.evaluate.splits import make_folds
 from cf_excel.evaluate.systems import peers
 from cf_excel.learn.bayes.factorization import BayesSettings, fit_bayes
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 
 def main(rounds: int = 5) -> None:

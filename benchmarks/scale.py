@@ -27,7 +27,8 @@ from cf_excel.metrics import mse
 from cf_excel.model.factors import Factors
 from cf_excel.model.lists import ListFactors
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import Ratings, validation_rows, without
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import validation_rows, without
 
 WELL_KNOWN = 500  # ratings of a movie whose factors must be found
 LISTED_USERS = 10_000

@@ -34,7 +34,7 @@ from cf_excel.learn.lesson import collab_learner as collab
 from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, Module, get_emb
 from cf_excel.ratings.lesson_ratings import LESSON_DATA
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 __all__ = [
     "CollabFilterDataset",

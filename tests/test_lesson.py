@@ -14,7 +14,7 @@ import torch
 from cf_excel import lesson
 from cf_excel.errors import FileError, InputError
 from cf_excel.lesson import CollabFilterDataset, T, get_cv_idxs, lesson_data, optim, set_lrs, to_np
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 LINES = """
 from cf_excel.lesson import *

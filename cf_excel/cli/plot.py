@@ -94,7 +94,8 @@ def validation_predictions(
 
     from cf_excel.metrics import mse
     from cf_excel.model.agreement import rows_of
-    from cf_excel.ratings.table import data_hash, former_data_hash, validation_rows
+    from cf_excel.ratings.table import data_hash, former_data_hash
+    from cf_excel.ratings.validation import validation_rows
 
     factors, record = predictor.factors, predictor.factors.record
     is_former = record.get("data_hash") == former_data_hash(ratings)  # which tells of the order, too

@@ -159,7 +159,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     ratings = read_ratings(args)
 
     from cf_excel.learn.bayes.together import Share
-    from cf_excel.ratings.table import validation_rows
+    from cf_excel.ratings.validation import validation_rows
 
     return _train(args, path, Share.whole(ratings, validation_rows(ratings, args.split, args.seed)), train)
 

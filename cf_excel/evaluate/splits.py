@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.table import Ratings, check_in_order, validation_rows, without
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import check_in_order, validation_rows, without
 
 SPLITS = ("lesson", "kfold", "time", "hash", "new-users")
 N_FOLDS = 5

@@ -26,7 +26,8 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.model.row_scores import RowScores
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
-from cf_excel.ratings.table import Ratings, without
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import without
 
 NO_ROWS = np.empty(0, np.int64)
 

@@ -32,7 +32,8 @@ from cf_excel.model.kinds import DEFAULT_LISTS, LISTS
 from cf_excel.model.lists import ListFactors
 from cf_excel.ratings.parts import everyones
 from cf_excel.ratings.spill import all_but, by_block, rows_of, sums_by
-from cf_excel.ratings.table import Ratings, row_numbers
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import row_numbers
 
 N_COLUMNS = 24
 _N_SINGULAR = 64

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.table import row_numbers
+from cf_excel.ratings.validation import row_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

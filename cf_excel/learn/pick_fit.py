@@ -20,7 +20,8 @@ from cf_excel.metrics import ndcgs
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import KINDS
 from cf_excel.model.picks import ListQuality, PickWeights
-from cf_excel.ratings.table import Ratings, as_written, data_hash, row_numbers
+from cf_excel.ratings.table import Ratings, as_written, data_hash
+from cf_excel.ratings.validation import row_numbers
 
 _HALVES = (0.3, 1.0, 3.0, 10.0, 100.0)  # of the usual count: from "a count hardly counts" to "twice is two picks"
 # of an item's weights, and what each pick of it adds, which keeps what is picked often from foretelling too much

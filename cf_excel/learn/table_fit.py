@@ -20,7 +20,8 @@ from cf_excel.learn.bayes.tuning import LEAST_RATINGS, can_hold_out, tune
 from cf_excel.learn.table_lists import lists_of_table
 from cf_excel.metrics import rmse
 from cf_excel.model.factors import Factors
-from cf_excel.ratings.table import Ratings, as_written, without
+from cf_excel.ratings.table import Ratings, as_written
+from cf_excel.ratings.validation import without
 
 _N_FOLDS = 5
 _MANY_RATINGS = 10_000  # one fifth is enough to hold out

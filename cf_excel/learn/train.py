@@ -18,7 +18,8 @@ from cf_excel.learn.progress import Progress
 from cf_excel.model.factors import Factors
 from cf_excel.model.kinds import DEFAULT_LISTS, KINDS
 from cf_excel.ratings.own_split import Chooser, chosen_rows
-from cf_excel.ratings.table import OWN_SPLIT, Ratings, check_ratings, validation_rows
+from cf_excel.ratings.table import Ratings, check_ratings
+from cf_excel.ratings.validation import OWN_SPLIT, validation_rows
 
 
 def train(

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from cf_excel.errors import FileError, InputError
-from cf_excel.ratings.encodings import guess_encoding
-from cf_excel.ratings.file_kinds import refuse_no_table, refuse_nul, shorten
+from cf_excel.ratings.encodings import decoded, guess_encoding, is_utf_8, known_encoding
+from cf_excel.ratings.file_kinds import refuse_no_table, refuse_nul
 from cf_excel.ratings.quoting import Misquoted, Quoting, Watch, as_doubled, find_quoting
 from cf_excel.ratings.sources import MAX_LINE_BYTES, Source
 
@@ -257,17 +257,17 @@ def look_at(
     """
     with source.open() as stream:
         head = stream.read(_HEAD_BYTES)
-        encoding = _checked(encoding) or next(
+        encoding = known_encoding(encoding) or next(
             (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8-sig"
         )
         if encoding == "utf-8-sig":
             refuse_nul(source.name, head)
-        refuse_no_table(source.name, _decode(head, encoding))
+        refuse_no_table(source.name, decoded(head, encoding))
         head += stream.readline(MAX_LINE_BYTES)  # so that the first record is whole, however long it is
     notes = [] if notes is None else notes
-    if encoding == "utf-8-sig" and not _is_utf_8(head):
+    if encoding == "utf-8-sig" and not is_utf_8(head):
         encoding = _guess(source, notes)
-    text = _decode(head, encoding)
+    text = decoded(head, encoding)
     declared = _SEPARATOR_LINE.match(text)
     n_before = 1 if declared else 0
     text = text[declared.end() :] if declared else text
@@ -287,14 +287,6 @@ def look_at(
     return TextTable(source, encoding, separator, cells, n_lines, quoting, has_header, bool(declared), notes=notes)
 
 
-def _is_utf_8(head: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeError:
-        return False
-    return True
-
-
 def _guess(source: Source, notes: list[str]) -> str:
     """Return the encoding that a text looks like, with a note that says so."""
     with source.open() as stream:
@@ -311,26 +303,6 @@ def find_separator(lines: list[str]) -> str:
         return "::"
     unquoted = re.sub(r'"[^"]*"', "", "".join(lines))
     return max(_SEPARATORS, key=unquoted.count)
-
-
-def _checked(encoding: str | None) -> str | None:
-    if encoding is None:
-        return None
-    try:
-        "".encode(encoding)
-        name = codecs.lookup(encoding).name
-    except (LookupError, ValueError):
-        raise InputError(f"--encoding {shorten(encoding)}: expected one such as utf-8, cp1252 or shift_jis") from None
-    return "utf-8-sig" if name == "utf-8" else name
-
-
-def _decode(head: bytes, encoding: str) -> str:
-    for name in (encoding, "cp1252", "latin-1"):
-        try:
-            return codecs.getincrementaldecoder(name)().decode(head)
-        except UnicodeError:
-            continue
-    raise AssertionError("Latin-1 reads every byte")
 
 
 def _records(

@@ -1,9 +1,11 @@
-"""Guess the encoding of a text that is not UTF-8."""
+"""The encoding of a text: the one that is named, UTF-8, or the likeliest."""
 
+import codecs
 import re
 from typing import BinaryIO
 
 from cf_excel.errors import InputError
+from cf_excel.ratings.file_kinds import shorten
 
 # Those in which spreadsheets and shops still write, the likeliest first; charset-normalizer knows many more, which are
 # rarely right.
@@ -44,3 +46,34 @@ def guess_encoding(name: str, stream: BinaryIO) -> str:
     near = [match for match in matches if match.chaos <= matches[0].chaos + _NEAR]
     found = {encoding for match in near for encoding in match.could_be_from_charset}
     return next((encoding for encoding in _LIKELY if encoding in found), "latin_1")
+
+
+def is_utf_8(head: bytes) -> bool:
+    """Return whether the first bytes of a text are UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeError:
+        return False
+    return True
+
+
+def known_encoding(encoding: str | None) -> str | None:
+    """Return Python's name of an encoding. Raises InputError for one that it does not know."""
+    if encoding is None:
+        return None
+    try:
+        "".encode(encoding)
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        raise InputError(f"--encoding {shorten(encoding)}: expected one such as utf-8, cp1252 or shift_jis") from None
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def decoded(head: bytes, encoding: str) -> str:
+    """Return bytes as text, a character that is cut off at the end left out; where it is none, a byte a character."""
+    for name in (encoding, "cp1252", "latin-1"):
+        try:
+            return codecs.getincrementaldecoder(name)().decode(head)
+        except UnicodeError:
+            continue
+    raise AssertionError("Latin-1 reads every byte")

@@ -10,7 +10,7 @@ from cf_excel.ratings.column_names import USUAL_NAMES, named_as
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.movies import movie_of
-from cf_excel.ratings.rating_rows import as_number
+from cf_excel.ratings.rating_texts import as_number
 from cf_excel.ratings.sources import Source, list_sources
 
 _SERIES = re.compile(r"\s*\([^()]*#[^()]*\)\s*$")  # Goodreads: "Dune (Dune, #1)"

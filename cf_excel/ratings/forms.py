@@ -10,7 +10,7 @@ from cf_excel.ratings.columns import are_data
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.grids import find_grid
 from cf_excel.ratings.pick_tables import pick_columns
-from cf_excel.ratings.rating_rows import as_number
+from cf_excel.ratings.rating_texts import as_number
 from cf_excel.ratings.reading import Reading
 
 HEAD_ROWS = 200  # a table is found by looking at them

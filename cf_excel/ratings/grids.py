@@ -9,7 +9,7 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.ratings.cell_tables import Cell, ListOfGrid, TableCells, text_of
 from cf_excel.ratings.column_names import USUAL_NAMES, columns_beside, is_other_number, is_usual, named_as
-from cf_excel.ratings.rating_rows import as_number
+from cf_excel.ratings.rating_texts import as_number
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.totals import is_no_answer, is_total
 

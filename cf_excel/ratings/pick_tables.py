@@ -7,7 +7,8 @@ import numpy as np
 from cf_excel.errors import InputError
 from cf_excel.ratings.column_names import are_counts_by_name, columns_beside, find_columns, is_usual, may_be_rating
 from cf_excel.ratings.columns import TextTable
-from cf_excel.ratings.rating_rows import RatingsTable, ReadRows, as_number
+from cf_excel.ratings.rating_rows import RatingsTable, ReadRows
+from cf_excel.ratings.rating_texts import as_number
 from cf_excel.ratings.reading import Reading
 
 _LOOKED_AT = 200  # rows

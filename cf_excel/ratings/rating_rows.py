@@ -1,9 +1,7 @@
 """Check the rows of a table, piece by piece: ids, ratings, times; leave out what is no rating, name what is wrong."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -14,15 +12,14 @@ from cf_excel.ratings.column_names import Headed
 from cf_excel.ratings.file_kinds import shorten
 from cf_excel.ratings.movies import Movie, movie_of
 from cf_excel.ratings.nouns import USUAL_NOUNS
-from cf_excel.ratings.reading import LARGEST_RATING, Reading
+from cf_excel.ratings.rating_texts import as_rating, is_blank, means_not_rated
+from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.spill import joined
 from cf_excel.ratings.table import UnratedRows, canonical_id
 from cf_excel.ratings.timestamps import EXPECTED, as_seconds, day_comes_first, is_ambiguous
-from cf_excel.ratings.totals import is_no_answer, is_total
+from cf_excel.ratings.totals import is_total
 
-_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 _STORED_ROWS = 1 << 22  # read at a time and kept together: a process may have some hundred files alone
-_TRUTH = {"true": 1.0, "false": 0.0}  # as of likes
 _MOST_FAULTS = 20  # rows that a message tells of
 
 
@@ -208,7 +205,7 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
     if "wide" in chunk:
         wide = _Texts(chunk["wide"])
         fault = f"more than the header's {table.n_columns} cells (a comma to quote?)"
-        sieve.refuse(wide.rows_where(lambda text: not _is_blank(text)), fault)
+        sieve.refuse(wide.rows_where(lambda text: not is_blank(text)), fault)
     for mask, noun in zip((no_user, no_movie), how.nouns or USUAL_NOUNS, strict=True):
         sieve.refuse(mask, f"the {noun}'s id is blank")
     pieces = {"rating": np.ones(len(chunk), np.float32)}
@@ -229,23 +226,6 @@ def _read_piece(table: RatingsTable, chunk: pd.DataFrame, how: Reading, rows: Re
         told = chunk[beside] if kept is None else chunk[beside][kept]
         rows.beside.append(told.assign(movie=pieces["movie_idx"]).drop_duplicates())
     return n_before + len(chunk)
-
-
-def _is_blank(text: str) -> bool:
-    return not text or text.isspace()
-
-
-def means_not_rated(values: tuple[str, ...], decimal_comma: bool | None) -> Callable[[str], bool]:
-    """Return whether the text of a rating means that there is none: a blank, "n/a", or what --not-rated names."""
-    texts = {value.strip().casefold() for value in values}
-    numbers = {number for value in values if (number := as_number(value, decimal_comma)) is not None}
-
-    def is_none(text: str) -> bool:
-        if _is_blank(text) or is_no_answer(text):
-            return True
-        return bool(texts) and (text.strip().casefold() in texts or as_number(text, decimal_comma) in numbers)
-
-    return is_none
 
 
 def _leave_out_no_ratings(
@@ -276,7 +256,7 @@ def _read_ratings(
     faults: dict[int, str] = {}
     for code, text in enumerate(texts.uniques):
         try:
-            values[code] = _as_rating(text.strip(), decimal_comma, rating_range)
+            values[code] = as_rating(text.strip(), decimal_comma, rating_range)
         except InputError as error:
             faults[code] = str(error)
     if faults:
@@ -284,31 +264,6 @@ def _read_ratings(
         is_wrong[list(faults)] = True
         sieve.refuse(is_wrong[texts.codes], lambda row: faults[int(texts.codes[row])])
     return values[texts.codes]
-
-
-def as_number(text: str, decimal_comma: bool | None) -> float | None:
-    """Return the finite number that a text is, None where it is none.
-
-    decimal_comma: whether a comma stands for the point; None where it may, or part thousands: 1,000 is none.
-    """
-    if decimal_comma is None and _THOUSANDS.fullmatch(text.strip()):
-        return None
-    try:
-        value = float(text if decimal_comma is False else text.replace(",", "."))
-    except ValueError:
-        return None
-    return value if isfinite(value) and "_" not in text else None
-
-
-def _as_rating(text: str, decimal_comma: bool | None, rating_range: tuple[float, float] | None) -> float:
-    value = _TRUTH.get(text.casefold())
-    value = as_number(text, decimal_comma) if value is None else value
-    if value is None:
-        raise InputError(f"rating {shorten(text)}: expected a number")
-    low, high = rating_range or (-LARGEST_RATING, LARGEST_RATING)
-    if not low <= value <= high:
-        raise InputError(f"rating {shorten(text)}: expected {low:,.10g} to {high:,.10g}")
-    return value
 
 
 def _read_times(times: pd.Series, date_format: str | None, sieve: _Sieve) -> np.ndarray:

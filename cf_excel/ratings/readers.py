@@ -19,7 +19,8 @@ from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.parquet_files import holds_parquet, read_parquet
 from cf_excel.ratings.pick_tables import as_picks, pick_columns
-from cf_excel.ratings.rating_rows import RatingsTable, means_not_rated, read_rows
+from cf_excel.ratings.rating_rows import RatingsTable, read_rows
+from cf_excel.ratings.rating_texts import means_not_rated
 from cf_excel.ratings.reading import PAIR, Reading
 from cf_excel.ratings.record_files import (
     as_frame,

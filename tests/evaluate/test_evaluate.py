@@ -16,7 +16,8 @@ from cf_excel.evaluate.splits import Fold, hold_back, make_folds
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, grid, make_systems
 from cf_excel.metrics import coverage, mae, mse, paired_difference
 from cf_excel.ratings.nouns import Nouns
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 
 SMALL = replace(low_rank_ratings(60, 50), timestamp=np.random.default_rng(0).permutation(1500))
 

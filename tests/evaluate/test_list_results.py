@@ -12,7 +12,8 @@ from cf_excel.evaluate.splits import Fold, make_folds, without
 from cf_excel.evaluate.systems import Scorer, System, Tables, baselines, folded_in, make_systems, peers
 from cf_excel.metrics import Ranking
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 
 SMALL = replace(low_rank_ratings(60, 50), timestamp=np.random.default_rng(0).permutation(1500))
 

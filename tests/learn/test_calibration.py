@@ -11,7 +11,8 @@ from cf_excel.learn.bayes.tuning import fit_tuned
 from cf_excel.learn.table_fit import fit_table
 from cf_excel.metrics import coverage
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import validation_rows
 
 NONE = np.empty(0, np.int64)
 

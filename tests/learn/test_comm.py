@@ -8,7 +8,8 @@ from cf_excel.learn.bayes.comm import Alone
 from cf_excel.learn.bayes.factorization import BayesFit, BayesSettings, fit_bayes
 from cf_excel.learn.bayes.together import Share, Task, fit_share
 from cf_excel.ratings.parts import dealt
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import validation_rows
 
 SETTINGS = BayesSettings(n_factors=3, iterations=3, device="cpu")
 

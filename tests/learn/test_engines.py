@@ -43,7 +43,8 @@ from cf_excel.learn.progress import Progress
 from cf_excel.learn.schedules import sgdr
 from cf_excel.learn.trainer import fit
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 
 PER_BATCH = a_rate_a_batch(SMALL)
 

@@ -23,7 +23,8 @@ from cf_excel.metrics import mse
 from cf_excel.model.factors import Factors
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split, validation_rows
 
 SMALL = low_rank_ratings(40, 50)
 SMALL_VAL = validation_rows(SMALL, "random", 1)

@@ -12,7 +12,8 @@ from cf_excel.learn.lesson.recipes import RECIPES, Trained, lesson_settings, tra
 from cf_excel.metrics import mae, mse, rmse
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import data_hash, distinct_ratings, validation_rows
+from cf_excel.ratings.table import data_hash, distinct_ratings
+from cf_excel.ratings.validation import validation_rows
 
 RATINGS = low_rank_ratings(12, 9)
 VAL_ROWS = validation_rows(RATINGS, "random", 3)

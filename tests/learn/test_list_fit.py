@@ -17,7 +17,8 @@ from cf_excel.metrics import ndcgs, ranking
 from cf_excel.model.everyone import lists_of_users
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split, validation_rows
 
 NONE = np.empty(0, np.int64)
 YEAR = 365 * 86400

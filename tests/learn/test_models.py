@@ -12,7 +12,8 @@ from cf_excel.learn.lesson.recipes import RECIPES, Trained, lesson_settings, tra
 from cf_excel.learn.models import DotProduct, EmbeddingDot, EmbeddingDotBias, EmbeddingNet, get_emb
 from cf_excel.model.file import load_factors, save_factors
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split, validation_rows
 
 gpu = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")])
 on_devices = pytest.mark.parametrize("device", ["cpu", gpu])

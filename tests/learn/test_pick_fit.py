@@ -14,7 +14,8 @@ from cf_excel.metrics import ranking
 from cf_excel.model.picks import ListQuality
 from cf_excel.model.predictor import Predictor
 from cf_excel.ratings.lesson_ratings import load_lesson_ratings
-from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split, validation_rows
 
 
 def planted_picks(n_users: int = 300, n_movies: int = 80, seed: int = 0) -> Ratings:

@@ -9,7 +9,7 @@ from cf_excel.learn.lesson.recipes import RECIPES, lesson_settings
 from cf_excel.metrics import mse
 from cf_excel.model.kinds import KINDS
 from cf_excel.ratings.readers import load_ratings
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 
 def test_every_kind_of_model_file_has_a_recipe() -> None:

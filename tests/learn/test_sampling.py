@@ -14,7 +14,8 @@ from cf_excel.learn.bayes.precisions import RATINGS_ALONE
 from cf_excel.learn.bayes.search import OFF
 from cf_excel.learn.bayes.tuning import tune
 from cf_excel.model.predictor import Predictor
-from cf_excel.ratings.table import Ratings, validation_rows, without
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import validation_rows, without
 
 SETTINGS = BayesSettings(n_factors=4, precisions=RATINGS_ALONE.scaled(factors=1 / 32, sets=OFF))
 

@@ -10,7 +10,7 @@ from cf_excel.errors import InputError
 from cf_excel.learn.lesson.recipes import lesson_settings, train
 from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 
 def test_it_is_torchs_sparse_adam_where_nothing_decays() -> None:

@@ -18,7 +18,8 @@ from cf_excel.learn.bayes.together import Share, Task, TrainedModel, all_do, dea
 from cf_excel.model.shrink import without_seen
 from cf_excel.ratings.readers import load_ratings
 from cf_excel.ratings.reading import Reading
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import validation_rows
 
 SETTINGS = BayesSettings(n_factors=3, iterations=3, device="cpu")
 PLANTED = low_rank_ratings(61, 43)

@@ -15,7 +15,7 @@ from cf_excel.learn.model_data import ColumnarModelData
 from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias
 from cf_excel.learn.progress import Epoch, Progress
 from cf_excel.learn.trainer import SMOOTHING, fit, flat, predict
-from cf_excel.ratings.table import lesson_split
+from cf_excel.ratings.validation import lesson_split
 
 RATINGS = low_rank_ratings(30, 30)
 VAL_ROWS = lesson_split(len(RATINGS))

@@ -15,7 +15,8 @@ from cf_excel.learn.bayes.search import OFF
 from cf_excel.learn.bayes.tuning import fit_tuned, tune
 from cf_excel.learn.train import train
 from cf_excel.metrics import mse
-from cf_excel.ratings.table import Ratings, lesson_split, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split, validation_rows
 
 SMALL = low_rank_ratings(30, 20)
 SMALL_VAL = validation_rows(SMALL, "random", 1)

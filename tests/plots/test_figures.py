@@ -16,7 +16,8 @@ from cf_excel.model.kinds import KINDS
 from cf_excel.model.predictor import Predictor
 from cf_excel.plots import figures as plots
 from cf_excel.ratings.nouns import Nouns
-from cf_excel.ratings.table import Ratings, data_hash, validation_rows
+from cf_excel.ratings.table import Ratings, data_hash
+from cf_excel.ratings.validation import validation_rows
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from cf_excel.cli.plot import validation_predictions
 from cf_excel.errors import InputError
 from cf_excel.evaluate.splits import make_folds
 from cf_excel.predictor import Predictor
-from cf_excel.ratings import spill, table
+from cf_excel.ratings import spill, validation
 from cf_excel.ratings.hashes import content_sums, digest_of, id_hashes
-from cf_excel.ratings.table import Ratings, data_hash, former_data_hash, validation_rows
+from cf_excel.ratings.table import Ratings, data_hash, former_data_hash
+from cf_excel.ratings.validation import validation_rows
 
 PINNED = [
     5196802822362493915,
@@ -109,7 +110,7 @@ def test_parts_of_a_table_add_up_to_its_hash(frame, monkeypatch):
 
 
 def test_splits_that_need_an_order_are_refused_of_very_many_ratings(frame, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(table, "MOST_IN_ORDER", 899)
+    monkeypatch.setattr(validation, "MOST_IN_ORDER", 899)
     ratings = Ratings.from_frame(frame)
     for split in ("lesson", "random", "time"):
         with pytest.raises(

@@ -1,4 +1,4 @@
-"""Ids, the lesson's split, the crosstab."""
+"""Ids and the crosstab."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.table import as_written, canonical_id, crosstab, distinct_ratings, ids_as_array, lesson_split
+from cf_excel.ratings.table import as_written, canonical_id, crosstab, distinct_ratings, ids_as_array
 
 
 @pytest.mark.parametrize("same", [15, 15.0, "15", "15.0", " 15 ", "15.000", np.int32(15), np.float32(15)])
@@ -71,12 +71,6 @@ def test_the_lessons_ratings(lesson_ratings):
     row = lesson_ratings.movie2idx[1]
     assert (lesson_ratings.titles[row], lesson_ratings.years[row]) == ("Toy Story (1995)", 1995)
     assert lesson_ratings.genres[row] == "Adventure|Animation|Children|Comedy|Fantasy"
-
-
-def test_the_lessons_split(lesson_ratings):
-    rows = lesson_split(len(lesson_ratings))
-    assert len(rows) == len(set(rows.tolist())) == 20_000
-    assert rows.tolist() == np.random.RandomState(42).permutation(100_004)[:20_000].tolist()
 
 
 def test_the_lessons_crosstab(lesson_ratings):

@@ -13,7 +13,8 @@ from cf_excel.learn.models import EmbeddingDot, EmbeddingDotBias, EmbeddingNet
 from cf_excel.learn.progress import History
 from cf_excel.learn.schedules import sgdr
 from cf_excel.learn.trainer import fit
-from cf_excel.ratings.table import Ratings, lesson_split
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import lesson_split
 from support.planted import low_rank_ratings
 
 SMALL = low_rank_ratings(30, 40)

@@ -29,7 +29,8 @@ from cf_excel.learn.bayes.sparse_rows import by_rows, rows_in, transposed
 from cf_excel.learn.progress import Epoch, History, Progress, interruptible
 from cf_excel.ratings.nouns import with_article
 from cf_excel.ratings.spill import all_but, all_finite, by_block, empty, rows_of
-from cf_excel.ratings.table import Ratings, row_numbers
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import row_numbers
 
 USUAL_STD = 1.0575  # of the ratings for which the precisions were found; others are scaled to it
 USUAL_NOISE = 0.6  # expected squared error there; where it is lower, a rating counts for more

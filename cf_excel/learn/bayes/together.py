@@ -25,7 +25,8 @@ from cf_excel.model.lists import ListFactors
 from cf_excel.ratings.parts import RatingsPart, dealt
 from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.spill import sums_by
-from cf_excel.ratings.table import Ratings, validation_rows
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import validation_rows
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from cf_excel.learn.bayes.features import FeatureBlock, movie_blocks
 from cf_excel.learn.bayes.search import LEAST_GAIN, MANY_RATINGS, OFF, ORDER, SIZES, Search, drawn
 from cf_excel.learn.progress import Progress
 from cf_excel.ratings.spill import all_but, all_finite, rows_of
-from cf_excel.ratings.table import Ratings, row_numbers
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import row_numbers
 
 _COLUMNS = ("user_idx", "movie_idx", "rating")
 LEAST_RATINGS = 10  # fewer tell nothing of how good a fit is

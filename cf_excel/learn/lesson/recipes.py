@@ -21,7 +21,8 @@ from cf_excel.learn.schedules import Schedule, doubling_cycles, sgdr, two_stages
 from cf_excel.learn.sparse_adam import SparseAdam
 from cf_excel.learn.trainer import fit, predict
 from cf_excel.model.kinds import Kind
-from cf_excel.ratings.table import Ratings, row_numbers
+from cf_excel.ratings.table import Ratings
+from cf_excel.ratings.validation import row_numbers
 
 SPARSE_ADAM = "sparse-adam"
 MAX_FACTORS = 4096
