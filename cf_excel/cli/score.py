@@ -91,8 +91,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         dest="export",
         type=Path,
         metavar="FILE",
-        help="a CSV of one's own ratings: the export of Letterboxd, IMDb or Goodreads, or columns title (or id) and "
-        "rating",
+        help="one's own ratings: the export of Letterboxd, IMDb or Goodreads, or a CSV or workbook with columns title "
+        "(or id) and rating",
     )
     rate.set_defaults(run=run_rate)
 

@@ -44,16 +44,24 @@ def read_workbook(source: Source, how: Reading) -> Found:
         return _read_sheets(book, unread, source, how) if how.table is None else _read_table(book, unread, source, how)
 
 
+def read_sheets(source: Source) -> list[TableCells]:
+    """Return what is in the sheets that show, but for those that cf_excel filled in.
+
+    Raises FileError for a workbook that can't be read.
+    """
+    with _opened(source) as (book, unread):
+        names = _visible(book)
+        sheets = [_cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, None) for name in names]
+    return [cells for cells in sheets if not _is_filled_in(cells)]
+
+
 def read_movies_sheet(source: Source) -> ListOfCells:
     """Return the list of movies in a workbook: in the only sheet that has an id and a title, genres or a year of each.
 
     A sheet of ratings is none where there is another. Raises FileError for a workbook that can't be read, and
     InputError where there is no such sheet, or where there are several.
     """
-    with _opened(source) as (book, unread):
-        names = _visible(book)
-        sheets = [_cells(f"{source.name} sheet {name}", book.get_sheet_by_name(name), unread, None) for name in names]
-    found = [table for cells in sheets if not _is_filled_in(cells) and (table := find_movies(cells))]
+    found = [table for cells in read_sheets(source) if (table := find_movies(cells))]
     found = [table for table in found if not has_columns(table, Reading())] or found
     if len(found) == 1:
         return found[0]

@@ -1,5 +1,7 @@
 import zipfile
+from datetime import date
 
+import openpyxl
 import pytest
 
 from cf_excel.errors import CfExcelError, InputError
@@ -95,3 +97,53 @@ def test_a_zip_without_ratings(tmp_path):
         archive.writestr("b.csv", "x\n")
     with pytest.raises(InputError, match=r"one table, or a folder or zip with one ratings\.csv"):
         read_own_ratings(tmp_path / "a.zip", (0.5, 5))
+
+
+def sheet_of(book, title, *rows):
+    sheet = book.create_sheet(title)
+    for row in rows:
+        sheet.append(row)
+    return sheet
+
+
+@pytest.fixture
+def book():
+    book = openpyxl.Workbook()
+    book.active.append(["What I saw this year"])
+    return book
+
+
+def test_a_sheet_of_titles_below_a_heading(tmp_path, book):
+    rows = [["Title", "Seen", "Rating", "Year"], ["Heat", date(2024, 1, 2), 4.5, 1995], ["Up", None, None, 2009]]
+    sheet_of(book, "Films", ["My films"], [], *rows, [1984, None, "3,5", None])
+    sheet_of(book, "hidden", ["title", "rating"], ["Alien", 1]).sheet_state = "hidden"
+    book.save(tmp_path / "mine.xlsx")
+    own = read_own_ratings(tmp_path / "mine.xlsx", (0.5, 5))
+    assert (own.layout, own.n_unrated) == ("", 1)
+    assert own.ratings == [(("Heat",), 1995, 4.5, ""), (("1984",), 0, 3.5, "")]
+
+
+def test_an_export_kept_as_a_workbook(tmp_path, book):
+    sheet_of(book, "ratings", *(line.split(",") for line in IMDB.splitlines()))
+    book.save(tmp_path / "imdb.xlsx")
+    own = read_own_ratings(tmp_path / "imdb.xlsx", (0.5, 5))
+    assert (own.layout, [rating.rating for rating in own.ratings]) == ("IMDb", [5, 0.5])
+
+
+def test_what_is_wrong_with_a_workbook_is_said(tmp_path, book):
+    path = tmp_path / "mine.xlsx"
+
+    def told():
+        book.save(path)
+        with pytest.raises(InputError) as caught:
+            read_own_ratings(path, (0.5, 5))
+        return str(caught.value)
+
+    wanted = "mine.xlsx: expected one sheet with columns title (or id) and rating"
+    assert told() == f"{wanted} (found: none)"
+    films = sheet_of(book, "Films", ["title", "rating"], ["Heat", 6])
+    assert told() == "mine.xlsx sheet Films row 2: rating '6': expected a number from 0.5 to 5"
+    films["B2"] = "=2+2"
+    assert told().startswith("mine.xlsx sheet Films row 2: the rating is a formula without a result: save the file")
+    sheet_of(book, "Books", ["title", "rating"], ["Emma", 3])
+    assert told() == f"{wanted} (found: Films, Books)"
