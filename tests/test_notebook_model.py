@@ -45,6 +45,16 @@ def test_columns_can_be_named(sales):
         cf_excel.Ratings.from_frame(odd)
 
 
+def test_ratings_go_into_a_table_and_back(sales):
+    ratings = cf_excel.Ratings.from_frame(sales)
+    frame = ratings.to_frame()
+    assert list(frame) == ["user_id", "movie_id", "rating"]
+    again = cf_excel.Ratings.from_frame(frame)
+    assert len(again) == len(ratings) == len(frame)
+    for name in ("user_ids", "movie_ids", "user_idx", "movie_idx", "rating"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(ratings, name))
+
+
 def test_missing_values_and_types_of_pandas():
     table = pd.DataFrame(
         {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from cf_excel.errors import InputError, wrong_type
 from cf_excel.ratings.hashes import content_sums, digest_of, id_hashes
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
 from cf_excel.ratings.spill import blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 USUAL_SIZE = 15  # users and movies of the lesson's table
 LESSON_SOURCE = "MovieLens (ml-latest-small, 2016)"
@@ -130,6 +133,11 @@ class Ratings:
             table, columns=columns, rating_range=rating_range, nouns=nouns, implicit=implicit
         )
         return found
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a row for each rating: user_id, movie_id, rating and, where there are any, timestamp."""
+        frame: pd.DataFrame = import_module("cf_excel.ratings.own_split").ratings_frame(self)  # it brings pandas
+        return frame
 
     def __len__(self) -> int:
         return len(self.rating)
