@@ -14,6 +14,7 @@ from cf_excel.ratings.cell_tables import ListOfCells, ListOfGrid, TableCells, cu
 from cf_excel.ratings.column_names import MOVIE_COLUMNS, REQUIRED, NoRatingColumn, columns_beside, find_columns, noun_of
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.forms import HEAD_ROWS, find_table, has_columns, is_first_row, refuse
+from cf_excel.ratings.grouped_rows import ungrouped
 from cf_excel.ratings.lesson_ratings import LESSON_DATA, load_lesson_ratings
 from cf_excel.ratings.movies import Movie, read_movie_records, read_movies
 from cf_excel.ratings.nouns import USUAL_NOUNS, Nouns
@@ -114,6 +115,8 @@ def load_ratings(
     if isinstance(found, TextTable):
         rows = replace(found, number_column=column.get("rating")).read_with(lambda table: read_rows(table, column, how))
     else:
+        if isinstance(found, ListOfCells):
+            found = ungrouped(found, column, how)
         if isinstance(found, ListOfCells | ListOfGrid):
             tell_unread(found.name, found.unread(column), how)
         rows = read_rows(found, column, how)
