@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from support.planted import low_rank_ratings, make_ratings
@@ -82,3 +85,14 @@ def test_baselines_do_not_look_at_validation_ratings() -> None:
     other = make_ratings(ratings.user_idx, ratings.movie_idx, changed)
     for baseline in (mean_baseline, bias_baseline):
         assert np.array_equal(baseline(ratings, val_rows), baseline(other, val_rows))
+
+
+@pytest.mark.slow
+def test_torchs_compiler_is_not_imported() -> None:
+    code = (
+        "import sys; from cf_excel.learn.lesson.recipes import *; settings = lesson_settings('dot', optimizer='adam');"
+        "make_optimizer(nn.Linear(2, 2), settings); assert 'torch._dynamo' not in sys.modules;"
+        "optimizer = Adam(nn.Linear(2, 2).parameters()); optimizer.zero_grad(); print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")

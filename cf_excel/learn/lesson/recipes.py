@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from cf_excel.ratings.validation import row_numbers
 SPARSE_ADAM = "sparse-adam"
 MAX_FACTORS = 4096
 MAX_SEED = 2**63 - 1
+_TOLD = "__dynamo_disable"  # torch/_compile.py
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,29 @@ def make_model(kind: str, ratings: Ratings, n_factors: int = Kind.n_factors) -> 
 
 def make_optimizer(model: nn.Module, settings: Settings) -> Optimizer:
     """Return the optimizer that the settings name, for all weights of the model."""
-    if settings.optimizer == "sgd":
-        return SGD(model.parameters(), settings.lr, momentum=0.9, weight_decay=settings.wd)
-    if settings.optimizer == SPARSE_ADAM:
-        return SparseAdam(model, settings.lr, weight_decay=settings.wd)
-    return Adam(model.parameters(), settings.lr, weight_decay=settings.wd)
+    with _without_compiler():
+        if settings.optimizer == "sgd":
+            return SGD(model.parameters(), settings.lr, momentum=0.9, weight_decay=settings.wd)
+        if settings.optimizer == SPARSE_ADAM:
+            return SparseAdam(model, settings.lr, weight_decay=settings.wd)
+        return Adam(model.parameters(), settings.lr, weight_decay=settings.wd)
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Keep torch.optim from importing torch's compiler, which takes longer than an epoch and is not used here.
+
+    Every optimizer would import it to tell it to leave add_param_group alone, unless that was told already.
+    """
+    inner = getattr(Optimizer.add_param_group, "__wrapped__", None)
+    if inner is None or hasattr(inner, _TOLD):
+        yield
+        return
+    setattr(inner, _TOLD, inner)
+    try:
+        yield
+    finally:
+        delattr(inner, _TOLD)
 
 
 def make_data(ratings: Ratings, val_rows: np.ndarray, batch_size: int = 64) -> ColumnarModelData:
