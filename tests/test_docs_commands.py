@@ -233,7 +233,7 @@ def untuned(*args: Any, keep: tuple, **blocks: Any) -> BayesFit:
 
 def few_ratings() -> Ratings:
     """Return few planted ratings in place of the lesson's."""
-    few = low_rank_ratings(60, 40)
+    few = low_rank_ratings(40, 30)
     return replace(few, timestamp=np.arange(len(few)))
 
 
