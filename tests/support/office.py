@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -22,9 +21,11 @@ class Office:
         # the bridge belongs to the system's Python, which need not be the one that runs the tests
         python = os.environ.get("CF_EXCEL_UNO_PYTHON", "/usr/bin/python3")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        # LibreOffice's own Python looks for its library beside the first python3 on the path
+        # LibreOffice's own Python looks for its library beside the first python3 on the path: no environment's
         folders = os.environ["PATH"].split(os.pathsep)
-        clean["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder) != Path(sys.executable).parent)
+        clean["PATH"] = os.pathsep.join(
+            folder for folder in folders if not Path(folder).parent.joinpath("pyvenv.cfg").exists()
+        )
         command = [python, str(HERE / "office_worker.py")]
         if profile:
             command.append(f"--profile={profile}")
