@@ -6,14 +6,16 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from cf_excel.errors import InputError
-from cf_excel.ratings.cell_tables import ListOfCells, text_of
+from cf_excel.ratings.cell_tables import ListOfCells
 from cf_excel.ratings.column_names import USUAL_NAMES, named_as
 from cf_excel.ratings.columns import TextTable, look_at
 from cf_excel.ratings.file_kinds import shorten
+from cf_excel.ratings.forms import first_list
 from cf_excel.ratings.movies import movie_of
 from cf_excel.ratings.rating_texts import as_number
+from cf_excel.ratings.reading import Reading
 from cf_excel.ratings.sources import Source, list_sources
-from cf_excel.ratings.unread_cells import NEVER_CALCULATED
+from cf_excel.ratings.unread_cells import UnreadCell, tell_unread
 from cf_excel.ratings.workbooks import read_sheets
 
 _SERIES = re.compile(r"\s*\([^()]*#[^()]*\)\s*$")  # Goodreads: "Dune (Dune, #1)"
@@ -22,7 +24,6 @@ _TITLES = (
     *("title", "name", "movietitle", "moviename", "itemname", "productname", "booktitle", "filmtitle", "titel"),
     *("titre", "titulo", "producttitle"),
 )
-_HEADER_ROWS = 20  # of a sheet: what stands above a list is a few lines
 _IDS = tuple(name for name in USUAL_NAMES["id"] if name not in _TITLES)
 
 
@@ -103,12 +104,7 @@ def _source(path: Path) -> Source:
 
 def _list_in(source: Source) -> ListOfCells:
     """Return the list of titles or ids and ratings in a workbook, whose header is the first row with such names."""
-    found = []
-    for cells in read_sheets(source):
-        headers = [[text_of(value).strip() for value in row] for row in cells.rows[:_HEADER_ROWS]]
-        at = next((i for i, header in enumerate(headers) if _rating_at(header) >= 0 <= max(_named_at(header))), -1)
-        if at >= 0:
-            found.append(ListOfCells(cells.part(slice(at + 1, None), slice(None)), headers[at]))
+    found = [table for cells in read_sheets(source) if (table := first_list(cells, _is_rated))]
     if len(found) != 1:
         listed = ", ".join(table.name.removeprefix(f"{source.name} sheet ") for table in found) or "none"
         raise InputError(f"{source.name}: expected one sheet with columns title (or id) and rating (found: {listed})")
@@ -120,11 +116,11 @@ def _read(table: TextTable | ListOfCells, rating_range: tuple[float, float]) -> 
     layout = next((layout for layout in _LAYOUTS if _is_of(table, layout)), None)
     columns = _columns(table) if layout is None else _columns_of(table, layout)
     scale, unrated = (rating_range, "") if layout is None else (layout.scale, layout.unrated)
+    if isinstance(table, ListOfCells):
+        tell_unread(table.name, _unread(table, columns.rating), Reading())
     ratings, n_unrated = [], 0
     for line, record in table.records():
         place = f"{table.name} {unit} {line}"
-        if len(record) > columns.rating and record[columns.rating] is NEVER_CALCULATED:
-            raise InputError(f"{place}: the rating is a formula without a result: save the file in Excel once")
         cells = [cell.strip() for cell in record]
         cells += [""] * (table.n_columns + 1 - len(cells))  # short rows; and -1 stands for a column that is not there
         if len(record) > table.n_columns and any(cells[table.n_columns :]):
@@ -147,6 +143,11 @@ def _read(table: TextTable | ListOfCells, rating_range: tuple[float, float]) -> 
     return OwnRatings("" if layout is None else layout.name, ratings, n_unrated)
 
 
+def _unread(table: ListOfCells, at: int) -> list[tuple[str, UnreadCell]]:
+    cells = [(f"{table.cells.unit} {number}", record[at]) for number, record in table.records() if at < len(record)]
+    return [(place, cell) for place, cell in cells if isinstance(cell, UnreadCell)]
+
+
 def _stretched(value: float, scale: tuple[float, float], to: tuple[float, float]) -> float:
     share = (value - scale[0]) / (scale[1] - scale[0])
     return value if scale == to else round(to[0] + share * (to[1] - to[0]), 6)
@@ -164,6 +165,10 @@ def _rating_at(header: list[str]) -> int:
 def _named_at(header: list[str]) -> tuple[int, int]:
     """Return the positions of the column of titles and that of ids."""
     return _at(header, *_TITLES, *USUAL_NAMES["title"]), _at(header, *_IDS)
+
+
+def _is_rated(table: ListOfCells) -> bool:
+    return _rating_at(table.first_record) >= 0 <= max(_named_at(table.first_record))
 
 
 def _is_of(table: TextTable | ListOfCells, layout: _Export) -> bool:

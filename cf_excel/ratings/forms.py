@@ -1,6 +1,7 @@
 """Find the table of ratings within a rectangle of cells, and its form: a list, a row a rating, or a grid."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NoReturn
 
 from cf_excel.errors import InputError
@@ -31,15 +32,23 @@ def find_table(cells: TableCells, how: Reading) -> Found | None:
 
 def find_movies(cells: TableCells) -> ListOfCells | None:
     """Return the list that tells of movies: an id and a title, genres or a year of each; None for none."""
+    return first_list(cells, _tells_of_movies)
+
+
+def _tells_of_movies(table: ListOfCells) -> bool:
+    try:
+        return len(set(find_columns(table, *MOVIE_COLUMNS).values())) > 1
+    except InputError:
+        return False
+
+
+def first_list(cells: TableCells, is_wanted: Callable[[ListOfCells], bool]) -> ListOfCells | None:
+    """Return the first list below a header, from the top and then from the left, that is wanted; None for none."""
     for i, row in enumerate(cells.rows[:_HEADER_ROWS]):
         header = _header(row)
         for part in _runs(header):
             table = ListOfCells(cells.part(slice(i + 1, None), part), header[part])
-            try:
-                columns = find_columns(table, *MOVIE_COLUMNS)
-            except InputError:
-                continue
-            if len(set(columns.values())) > 1:
+            if is_wanted(table):
                 return table
     return None
 

@@ -48,5 +48,5 @@ def _filled_down(rows: list[list[Cell]], at: int, beside: int) -> list[list[Cell
             return None
         pairs.add((name, other))
         n_filled += own == ""
-        filled.append([*row[:at], name, *row[at + 1 :]])
+        filled.append(row if own != "" else [*row[:at], *[""] * (at - len(row)), name, *row[at + 1 :]])
     return filled if n_filled >= len(names) > 1 else None

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,9 +49,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_two_workers_train_the_model_of_one(
-    table: str, of_two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_workers_train_the_model_of_one(table: str, of_two: Path, tmp_path: Path) -> None:
     assert main([*TRAIN, "--ratings", table, "--workers", "1", "--out", str(tmp_path / "one")]) == 0
     one, two = load_factors(tmp_path / "one"), load_factors(of_two)
     assert [two.record.get(name) for name in ("workers", "engine")] == [2, "torch.distributed, gloo"]
@@ -194,14 +193,17 @@ def test_ctrl_c_keeps_what_the_workers_learnt(launcher: list[str], table: str, t
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_under_torchrun_a_killed_rank_stops_the_others_and_a_restart_goes_on(
-    table: str, of_two: Path, tmp_path: Path
-) -> None:
+def test_under_torchrun_a_killed_rank_is_an_error_and_restarts_go_on(table: str, of_two: Path, tmp_path: Path) -> None:
     out, kept = tmp_path / "model", tmp_path / "kept"
-    options = (*TRAIN, "--ratings", table, "--out", str(out), "--checkpoint", str(kept))
-    done = run(*TORCHRUN, "--max-restarts", "1", dying_worker.__file__, *options)
+    dying = (dying_worker.__file__, *TRAIN, "--ratings", table, "--out", str(out), "--checkpoint", str(kept))
+    done = run(*TORCHRUN, *dying)
+    assert done.returncode == 1
+    assert "cf_excel train: worker 0 of 2: another one is gone, so that all stop" in done.stderr
+    assert "rank      : 1 (local_rank: 1)\n  exitcode  : -9" in done.stderr
+    assert not out.exists()
+    shutil.rmtree(kept)
+    done = run(*TORCHRUN, "--max-restarts", "1", *dying)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("cf_excel train: worker 0 of 2: another one is gone, so that all stop") == 1
     assert out.read_bytes() == of_two.read_bytes()
 
 

@@ -123,6 +123,13 @@ def test_a_sheet_of_titles_below_a_heading(tmp_path, book):
     assert own.ratings == [(("Heat",), 1995, 4.5, ""), (("1984",), 0, 3.5, "")]
 
 
+def test_a_list_beside_another_block(tmp_path, book):
+    sheet_of(book, "Films", ["Seen", None, "Title", "Rating"], [3, None, "Heat", 4], [7, None, "Up", 2])
+    book.save(tmp_path / "mine.xlsx")
+    own = read_own_ratings(tmp_path / "mine.xlsx", (0.5, 5))
+    assert [(rating.titles, rating.rating) for rating in own.ratings] == [(("Heat",), 4), (("Up",), 2)]
+
+
 def test_an_export_kept_as_a_workbook(tmp_path, book):
     sheet_of(book, "ratings", *(line.split(",") for line in IMDB.splitlines()))
     book.save(tmp_path / "imdb.xlsx")
@@ -144,6 +151,6 @@ def test_what_is_wrong_with_a_workbook_is_said(tmp_path, book):
     films = sheet_of(book, "Films", ["title", "rating"], ["Heat", 6])
     assert told() == "mine.xlsx sheet Films row 2: rating '6': expected a number from 0.5 to 5"
     films["B2"] = "=2+2"
-    assert told().startswith("mine.xlsx sheet Films row 2: the rating is a formula without a result: save the file")
+    assert told().startswith("mine.xlsx sheet Films: 1 formula was never calculated (row 2): open it in Excel")
     sheet_of(book, "Books", ["title", "rating"], ["Emma", 3])
     assert told() == f"{wanted} (found: Films, Books)"

@@ -147,7 +147,7 @@ def make_optimizer(model: nn.Module, settings: Settings) -> Optimizer:
 
 @contextmanager
 def _without_compiler() -> Iterator[None]:
-    """Keep torch.optim from importing torch's compiler, which takes longer than an epoch and is not used here.
+    """Keep torch.optim from importing torch's compiler, which takes a second and a half and is not used.
 
     Every optimizer would import it to tell it to leave add_param_group alone, unless that was told already.
     """
